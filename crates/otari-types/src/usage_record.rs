@@ -1,0 +1,84 @@
+//! One line of the usage log, and the charges that belong to it.
+
+use serde::{Deserialize, Serialize};
+
+use crate::{AccountId, Amounts, NanoUsd, Timestamp, TokenUsage};
+
+/// How a call, or one attempt of it, ended.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum CallStatus {
+    Success,
+    Error,
+    /// A failed attempt that a later one made good; neither a request nor an error in the analytics.
+    Absorbed,
+}
+
+impl CallStatus {
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Success => "success",
+            Self::Error => "error",
+            Self::Absorbed => "absorbed",
+        }
+    }
+}
+
+/// What one ended call adds to one account when its row reaches the database.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Charge {
+    pub account: AccountId,
+    /// What the call cost, in every unit.
+    pub amounts: Amounts,
+    /// The part of `amounts` that was drawn from this node's lease: zero in every unit that had no limit when
+    /// the hold was taken, so that a limit set meanwhile never finds a lease that was not granted.
+    pub from_lease: Amounts,
+}
+
+/// A row of the usage log together with its charges: the unit the journal keeps and the drainer commits.
+///
+/// `id` makes it idempotent: a record that is replayed changes nothing the second time.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct UsageRecord {
+    pub id: String,
+    /// When the call was admitted.
+    pub timestamp: Timestamp,
+    pub status: CallStatus,
+    /// The route template, e.g. `/v1/chat/completions`.
+    pub endpoint: String,
+    /// Bare model id as sent upstream.
+    pub model: String,
+    /// Provider instance name; `None` when the selector never resolved.
+    pub provider: Option<String>,
+    pub user_id: Option<String>,
+    pub api_key_id: Option<String>,
+    /// Where the row came from: `gateway` for calls served here.
+    pub source: String,
+    pub source_label: Option<String>,
+    /// `None` when the provider reported none and none was estimated.
+    pub usage: Option<TokenUsage>,
+    /// `usage` was estimated from text lengths because the stream carried none.
+    pub usage_estimated: bool,
+    /// `None` when the model has no price.
+    pub cost: Option<NanoUsd>,
+    /// `[{meter, units, rate_per_million, cost}]` as JSON text.
+    pub pricing_breakdown: Option<String>,
+    /// Extra billing facts as JSON text.
+    pub billing_meters: Option<String>,
+    pub error_message: Option<String>,
+    /// The upstream's status for provider faults, else the gateway's own.
+    pub status_code: Option<u16>,
+    pub latency_ms: i64,
+    /// Time to the first streamed chunk; `None` for calls that did not stream.
+    pub first_chunk_ms: Option<i64>,
+    pub counts_toward_budget: bool,
+    pub policy_name: Option<String>,
+    pub selection_reason: Option<String>,
+    pub attempt_position: Option<i64>,
+    pub attempt_count: Option<i64>,
+    /// Shared by all attempts of one routed call.
+    pub request_group_id: Option<String>,
+    /// The `x-request-id` of the HTTP request.
+    pub request_id: Option<String>,
+    pub charges: Vec<Charge>,
+}
