@@ -1,0 +1,4 @@
+//! What the gateway reads of OpenAI-shaped answers.
+
+pub mod chat;
+pub mod usage;
