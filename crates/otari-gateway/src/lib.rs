@@ -1,1 +1,38 @@
-//! Placeholder.
+//! The data plane: one walk for every inference call, `admit → plan → dispatch → relay → settle`, each a
+//! function in a file of that name.
+//!
+//! Knows no HTTP framework and no SQL. A status code is the server's business; a table is the store's.
+
+mod admit;
+mod allow_list;
+mod call;
+mod caller;
+mod chat_request;
+pub mod credentials;
+mod dispatch;
+mod error;
+mod gateway;
+mod inbound;
+mod metrics;
+pub mod models;
+mod operator;
+mod plan;
+mod prices;
+mod rate_limit;
+mod relay;
+mod settings;
+mod settle;
+mod target;
+
+pub use allow_list::AllowList;
+pub use caller::{Caller, Callers};
+pub use error::{FieldProblem, GatewayError, UpstreamFailure};
+pub use gateway::{Gateway, GatewayOptions};
+pub use inbound::{Inbound, Reply, ReplyBody};
+pub use metrics::{EndpointLabels, Metrics, RequestLabels};
+pub use operator::{Operator, to_hex};
+pub use prices::{PricePoint, PriceSource, Prices, price_of};
+pub use rate_limit::{RateLimiter, Window};
+pub use relay::RelayStream;
+pub use settings::{MissingUsagePolicy, Settings};
+pub use target::{Target, Targets};

@@ -1,0 +1,123 @@
+//! Everything that can end a call without an answer. Closed; the server's error file gives each its status.
+
+use otari_ledger::LedgerError;
+use otari_providers::UpstreamError;
+use otari_store::StoreError;
+
+/// A member of the request body that cannot be accepted.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct FieldProblem {
+    /// Path inside the body, e.g. `["messages", "0", "role"]`.
+    pub loc: Vec<String>,
+    /// Machine-readable kind, e.g. `missing`.
+    pub kind: &'static str,
+    pub message: String,
+}
+
+#[derive(Debug, thiserror::Error)]
+pub enum GatewayError {
+    // Who is calling.
+    #[error("Missing Otari-Key, Authorization, or x-api-key header")]
+    MissingCredentials,
+    #[error("Invalid header format. Expected 'Bearer <token>'")]
+    InvalidCredentialFormat,
+    #[error("Invalid API key")]
+    InvalidKey,
+    #[error("API key is inactive")]
+    InactiveKey,
+    #[error("API key has expired")]
+    ExpiredKey,
+    #[error("Invalid master key")]
+    InvalidMasterKey,
+    #[error("Master key not configured. Set OTARI_MASTER_KEY environment variable.")]
+    NoMasterKey,
+    #[error("Authentication temporarily unavailable, please retry")]
+    AuthUnavailable,
+
+    // May they.
+    #[error("When using master key, 'user' field is required in request body")]
+    UserRequired,
+    #[error("'user' must be the user that owns the API key, or be left out")]
+    UserMismatch,
+    #[error("User '{0}' not found")]
+    UnknownUser(String),
+    #[error("User '{0}' is blocked")]
+    UserBlocked(String),
+    #[error("Rate limit exceeded")]
+    RateLimited(crate::rate_limit::Window),
+    #[error("Model '{0}' is not permitted for this API key.")]
+    ModelNotPermitted(String),
+
+    // Is there room.
+    #[error("User '{0}' has exceeded budget limit")]
+    BudgetExceeded(String),
+    #[error("{}", unpriced_message(.model, .hint.as_deref()))]
+    Unpriced { model: String, hint: Option<String> },
+    #[error("The gateway cannot record usage at the moment, please retry")]
+    CannotRecord,
+
+    // What is asked.
+    #[error("The request body is not valid JSON")]
+    InvalidJson { offset: usize },
+    #[error("The request body is invalid")]
+    InvalidBody(Vec<FieldProblem>),
+    #[error("Invalid request: {0}")]
+    InvalidRequest(String),
+    #[error("{0}")]
+    UnknownModel(String),
+    #[error("Model '{0}' not found")]
+    ModelNotFound(String),
+
+    // What went wrong elsewhere.
+    #[error(transparent)]
+    Upstream(Box<UpstreamFailure>),
+    #[error(transparent)]
+    Store(#[from] StoreError),
+    #[error(transparent)]
+    Ledger(#[from] LedgerError),
+}
+
+/// An upstream failure and the instance it came from (for the log; callers are not told).
+#[derive(Debug, thiserror::Error)]
+#[error("{instance}: {:?}", .error.kind)]
+pub struct UpstreamFailure {
+    pub instance: String,
+    pub error: UpstreamError,
+}
+
+impl GatewayError {
+    pub(crate) fn upstream(instance: &str, error: UpstreamError) -> Self {
+        Self::Upstream(Box::new(UpstreamFailure { instance: instance.to_owned(), error }))
+    }
+
+    pub(crate) fn field(loc: &[&str], kind: &'static str, message: impl Into<String>) -> Self {
+        let loc = loc.iter().map(|part| (*part).to_owned()).collect();
+        Self::InvalidBody(vec![FieldProblem { loc, kind, message: message.into() }])
+    }
+
+    /// The status of the usage row a refusal leaves, or `None` when it leaves none: who could not be identified
+    /// has no row, and a caller over its rate could flood the log.
+    pub fn refusal_row_status(&self) -> Option<u16> {
+        match self {
+            Self::UserMismatch
+            | Self::ModelNotPermitted(_)
+            | Self::UserBlocked(_)
+            | Self::BudgetExceeded(_) => Some(403),
+            Self::Unpriced { .. } => Some(402),
+            Self::UnknownModel(_) => Some(400),
+            _ => None,
+        }
+    }
+}
+
+fn unpriced_message(model: &str, hint: Option<&str>) -> String {
+    let message = format!(
+        "No pricing is configured for model '{model}', and require_pricing is on, so it cannot be billed. Fix it \
+         either way: add pricing (POST /v1/pricing, or the pricing section of config.yml), or enable the \
+         default-pricing fallback (PATCH /v1/settings {{\"default_pricing\": true}}) to meter with public list prices."
+    );
+    match hint {
+        Some(hint) => format!("{message} {hint}"),
+        None => message,
+    }
+}

@@ -1,0 +1,136 @@
+//! The parts of a running gateway, and what happens when something behind its caches changes.
+
+use std::collections::HashMap;
+use std::sync::Arc;
+
+use otari_ledger::{Ledger, LedgerOptions};
+use otari_providers::{Instance, Transport};
+use otari_store::{Change, Store};
+use otari_types::{AccountId, Clock, KeyId, Secret, UserId};
+use tokio::sync::mpsc;
+
+use crate::caller::Callers;
+use crate::error::GatewayError;
+use crate::metrics::Metrics;
+use crate::models::Models;
+use crate::operator::Operator;
+use crate::prices::Prices;
+use crate::rate_limit::RateLimiter;
+use crate::settings::Settings;
+use crate::target::Targets;
+
+/// Everything a gateway is made of.
+#[derive(Debug)]
+pub struct GatewayOptions {
+    pub store: Store,
+    pub clock: Arc<dyn Clock>,
+    pub ledger: LedgerOptions,
+    pub instances: HashMap<String, Arc<Instance>>,
+    pub aliases: HashMap<String, String>,
+    pub settings: Settings,
+    pub default_pricing: bool,
+    pub rate_limit_rpm: Option<u32>,
+    pub master_key: Option<Secret>,
+    pub models: crate::models::ModelsOptions,
+    pub connect_timeout: std::time::Duration,
+}
+
+/// The data plane of one process. Shared by every request.
+#[derive(Debug)]
+pub struct Gateway {
+    pub store: Store,
+    pub clock: Arc<dyn Clock>,
+    pub ledger: Arc<Ledger>,
+    pub transport: Arc<Transport>,
+    pub targets: Targets,
+    pub prices: Arc<Prices>,
+    pub callers: Callers,
+    pub operator: Operator,
+    pub models: Models,
+    pub rate_limiter: Option<RateLimiter>,
+    pub settings: Settings,
+    pub metrics: Arc<Metrics>,
+}
+
+impl Gateway {
+    /// Opens the ledger (which commits what an interrupted run left) and starts the background work on the
+    /// current runtime.
+    pub async fn start(options: GatewayOptions) -> Result<Arc<Self>, GatewayError> {
+        let GatewayOptions { store, clock, ledger, instances, aliases, settings, .. } = options;
+        let ledger = Ledger::open(&ledger, store.clone(), Arc::clone(&clock)).await?;
+        let (used, used_keys) = mpsc::unbounded_channel();
+        let prices = Arc::new(Prices::new(store.clone(), options.default_pricing));
+        let gateway = Arc::new(Self {
+            targets: Targets::new(instances, aliases, Arc::clone(&prices)),
+            callers: Callers::new(store.clone(), used),
+            operator: Operator::new(store.clone(), options.master_key.as_ref()),
+            models: Models::new(options.models),
+            rate_limiter: options.rate_limit_rpm.map(RateLimiter::new),
+            transport: Arc::new(Transport::new(options.connect_timeout)),
+            metrics: Arc::new(Metrics::default()),
+            settings,
+            prices,
+            ledger,
+            store,
+            clock,
+        });
+        tokio::spawn(Arc::clone(&gateway.ledger).run());
+        tokio::spawn(write_last_used(gateway.store.clone(), used_keys));
+        tokio::spawn(Arc::clone(&gateway).follow_changes());
+        Ok(gateway)
+    }
+
+    /// A write changed something that is cached here, and on other nodes.
+    pub async fn changed(&self, change: Change) {
+        self.apply(&change).await;
+        if let Err(error) = self.store.notify(change).await {
+            tracing::warn!(%error, "other nodes could not be told of a change");
+        }
+    }
+
+    async fn apply(&self, change: &Change) {
+        match change {
+            Change::Key(key) => self.callers.forget_key(key),
+            Change::User(user) => {
+                self.callers.forget_user(user);
+                self.ledger.invalidate(&AccountId::of_user(user)).await;
+            }
+            Change::Account(account) => self.ledger.invalidate(account).await,
+            Change::Recall(account) => self.ledger.recall(account).await,
+            Change::Budget(_) => self.ledger.invalidate_all().await,
+            Change::Price(_) | Change::Settings => self.targets.forget(),
+            Change::Lagged => {
+                self.callers.forget_all();
+                self.targets.forget();
+                self.ledger.invalidate_all().await;
+            }
+        }
+    }
+
+    async fn follow_changes(self: Arc<Self>) {
+        let mut changes = self.store.changes();
+        while let Some(change) = changes.recv().await {
+            self.apply(&change).await;
+        }
+    }
+
+    pub fn forget_key(&self, key: &KeyId) {
+        self.callers.forget_key(key);
+    }
+
+    pub fn forget_user(&self, user: &UserId) {
+        self.callers.forget_user(user);
+    }
+}
+
+/// Writes the use of keys in batches, off the path of any call. Best effort.
+async fn write_last_used(store: Store, mut used: mpsc::UnboundedReceiver<KeyId>) {
+    const BATCH: usize = 256;
+    let mut keys = Vec::new();
+    while used.recv_many(&mut keys, BATCH).await > 0 {
+        if let Err(error) = otari_store::api_keys::touch_last_used(&store, &keys).await {
+            tracing::debug!(%error, "the last use of API keys could not be written");
+        }
+        keys.clear();
+    }
+}

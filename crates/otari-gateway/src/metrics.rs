@@ -1,0 +1,165 @@
+//! The Prometheus metrics: one struct whose fields are the metrics and whose help texts stand beside them.
+
+use otari_types::{NanoUsd, TokenUsage};
+use prometheus_client::encoding::{EncodeLabelSet, text};
+use prometheus_client::metrics::counter::Counter;
+use prometheus_client::metrics::family::Family;
+use prometheus_client::metrics::gauge::Gauge;
+use prometheus_client::metrics::histogram::Histogram;
+use prometheus_client::registry::Registry;
+
+use crate::error::GatewayError;
+
+#[derive(Clone, Debug, PartialEq, Eq, Hash, EncodeLabelSet)]
+pub struct RequestLabels {
+    pub method: &'static str,
+    /// The route template, or `unmatched`: a raw path would let callers grow the label set.
+    pub endpoint: &'static str,
+    pub status: u16,
+}
+
+#[derive(Clone, Debug, PartialEq, Eq, Hash, EncodeLabelSet)]
+pub struct EndpointLabels {
+    pub method: &'static str,
+    pub endpoint: &'static str,
+}
+
+#[derive(Clone, Debug, PartialEq, Eq, Hash, EncodeLabelSet)]
+pub struct ModelLabels {
+    pub provider: String,
+    pub model: String,
+}
+
+#[derive(Clone, Debug, PartialEq, Eq, Hash, EncodeLabelSet)]
+pub struct TokenLabels {
+    pub provider: String,
+    pub model: String,
+    pub r#type: &'static str,
+}
+
+#[derive(Clone, Debug, PartialEq, Eq, Hash, EncodeLabelSet)]
+pub struct ReasonLabels {
+    pub reason: &'static str,
+}
+
+/// Seconds; language models answer in tenths of seconds to minutes.
+const LATENCY_BUCKETS: [f64; 14] =
+    [0.005, 0.025, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0, 20.0, 40.0, 80.0, 160.0, 600.0];
+/// Dollars per call.
+const COST_BUCKETS: [f64; 10] = [0.0001, 0.0005, 0.001, 0.005, 0.01, 0.05, 0.1, 0.5, 1.0, 10.0];
+
+fn latency() -> Histogram {
+    Histogram::new(LATENCY_BUCKETS)
+}
+
+fn cost() -> Histogram {
+    Histogram::new(COST_BUCKETS)
+}
+
+#[derive(Debug)]
+pub struct Metrics {
+    registry: Registry,
+    pub requests: Family<RequestLabels, Counter>,
+    pub request_duration: Family<EndpointLabels, Histogram, fn() -> Histogram>,
+    pub active_requests: Gauge,
+    pub tokens: Family<TokenLabels, Counter>,
+    pub request_cost: Family<ModelLabels, Histogram, fn() -> Histogram>,
+    pub rate_limit_hits: Counter,
+    pub budget_exceeded: Counter,
+    pub auth_failures: Family<ReasonLabels, Counter>,
+    pub missing_usage: Counter,
+    pub usage_log_queue_depth: Gauge,
+}
+
+impl Default for Metrics {
+    fn default() -> Self {
+        let mut metrics = Self {
+            registry: Registry::with_prefix("gateway"),
+            requests: Family::default(),
+            request_duration: Family::new_with_constructor(latency as fn() -> Histogram),
+            active_requests: Gauge::default(),
+            tokens: Family::default(),
+            request_cost: Family::new_with_constructor(cost as fn() -> Histogram),
+            rate_limit_hits: Counter::default(),
+            budget_exceeded: Counter::default(),
+            auth_failures: Family::default(),
+            missing_usage: Counter::default(),
+            usage_log_queue_depth: Gauge::default(),
+        };
+        metrics.register();
+        metrics
+    }
+}
+
+impl Metrics {
+    fn register(&mut self) {
+        let registry = &mut self.registry;
+        registry.register("requests", "HTTP requests by route and status", self.requests.clone());
+        registry.register(
+            "request_duration_seconds",
+            "Time from the request to the end of its answer",
+            self.request_duration.clone(),
+        );
+        registry.register(
+            "active_requests",
+            "Requests whose answer is not complete, streams included",
+            self.active_requests.clone(),
+        );
+        registry.register("tokens", "Tokens by provider, model and direction", self.tokens.clone());
+        registry.register("request_cost_dollars", "Cost of a call in US dollars", self.request_cost.clone());
+        registry.register("rate_limit_hits", "Requests refused by the rate limit", self.rate_limit_hits.clone());
+        registry.register("budget_exceeded", "Calls refused for want of budget", self.budget_exceeded.clone());
+        registry.register("auth_failures", "Refused credentials by reason", self.auth_failures.clone());
+        registry.register(
+            "missing_usage",
+            "Answers without token usage, billed by the missing-usage policy",
+            self.missing_usage.clone(),
+        );
+        registry.register(
+            "usage_log_queue_depth",
+            "Usage rows in the journal that are not yet in the database",
+            self.usage_log_queue_depth.clone(),
+        );
+    }
+
+    /// The exposition, in the text format Prometheus scrapes.
+    pub fn render(&self) -> String {
+        let mut out = String::with_capacity(16 * 1024);
+        // Writing to a String cannot fail.
+        let _ = text::encode(&mut out, &self.registry);
+        out
+    }
+
+    pub(crate) fn count_call(
+        &self,
+        model: &str,
+        provider: Option<&str>,
+        usage: Option<&TokenUsage>,
+        total: Option<NanoUsd>,
+    ) {
+        let Some(usage) = usage else { return };
+        let (provider, model) = (provider.unwrap_or_default().to_owned(), model.to_owned());
+        let input = TokenLabels { provider: provider.clone(), model: model.clone(), r#type: "input" };
+        let output = TokenLabels { provider: provider.clone(), model: model.clone(), r#type: "output" };
+        self.tokens.get_or_create(&input).inc_by(usage.total_input().unsigned_abs());
+        self.tokens.get_or_create(&output).inc_by(usage.output.unsigned_abs());
+        if let Some(total) = total {
+            #[expect(clippy::cast_precision_loss, reason = "a histogram of dollars needs no exactness")]
+            let dollars = total.0 as f64 / 1e9;
+            self.request_cost.get_or_create(&ModelLabels { provider, model }).observe(dollars);
+        }
+    }
+
+    pub fn count_auth_failure(&self, error: &GatewayError) {
+        let reason = match error {
+            GatewayError::MissingCredentials => "missing_credentials",
+            GatewayError::InvalidCredentialFormat => "invalid_format",
+            GatewayError::InvalidKey | GatewayError::InvalidMasterKey => "invalid_key",
+            GatewayError::InactiveKey => "inactive_key",
+            GatewayError::ExpiredKey => "expired_key",
+            GatewayError::AuthUnavailable => "db_error",
+            _ => return,
+        };
+        self.auth_failures.get_or_create(&ReasonLabels { reason }).inc();
+    }
+}

@@ -1,0 +1,257 @@
+//! Which models can be asked for: discovered at each instance, declared, priced, and aliased.
+
+use std::collections::{BTreeMap, HashMap};
+use std::sync::Arc;
+use std::time::Duration;
+
+use bytes::Bytes;
+use http::{HeaderMap, Method};
+use otari_providers::{Capability, Instance, Outbound, Transport};
+use otari_store::model_pricing;
+use otari_types::Timestamp;
+use parking_lot::Mutex;
+use serde::Deserialize;
+
+use crate::Gateway;
+use crate::allow_list::AllowList;
+use crate::error::GatewayError;
+use crate::prices::PricePoint;
+
+/// Prices of gateway-run tools share the price list, but are no models.
+const TOOL_PRICE_PREFIX: &str = "otari:";
+const LIST_BYTES_MAX: usize = 16 * 1024 * 1024;
+
+#[derive(Clone, Copy, Debug)]
+pub struct ModelsOptions {
+    pub enabled: bool,
+    /// How long a list counts as fresh; zero asks every time.
+    pub ttl: Duration,
+    /// How long a failure is remembered.
+    pub negative_ttl: Duration,
+    /// How long one provider may take.
+    pub timeout: Duration,
+}
+
+/// A model as `GET /v1/models` shows it.
+#[derive(Clone, Debug)]
+pub struct ModelEntry {
+    pub id: String,
+    pub created: i64,
+    pub owned_by: String,
+    pub price: Option<PricePoint>,
+}
+
+/// What an instance said when last asked.
+#[derive(Clone, Debug)]
+pub struct Discovered {
+    pub models: Arc<[Listed]>,
+    pub error: Option<String>,
+    pub checked_at: Timestamp,
+}
+
+/// One model of an instance's own list.
+#[derive(Clone, Debug, Deserialize)]
+pub struct Listed {
+    pub id: String,
+    #[serde(default)]
+    created: Option<serde_json::Value>,
+    #[serde(default)]
+    owned_by: Option<String>,
+}
+
+#[derive(Debug)]
+pub struct Models {
+    options: ModelsOptions,
+    seen: Mutex<HashMap<String, Discovered>>,
+    /// One round of questions at a time; later requests use its result.
+    round: tokio::sync::Mutex<()>,
+}
+
+impl Models {
+    pub fn new(options: ModelsOptions) -> Self {
+        Self { options, seen: Mutex::default(), round: tokio::sync::Mutex::default() }
+    }
+
+    fn last_seen(&self, instance: &str) -> Option<Discovered> {
+        self.seen.lock().get(instance).cloned()
+    }
+
+    fn is_fresh(&self, seen: &Discovered, now: Timestamp) -> bool {
+        let ttl = if seen.error.is_some() { self.options.negative_ttl } else { self.options.ttl };
+        now.0.saturating_sub(seen.checked_at.0) < i64::try_from(ttl.as_micros()).unwrap_or(i64::MAX)
+    }
+}
+
+impl Gateway {
+    /// The models a caller may use, sorted by id. `provider` keeps one instance's and leaves aliases out.
+    pub async fn list_models(
+        self: &Arc<Self>,
+        provider: Option<&str>,
+        allowed: Option<&AllowList>,
+    ) -> Result<Vec<ModelEntry>, GatewayError> {
+        let now = self.clock.now();
+        self.discover().await;
+        let mut entries = BTreeMap::new();
+        let instances = self.targets.instances.load_full();
+        for instance in instances.values() {
+            for (model, created, owner) in self.models_of(instance) {
+                let id = format!("{}:{model}", instance.name);
+                entries.insert(id.clone(), ModelEntry { id, created, owned_by: owner, price: None });
+            }
+        }
+        for key in model_pricing::keys(&self.store).await? {
+            let owner = key.split([':', '/']).next().unwrap_or_default().to_owned();
+            if !key.starts_with(TOOL_PRICE_PREFIX) && instances.contains_key(&owner) {
+                entries
+                    .entry(key.clone())
+                    .or_insert(ModelEntry { id: key, created: 0, owned_by: owner, price: None });
+            }
+        }
+        let aliases = self.targets.aliases.load_full();
+        // An alias exists to conceal its target.
+        entries.retain(|id, _| !aliases.values().any(|target| target == id));
+        entries.retain(|id, _| provider.is_none_or(|name| id.split(':').next() == Some(name)));
+        entries.retain(|id, _| allowed.is_none_or(|list| list.permits(id)));
+        if provider.is_none() {
+            for (name, target) in aliases.iter() {
+                if allowed.is_none_or(|list| list.permits(target)) {
+                    let entry = ModelEntry { id: name.clone(), created: 0, owned_by: "otari".to_owned(), price: None };
+                    entries.insert(name.clone(), entry);
+                }
+            }
+        }
+        let mut list: Vec<_> = entries.into_values().collect();
+        for entry in &mut list {
+            entry.price = self.targets.resolve(&entry.id, now).await?.price.clone();
+        }
+        Ok(list)
+    }
+
+    /// One model by its id. Asks no provider: a model that is priced, declared or discovered before is known.
+    pub async fn get_model(
+        self: &Arc<Self>,
+        id: &str,
+        allowed: Option<&AllowList>,
+    ) -> Result<ModelEntry, GatewayError> {
+        let unknown = || GatewayError::ModelNotFound(id.to_owned());
+        let now = self.clock.now();
+        let target = self.targets.resolve(id, now).await?;
+        if allowed.is_some_and(|list| !list.permits(&target.key)) {
+            return Err(unknown());
+        }
+        if target.is_alias {
+            let price = target.price.clone();
+            return Ok(ModelEntry { id: id.to_owned(), created: 0, owned_by: "otari".to_owned(), price });
+        }
+        let instance = target.instance.as_ref().ok_or_else(unknown)?;
+        let known = self.models_of(instance).into_iter().find(|(model, ..)| *model == target.model);
+        let (created, owned_by) = match known {
+            Some((_, created, owner)) => (created, owner),
+            None if target.price.is_some() => (0, instance.name.clone()),
+            None => return Err(unknown()),
+        };
+        Ok(ModelEntry { id: target.key.clone(), created, owned_by, price: target.price.clone() })
+    }
+
+    /// What each instance said when last asked, for the operator.
+    pub fn discovered(&self) -> BTreeMap<String, Discovered> {
+        self.models.seen.lock().iter().map(|(name, seen)| (name.clone(), seen.clone())).collect()
+    }
+
+    /// `(model, created, owner)` of an instance: discovered, else declared.
+    fn models_of(&self, instance: &Instance) -> Vec<(String, i64, String)> {
+        let seen = self.models.last_seen(&instance.name);
+        let discovered = seen.iter().flat_map(|seen| seen.models.iter()).map(|listed| {
+            let created = listed.created.as_ref().and_then(serde_json::Value::as_i64).unwrap_or(0);
+            let owner = listed.owned_by.clone().unwrap_or_else(|| instance.name.clone());
+            (listed.id.clone(), created, owner)
+        });
+        let declared = instance.models.iter().map(|model| (model.clone(), 0, instance.name.clone()));
+        let mut all: Vec<_> = discovered.collect();
+        for model in declared {
+            if !all.iter().any(|(id, ..)| *id == model.0) {
+                all.push(model);
+            }
+        }
+        all
+    }
+
+    /// Brings the lists up to date. What was never asked is waited for; what is merely old is refreshed behind
+    /// the request's back.
+    async fn discover(self: &Arc<Self>) {
+        if !self.models.options.enabled {
+            return;
+        }
+        let now = self.clock.now();
+        let (mut unknown, mut stale) = (Vec::new(), Vec::new());
+        for instance in self.targets.instances.load().values().filter(|i| can_list(i)) {
+            match self.models.last_seen(&instance.name) {
+                None => unknown.push(Arc::clone(instance)),
+                Some(seen) if self.models.is_fresh(&seen, now) => {}
+                Some(_) if self.models.options.ttl.is_zero() => unknown.push(Arc::clone(instance)),
+                Some(_) => stale.push(Arc::clone(instance)),
+            }
+        }
+        if !unknown.is_empty() {
+            self.ask(unknown).await;
+        }
+        if !stale.is_empty() {
+            let gateway = Arc::clone(self);
+            tokio::spawn(async move { gateway.ask(stale).await });
+        }
+    }
+
+    async fn ask(&self, instances: Vec<Arc<Instance>>) {
+        let asked_at = self.clock.now();
+        let _one_round = self.models.round.lock().await;
+        let questions = instances.into_iter().filter_map(|instance| {
+            let answered = self.models.last_seen(&instance.name).is_some_and(|seen| seen.checked_at >= asked_at);
+            (!answered).then(|| async move {
+                let answer = ask_one(&self.transport, &instance, self.models.options.timeout).await;
+                (instance, answer)
+            })
+        });
+        for (instance, answer) in futures_util::future::join_all(questions).await {
+            let mut seen = self.models.seen.lock();
+            let before = seen.get(&instance.name).map(|seen| Arc::clone(&seen.models));
+            let checked_at = self.clock.now();
+            let now_seen = match answer {
+                Ok(models) => Discovered { models: models.into(), error: None, checked_at },
+                Err(error) => {
+                    tracing::debug!(instance = instance.name, error, "models could not be listed");
+                    // What was known stays better than nothing.
+                    Discovered { models: before.unwrap_or_default(), error: Some(error), checked_at }
+                }
+            };
+            seen.insert(instance.name.clone(), now_seen);
+        }
+    }
+}
+
+fn can_list(instance: &Instance) -> bool {
+    instance.provider.can(Capability::ListModels) && instance.provider.dialect.is_openai_shaped()
+}
+
+async fn ask_one(transport: &Transport, instance: &Instance, limit: Duration) -> Result<Vec<Listed>, String> {
+    #[derive(Deserialize)]
+    #[serde(untagged)]
+    enum List {
+        Wrapped { data: Vec<Listed> },
+        /// Together answers a bare array.
+        Bare(Vec<Listed>),
+    }
+    let uri = instance.uri(instance.provider.paths.models).map_err(|error| error.to_string())?;
+    let outbound = Outbound { method: Method::GET, uri, headers: HeaderMap::new(), body: Bytes::new() };
+    let question = async {
+        let answered = transport.send(instance, outbound).await?;
+        answered.body.collect(LIST_BYTES_MAX).await
+    };
+    let body = tokio::time::timeout(limit, question)
+        .await
+        .map_err(|_| "no answer in time".to_owned())?
+        .map_err(|error| error.client_message().unwrap_or_else(|| format!("{:?}", error.kind)))?;
+    match serde_json::from_slice(&body) {
+        Ok(List::Wrapped { data } | List::Bare(data)) => Ok(data),
+        Err(_) => Err("the answer is no list of models".to_owned()),
+    }
+}

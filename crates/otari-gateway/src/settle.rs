@@ -1,0 +1,282 @@
+//! Fifth step: the hold becomes a charge or is released, and the usage row is written. Exactly once.
+
+use std::sync::Arc;
+use std::time::Instant;
+
+use otari_ledger::{Hold, Ledger};
+use otari_metering::{Cost, Estimate, Price, cost};
+use otari_types::{Amounts, CallStatus, NanoUsd, Timestamp, TokenUsage, UsageRecord, new_id};
+
+use crate::Gateway;
+use crate::admit::{Admitted, Billed, Refused};
+use crate::error::GatewayError;
+use crate::inbound::Inbound;
+use crate::metrics::Metrics;
+use crate::settings::MissingUsagePolicy;
+
+/// 499: the client closed the request (nginx's number; no standard one exists).
+const CLIENT_CLOSED_REQUEST: u16 = 499;
+
+/// A call in flight on its way to exactly one ending. Dropping it settles it as abandoned by the client, charging
+/// what the upstream had produced by then.
+#[derive(Debug)]
+pub(crate) struct Settlement {
+    open: Option<Open>,
+}
+
+#[derive(Debug)]
+struct Open {
+    ledger: Arc<Ledger>,
+    metrics: Arc<Metrics>,
+    hold: Hold,
+    estimate: Amounts,
+    row: Row,
+    price: Option<Arc<Price>>,
+    exempt: bool,
+    prompt_bytes: usize,
+    produced: Produced,
+    missing_usage: MissingUsagePolicy,
+}
+
+/// What the upstream has delivered so far.
+#[derive(Clone, Copy, Debug, Default)]
+pub(crate) struct Produced {
+    pub(crate) usage: Option<TokenUsage>,
+    /// Bytes of generated text, for an estimate when no usage comes.
+    pub(crate) generated_bytes: usize,
+    pub(crate) first_chunk_ms: Option<i64>,
+}
+
+/// The parts of a usage row known before its ending.
+#[derive(Clone, Debug)]
+struct Row {
+    endpoint: &'static str,
+    timestamp: Timestamp,
+    started: Instant,
+    request_id: String,
+    model: String,
+    provider: Option<String>,
+    user: Option<String>,
+    key: Option<String>,
+}
+
+impl Settlement {
+    pub(crate) fn open(gateway: &Gateway, inbound: &Inbound, admitted: Admitted, prompt_bytes: usize) -> Self {
+        let Admitted { hold, estimate, target, billed, .. } = admitted;
+        let row = Row {
+            model: target.model.clone(),
+            provider: target.instance_name.clone(),
+            ..Row::new(inbound, Some(&billed))
+        };
+        Self {
+            open: Some(Open {
+                ledger: Arc::clone(&gateway.ledger),
+                metrics: Arc::clone(&gateway.metrics),
+                hold,
+                estimate,
+                row,
+                price: target.price.as_ref().map(|point| Arc::clone(&point.price)),
+                exempt: billed.exempt,
+                prompt_bytes,
+                produced: Produced::default(),
+                missing_usage: gateway.settings.missing_usage,
+            }),
+        }
+    }
+
+    /// What the upstream has delivered so far; kept up to date while relaying.
+    pub(crate) fn produced(&mut self) -> Option<&mut Produced> {
+        self.open.as_mut().map(|open| &mut open.produced)
+    }
+
+    pub(crate) fn elapsed_ms(&self) -> i64 {
+        self.open.as_ref().map_or(0, |open| open.row.elapsed_ms())
+    }
+
+    /// The upstream answered completely.
+    pub(crate) async fn succeed(&mut self) {
+        let Some(open) = self.open.take() else { return };
+        let (usage, estimated) = open.usage_to_bill();
+        let fail = estimated && open.missing_usage == MissingUsagePolicy::Fail;
+        let message = fail.then(|| "stream completed without usage data".to_owned());
+        let status = if fail { CallStatus::Error } else { CallStatus::Success };
+        let ending = Ending { status, usage, estimated, message, status_code: None };
+        open.finish(ending).await;
+    }
+
+    /// The call failed on the upstream's side: nothing is charged.
+    pub(crate) async fn fail(&mut self, error: &GatewayError) {
+        let Some(open) = self.open.take() else { return };
+        let (message, status_code) = describe(error);
+        let ending =
+            Ending { status: CallStatus::Error, usage: None, estimated: false, message: Some(message), status_code };
+        open.finish(ending).await;
+    }
+}
+
+impl Drop for Settlement {
+    fn drop(&mut self) {
+        let Some(open) = self.open.take() else { return };
+        let delivered = open.produced.usage.is_some() || open.produced.generated_bytes > 0;
+        let (usage, estimated) = if delivered { open.usage_to_bill() } else { (None, false) };
+        let message = "client disconnected before the answer was complete".to_owned();
+        let ending = Ending {
+            status: CallStatus::Error,
+            usage,
+            estimated,
+            message: Some(message),
+            status_code: Some(CLIENT_CLOSED_REQUEST),
+        };
+        let ledger = Arc::clone(&open.ledger);
+        let (hold, spent, record) = open.close(ending);
+        ledger.settle_detached(hold, spent, record);
+    }
+}
+
+/// How a call ended, before it becomes a row.
+struct Ending {
+    status: CallStatus,
+    usage: Option<TokenUsage>,
+    estimated: bool,
+    message: Option<String>,
+    status_code: Option<u16>,
+}
+
+impl Open {
+    /// Reported usage, or an estimate from the text lengths when none was reported and the policy bills it.
+    fn usage_to_bill(&self) -> (Option<TokenUsage>, bool) {
+        if let Some(usage) = self.produced.usage {
+            return (Some(usage), false);
+        }
+        self.metrics.missing_usage.inc();
+        if self.missing_usage == MissingUsagePolicy::AllowFree {
+            return (None, false);
+        }
+        let usage = TokenUsage {
+            input: tokens_of(self.prompt_bytes),
+            output: tokens_of(self.produced.generated_bytes),
+            ..TokenUsage::default()
+        };
+        (Some(usage), true)
+    }
+
+    async fn finish(self, ending: Ending) {
+        let ledger = Arc::clone(&self.ledger);
+        let (hold, spent, record) = self.close(ending);
+        ledger.settle(hold, spent, record).await;
+    }
+
+    fn close(self, ending: Ending) -> (Hold, Amounts, UsageRecord) {
+        let bill = match (&self.price, &ending.usage) {
+            (Some(price), Some(usage)) => Some(cost(price, usage)),
+            _ => None,
+        };
+        let total = bill.as_ref().map(|bill| bill.total);
+        // A failed call used the upstream but is charged nothing; it is no request of the budget either.
+        let charged = ending.usage.is_some() || ending.status == CallStatus::Success;
+        let spent = if charged {
+            Amounts {
+                cost: total.unwrap_or(NanoUsd::ZERO),
+                tokens: ending.usage.as_ref().map_or(0, TokenUsage::total),
+                requests: self.estimate.requests,
+            }
+        } else {
+            Amounts::ZERO
+        };
+        self.metrics.count_call(&self.row.model, self.row.provider.as_deref(), ending.usage.as_ref(), total);
+        let mut record = self.row.record(ending.status);
+        record.usage = ending.usage;
+        record.usage_estimated = ending.estimated;
+        record.cost = total;
+        record.pricing_breakdown = bill.as_ref().map(Cost::breakdown_json);
+        record.billing_meters = bill.as_ref().map(Cost::meters_json);
+        record.error_message = ending.message;
+        record.status_code = ending.status_code;
+        record.first_chunk_ms = self.produced.first_chunk_ms;
+        record.counts_toward_budget = !self.exempt;
+        (self.hold, spent, record)
+    }
+}
+
+/// The usual length of a token, for texts whose tokens nobody counted.
+fn tokens_of(bytes: usize) -> i64 {
+    Estimate { prompt_chars: bytes, ..Estimate::default() }.input_tokens()
+}
+
+/// The row of a call that was refused before it reached a provider. It charges nobody.
+pub(crate) fn log_refusal(gateway: &Gateway, inbound: &Inbound, refused: &Refused, requested: &str) {
+    let Some(status) = refused.error.refusal_row_status().filter(|_| !refused.unlogged) else { return };
+    let target = refused.target.as_deref();
+    let row = Row {
+        model: target.map_or_else(|| requested.to_owned(), |target| target.model.clone()),
+        provider: target.and_then(|target| target.instance_name.clone()),
+        ..Row::new(inbound, refused.billed.as_ref())
+    };
+    let mut record = row.record(CallStatus::Error);
+    record.error_message = Some(refused.error.to_string());
+    record.status_code = Some(status);
+    gateway.ledger.log(record);
+}
+
+impl Row {
+    fn new(inbound: &Inbound, billed: Option<&Billed>) -> Self {
+        Self {
+            endpoint: inbound.endpoint,
+            timestamp: inbound.received_at,
+            started: inbound.started,
+            request_id: inbound.request_id.clone(),
+            model: String::new(),
+            provider: None,
+            user: billed.map(|billed| billed.user.to_string()),
+            key: billed.and_then(|billed| billed.key.as_ref()).map(ToString::to_string),
+        }
+    }
+
+    fn elapsed_ms(&self) -> i64 {
+        i64::try_from(self.started.elapsed().as_millis()).unwrap_or(i64::MAX)
+    }
+
+    fn record(self, status: CallStatus) -> UsageRecord {
+        UsageRecord {
+            id: new_id(),
+            timestamp: self.timestamp,
+            status,
+            endpoint: self.endpoint.to_owned(),
+            latency_ms: self.elapsed_ms(),
+            model: self.model,
+            provider: self.provider,
+            user_id: self.user,
+            api_key_id: self.key,
+            source: "gateway".to_owned(),
+            source_label: None,
+            usage: None,
+            usage_estimated: false,
+            cost: None,
+            pricing_breakdown: None,
+            billing_meters: None,
+            error_message: None,
+            status_code: None,
+            first_chunk_ms: None,
+            counts_toward_budget: true,
+            policy_name: None,
+            selection_reason: None,
+            attempt_position: None,
+            attempt_count: None,
+            request_group_id: None,
+            request_id: Some(self.request_id),
+            charges: Vec::new(),
+        }
+    }
+}
+
+/// What the row says of a failure: the provider's words and status, which callers do not see.
+fn describe(error: &GatewayError) -> (String, Option<u16>) {
+    match error {
+        GatewayError::Upstream(failure) => {
+            let message = failure.error.message.clone().unwrap_or_else(|| format!("{:?}", failure.error.kind));
+            (message, Some(failure.error.row_status()))
+        }
+        GatewayError::UnknownModel(_) | GatewayError::InvalidRequest(_) => (error.to_string(), Some(400)),
+        other => (other.to_string(), Some(500)),
+    }
+}

@@ -1,0 +1,100 @@
+//! Moves journal records to the database: rows and counters in one transaction, in order, each once.
+
+use std::fs;
+use std::path::Path;
+use std::sync::Arc;
+use std::time::Duration;
+
+use otari_store::{Store, StoreError};
+use otari_types::{NodeId, UsageRecord};
+
+use crate::journal::{Journal, Segments, read_records};
+use crate::ledger::LedgerError;
+
+/// Records in one transaction.
+const BATCH_MAX: usize = 512;
+/// How long a small batch waits to become a fuller one. Nobody waits for it: answers left already.
+const LINGER: Duration = Duration::from_millis(20);
+const RETRY_FIRST: Duration = Duration::from_millis(50);
+const RETRY_MAX: Duration = Duration::from_secs(2);
+
+/// Runs until the process ends. The database may be away: records wait in the journal.
+pub(crate) async fn run(journal: Arc<Journal>, store: Store, node: NodeId) {
+    let mut retry = RETRY_FIRST;
+    loop {
+        let batch = match journal.peek(BATCH_MAX) {
+            Ok(batch) => batch,
+            Err(error) => {
+                tracing::error!(%error, "the usage journal cannot be read back");
+                tokio::time::sleep(RETRY_MAX).await;
+                continue;
+            }
+        };
+        if batch.is_empty() {
+            journal.ready.notified().await;
+            tokio::select! {
+                () = tokio::time::sleep(LINGER) => {}
+                () = journal.hurry.notified() => {}
+            }
+            continue;
+        }
+        match commit(&journal, &store, &node, &batch).await {
+            Ok(()) => {
+                journal.drained(batch.len());
+                retry = RETRY_FIRST;
+            }
+            Err(error) => {
+                tracing::warn!(%error, waiting = journal.depth(), "usage rows wait for the database");
+                tokio::time::sleep(retry).await;
+                retry = (retry * 2).min(RETRY_MAX);
+            }
+        }
+    }
+}
+
+async fn commit(
+    journal: &Journal,
+    store: &Store,
+    node: &NodeId,
+    batch: &[Arc<UsageRecord>],
+) -> Result<(), StoreError> {
+    let records: Vec<UsageRecord> = batch.iter().map(|record| record.as_ref().clone()).collect();
+    match otari_store::accounts::settle(store, node, &records).await {
+        Ok(_) => Ok(()),
+        Err(error) if error.is_unavailable() => Err(error),
+        // One record poisons the batch: commit the others one by one and set the bad one aside.
+        Err(_) => {
+            for record in &records {
+                let settled = otari_store::accounts::settle(store, node, std::slice::from_ref(record)).await;
+                match settled {
+                    Ok(_) => {}
+                    Err(error) if error.is_unavailable() => return Err(error),
+                    Err(error) => {
+                        tracing::error!(%error, id = record.id, "the database refuses a usage row; set aside in rejected.jsonl");
+                        if let Err(error) = journal.set_aside(record) {
+                            tracing::error!(%error, id = record.id, "and it could not be set aside");
+                        }
+                    }
+                }
+            }
+            Ok(())
+        }
+    }
+}
+
+/// Commits what an earlier process left in `dir`, then removes it. Safe to repeat: rows are known by their id.
+pub(crate) async fn replay(dir: &Path, store: &Store, node: &NodeId) -> Result<usize, LedgerError> {
+    let mut replayed = 0;
+    for path in crate::journal::list_segments(dir)? {
+        let read = read_records(&path)?;
+        for batch in read.records.chunks(BATCH_MAX) {
+            replayed += otari_store::accounts::settle(store, node, batch).await?.inserted;
+        }
+        if !read.damaged.is_empty() {
+            tracing::warn!(file = %path.display(), lines = read.damaged.len(), "damaged journal lines (a write cut short by a crash) kept in rejected.jsonl");
+            Segments::keep_damaged(dir, &read.damaged)?;
+        }
+        fs::remove_file(&path)?;
+    }
+    Ok(replayed)
+}

@@ -1,0 +1,4 @@
+//! The inference surfaces.
+
+pub(crate) mod chat;
+pub(crate) mod models;

@@ -1,0 +1,9 @@
+//! What handlers take from a request, with errors in our shape.
+
+mod json;
+mod operator;
+mod page;
+
+pub(crate) use json::{JsonBody, read_body};
+pub(crate) use operator::{AnyKey, Operator};
+pub(crate) use page::{Page, QueryArgs};

@@ -1,0 +1,60 @@
+//! Who may call a management route.
+
+use std::sync::Arc;
+
+use axum::extract::FromRequestParts;
+use http::request::Parts;
+use otari_gateway::credentials::Credential;
+use otari_gateway::{AllowList, Caller, GatewayError};
+
+use crate::error::ApiError;
+use crate::state::App;
+
+/// The holder of the master key. A virtual key is refused as a wrong one.
+#[derive(Debug)]
+pub(crate) struct Operator;
+
+impl FromRequestParts<App> for Operator {
+    type Rejection = ApiError;
+
+    async fn from_request_parts(parts: &mut Parts, app: &App) -> Result<Self, ApiError> {
+        let gateway = &app.gateway;
+        let admitted = match Credential::from_headers(&parts.headers) {
+            Ok(credential) => gateway.operator.require(&credential).await,
+            Err(error) => Err(error),
+        };
+        admitted.inspect_err(|error| gateway.metrics.count_auth_failure(error))?;
+        Ok(Self)
+    }
+}
+
+/// Any valid credential: `None` is the operator.
+#[derive(Debug)]
+pub(crate) struct AnyKey(Option<Arc<Caller>>);
+
+impl AnyKey {
+    /// The models this credential may see; `None` is all.
+    pub(crate) fn allowed(&self) -> Option<&AllowList> {
+        self.0.as_ref()?.allowed.as_ref()
+    }
+}
+
+impl FromRequestParts<App> for AnyKey {
+    type Rejection = ApiError;
+
+    async fn from_request_parts(parts: &mut Parts, app: &App) -> Result<Self, ApiError> {
+        let gateway = &app.gateway;
+        let identify = async {
+            let credential = Credential::from_headers(&parts.headers)?;
+            if gateway.operator.matches(&credential).await? {
+                return Ok::<_, GatewayError>(Self(None));
+            }
+            let caller = gateway.callers.identify(&credential, gateway.clock.now()).await?;
+            Ok(Self(Some(caller)))
+        };
+        identify.await.map_err(|error| {
+            gateway.metrics.count_auth_failure(&error);
+            error.into()
+        })
+    }
+}

@@ -1,0 +1,153 @@
+//! Accepting connections: plain or TLS, bounded heads, and a shutdown that lets answers finish.
+
+mod refusal;
+mod tls;
+
+use std::io;
+use std::net::SocketAddr;
+use std::sync::Arc;
+use std::time::Duration;
+
+use axum::Router;
+use axum::body::Body;
+use http::Request;
+use hyper::body::Incoming;
+use hyper::service::service_fn;
+use hyper_util::rt::{TokioExecutor, TokioIo, TokioTimer};
+use hyper_util::server::conn::auto;
+use tokio::io::{AsyncRead, AsyncWrite};
+use tokio::net::{TcpListener, TcpStream};
+use tokio_rustls::TlsAcceptor;
+use tokio_util::sync::CancellationToken;
+use tokio_util::task::TaskTracker;
+use tower::ServiceExt;
+
+pub use tls::{TlsError, acceptor};
+
+use refusal::WithRefusals;
+
+/// A request head larger than this is refused with 431.
+const HEAD_BYTES_MAX: usize = 64 * 1024;
+const HEADERS_MAX: usize = 128;
+/// A client that dribbles its head is cut off.
+const HEAD_TIMEOUT: Duration = Duration::from_secs(30);
+const TLS_HANDSHAKE_TIMEOUT: Duration = Duration::from_secs(10);
+const H2_STREAMS_MAX: u32 = 256;
+
+/// Serves until `drain` is cancelled, then lets open requests finish until `stop` is cancelled.
+pub async fn serve(
+    listener: TcpListener,
+    tls: Option<TlsAcceptor>,
+    router: Router,
+    drain: CancellationToken,
+    stop: CancellationToken,
+) {
+    let connections = TaskTracker::new();
+    let server = Arc::new(builder());
+    loop {
+        let (stream, _) = tokio::select! {
+            () = drain.cancelled() => break,
+            accepted = listener.accept() => match accepted {
+                Ok(accepted) => accepted,
+                Err(error) => {
+                    after_accept_error(&error).await;
+                    continue;
+                }
+            },
+        };
+        let (server, router, tls) = (Arc::clone(&server), router.clone(), tls.clone());
+        let (drain, stop) = (drain.clone(), stop.clone());
+        connections.spawn(async move {
+            tokio::select! {
+                () = connection(&server, stream, tls, router, drain) => {}
+                () = stop.cancelled() => {}
+            }
+        });
+    }
+    // Closing the socket at once sends new clients to another node.
+    drop(listener);
+    connections.close();
+    connections.wait().await;
+}
+
+pub async fn bind(host: &str, port: u16) -> io::Result<(TcpListener, SocketAddr)> {
+    let listener = TcpListener::bind((host, port)).await?;
+    let address = listener.local_addr()?;
+    Ok((listener, address))
+}
+
+fn builder() -> auto::Builder<TokioExecutor> {
+    let mut builder = auto::Builder::new(TokioExecutor::new());
+    builder
+        .http1()
+        .timer(TokioTimer::new())
+        .header_read_timeout(HEAD_TIMEOUT)
+        .max_buf_size(HEAD_BYTES_MAX)
+        .max_headers(HEADERS_MAX)
+        .pipeline_flush(true);
+    builder
+        .http2()
+        .timer(TokioTimer::new())
+        .max_concurrent_streams(H2_STREAMS_MAX)
+        .max_header_list_size(u32::try_from(HEAD_BYTES_MAX).unwrap_or(u32::MAX))
+        .keep_alive_interval(Duration::from_secs(30));
+    builder
+}
+
+async fn connection(
+    server: &auto::Builder<TokioExecutor>,
+    stream: TcpStream,
+    tls: Option<TlsAcceptor>,
+    router: Router,
+    drain: CancellationToken,
+) {
+    // Without this a small streamed chunk waits for the one before it to be acknowledged.
+    let _ = stream.set_nodelay(true);
+    match tls {
+        None => serve_io(server, stream, router, drain).await,
+        Some(acceptor) => {
+            let handshake = tokio::time::timeout(TLS_HANDSHAKE_TIMEOUT, acceptor.accept(stream));
+            match handshake.await {
+                Ok(Ok(stream)) => serve_io(server, stream, router, drain).await,
+                Ok(Err(error)) => tracing::debug!(%error, "TLS handshake failed"),
+                Err(_) => tracing::debug!("TLS handshake timed out"),
+            }
+        }
+    }
+}
+
+async fn serve_io(
+    server: &auto::Builder<TokioExecutor>,
+    io: impl AsyncRead + AsyncWrite + Unpin + Send + 'static,
+    router: Router,
+    drain: CancellationToken,
+) {
+    let service = service_fn(move |request: Request<Incoming>| router.clone().oneshot(request.map(Body::new)));
+    let connection = server.serve_connection_with_upgrades(TokioIo::new(WithRefusals::new(io)), service);
+    tokio::pin!(connection);
+    let mut draining = false;
+    loop {
+        tokio::select! {
+            outcome = connection.as_mut() => {
+                if let Err(error) = outcome {
+                    tracing::debug!(error, "connection ended");
+                }
+                return;
+            }
+            () = drain.cancelled(), if !draining => {
+                draining = true;
+                connection.as_mut().graceful_shutdown();
+            }
+        }
+    }
+}
+
+/// A connection that died before it was accepted is nothing; running out of file descriptors needs a pause.
+async fn after_accept_error(error: &io::Error) {
+    use io::ErrorKind::{ConnectionAborted, ConnectionRefused, ConnectionReset};
+    if matches!(error.kind(), ConnectionAborted | ConnectionRefused | ConnectionReset) {
+        return;
+    }
+    tracing::error!(%error, "connections cannot be accepted");
+    tokio::time::sleep(Duration::from_secs(1)).await;
+}

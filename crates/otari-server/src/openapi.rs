@@ -1,0 +1,58 @@
+//! The OpenAPI document, from the handlers themselves.
+
+use utoipa::OpenApi;
+use utoipa::openapi::security::{ApiKey, ApiKeyValue, Http, HttpAuthScheme, SecurityScheme};
+
+use crate::{admin, data, ops};
+
+#[derive(OpenApi)]
+#[openapi(
+    info(title = "Otari", description = "An LLM gateway: virtual keys, budgets, usage, any provider."),
+    paths(
+        data::chat::create_chat_completion,
+        data::models::list_models,
+        data::models::get_model,
+        admin::keys::create_key,
+        admin::keys::list_keys,
+        admin::keys::get_key,
+        admin::keys::update_key,
+        admin::keys::rotate_key,
+        admin::keys::delete_key,
+        admin::users::create_user,
+        admin::users::list_users,
+        admin::users::get_user,
+        admin::users::update_user,
+        admin::users::delete_user,
+        admin::users::get_user_usage,
+        admin::budgets::create_budget,
+        admin::budgets::list_budgets,
+        admin::budgets::get_budget,
+        admin::budgets::update_budget,
+        admin::budgets::delete_budget,
+        admin::budgets::list_reset_logs,
+        admin::pricing::set_pricing,
+        admin::pricing::list_pricing,
+        admin::pricing::get_pricing,
+        admin::pricing::delete_pricing,
+        admin::usage::list_usage,
+        admin::usage::count_usage,
+        ops::bootstrap::get_bootstrap,
+        ops::health::get_health,
+        ops::health::get_liveness,
+        ops::health::get_readiness,
+    ),
+    security(("ApiKeyAuth" = []), ("XApiKeyAuth" = []), ("Bearer" = []))
+)]
+struct Document;
+
+/// The whole document, with the credentials every operation takes.
+pub fn document() -> utoipa::openapi::OpenApi {
+    let mut document = Document::openapi();
+    env!("CARGO_PKG_VERSION").clone_into(&mut document.info.version);
+    let components = document.components.get_or_insert_default();
+    let header = |name: &str| SecurityScheme::ApiKey(ApiKey::Header(ApiKeyValue::new(name)));
+    components.add_security_scheme("ApiKeyAuth", header("Otari-Key"));
+    components.add_security_scheme("XApiKeyAuth", header("x-api-key"));
+    components.add_security_scheme("Bearer", SecurityScheme::Http(Http::new(HttpAuthScheme::Bearer)));
+    document
+}

@@ -1,0 +1,26 @@
+//! `GET /metrics`: the Prometheus exposition, open unless a token is set.
+
+use axum::extract::State;
+use axum::response::{IntoResponse, Response};
+use http::{HeaderMap, header};
+use otari_gateway::credentials::hash_token;
+use subtle::ConstantTimeEq;
+
+use crate::error::ApiError;
+use crate::state::App;
+
+/// The version of the text format that Prometheus and OpenMetrics scrapers both read.
+const CONTENT_TYPE: &str = "application/openmetrics-text; version=1.0.0; charset=utf-8";
+
+pub(crate) async fn get_metrics(State(app): State<App>, headers: HeaderMap) -> Result<Response, ApiError> {
+    if let Some(token) = app.config.metrics_token() {
+        let presented = headers.get(header::AUTHORIZATION).and_then(|value| value.to_str().ok());
+        let presented = presented.and_then(|value| value.strip_prefix("Bearer ")).unwrap_or_default();
+        if !bool::from(hash_token(presented).ct_eq(&hash_token(token.expose()))) {
+            return Err(ApiError::unauthorized("Invalid metrics token"));
+        }
+    }
+    let metrics = &app.gateway.metrics;
+    metrics.usage_log_queue_depth.set(i64::try_from(app.gateway.ledger.waiting()).unwrap_or(i64::MAX));
+    Ok(([(header::CONTENT_TYPE, CONTENT_TYPE)], metrics.render()).into_response())
+}

@@ -1,0 +1,98 @@
+//! Every route, grouped by who calls it. All are mounted under `/v1` and, for the newer clients, `/api/v1`.
+
+use std::collections::HashSet;
+use std::sync::OnceLock;
+
+use axum::Router;
+use axum::middleware::from_fn_with_state;
+use axum::routing::{get, post};
+use parking_lot::RwLock;
+
+use crate::error::ApiError;
+use crate::middleware::edge::edge;
+use crate::state::App;
+use crate::{admin, cors, data, docs, ops};
+
+pub fn router(app: &App) -> Router {
+    let routes = v1();
+    let mut router = Router::new()
+        .nest("/v1", routes.clone())
+        .nest("/api/v1", routes.merge(health()))
+        .merge(health());
+    if app.config.enable_metrics() {
+        router = router.route("/metrics", get(ops::metrics::get_metrics));
+    }
+    if app.config.enable_docs() {
+        router = router
+            .route("/openapi.json", get(docs::get_openapi))
+            .route("/docs", get(docs::get_docs))
+            .route("/redoc", get(docs::get_docs));
+    }
+    let router = router
+        .route("/", get(docs::get_welcome))
+        .fallback(|| async { ApiError::no_such_route() })
+        .method_not_allowed_fallback(|| async { ApiError::method_not_allowed() });
+    let router = match cors::layer(app.config.cors_allow_origins()) {
+        Some(layer) => router.layer(layer),
+        None => router,
+    };
+    router.layer(from_fn_with_state(app.clone(), edge)).with_state(app.clone())
+}
+
+fn v1() -> Router<App> {
+    Router::new()
+        // Inference: virtual keys, or the master key naming a user.
+        .route("/chat/completions", post(data::chat::create_chat_completion))
+        .route("/models", get(data::models::list_models))
+        .route("/models/{*model_id}", get(data::models::get_model))
+        // Management: the master key.
+        .route("/keys", post(admin::keys::create_key).get(admin::keys::list_keys))
+        .route(
+            "/keys/{key_id}",
+            get(admin::keys::get_key).patch(admin::keys::update_key).delete(admin::keys::delete_key),
+        )
+        .route("/keys/{key_id}/rotate", post(admin::keys::rotate_key))
+        .route("/users", post(admin::users::create_user).get(admin::users::list_users))
+        .route(
+            "/users/{user_id}",
+            get(admin::users::get_user).patch(admin::users::update_user).delete(admin::users::delete_user),
+        )
+        .route("/users/{user_id}/usage", get(admin::users::get_user_usage))
+        .route("/budgets", post(admin::budgets::create_budget).get(admin::budgets::list_budgets))
+        .route(
+            "/budgets/{budget_id}",
+            get(admin::budgets::get_budget)
+                .patch(admin::budgets::update_budget)
+                .delete(admin::budgets::delete_budget),
+        )
+        .route("/budgets/{budget_id}/reset-logs", get(admin::budgets::list_reset_logs))
+        .route("/pricing", post(admin::pricing::set_pricing).get(admin::pricing::list_pricing))
+        .route(
+            "/pricing/{*model_key}",
+            get(admin::pricing::get_pricing).delete(admin::pricing::delete_pricing),
+        )
+        .route("/usage", get(admin::usage::list_usage))
+        .route("/usage/count", get(admin::usage::count_usage))
+        // Anyone.
+        .route("/bootstrap", get(ops::bootstrap::get_bootstrap))
+}
+
+fn health() -> Router<App> {
+    Router::new()
+        .route("/health", get(ops::health::get_health))
+        .route("/health/liveness", get(ops::health::get_liveness))
+        .route("/health/readiness", get(ops::health::get_readiness))
+}
+
+/// A route template that lives as long as the process. The set of templates is closed, so this leaks a few
+/// hundred bytes once.
+pub(crate) fn interned(template: &str) -> &'static str {
+    static TEMPLATES: OnceLock<RwLock<HashSet<&'static str>>> = OnceLock::new();
+    let templates = TEMPLATES.get_or_init(RwLock::default);
+    if let Some(known) = templates.read().get(template) {
+        return known;
+    }
+    let leaked: &'static str = Box::leak(template.to_owned().into_boxed_str());
+    templates.write().insert(leaked);
+    leaked
+}
