@@ -1,0 +1,57 @@
+//! Uploaded files and attachments.
+
+use crate::section::section;
+use crate::setting::Limit::AtLeast;
+use crate::setting::choice;
+
+choice! {
+    /// Where uploaded bytes are kept.
+    FilesBackend("`local` or `s3`") {
+        /// A directory.
+        Local = "local",
+        /// An S3 bucket.
+        S3 = "s3",
+    }
+}
+
+choice! {
+    /// What to do with an image for a model that cannot see.
+    VisionStrategy("`describe`, `ocr` or `off`") {
+        /// Let another model describe it.
+        Describe = "describe",
+        /// Read the text in it.
+        Ocr = "ocr",
+        /// Nothing.
+        Off = "off",
+    }
+}
+
+section! {
+    /// Files.
+    Files("Files") {
+        /// Serve the files endpoints.
+        files_enabled: bool = true;
+        /// Where uploaded bytes are kept.
+        files_backend: FilesBackend = FilesBackend::Local;
+        /// Directory of the local backend.
+        files_local_dir: String = "./otari-files".to_owned();
+        /// Bucket of the s3 backend.
+        files_s3_bucket: Option<String> = None;
+        /// Address of an S3-compatible service other than AWS.
+        files_s3_endpoint_url: Option<String> = None;
+        /// Region of the bucket; `us-east-1` when unset.
+        files_s3_region: Option<String> = None;
+        /// Largest upload, in bytes.
+        files_max_bytes: u64 = 512 * 1024 * 1024 => AtLeast(1.0);
+        /// Hours until a file is no longer offered; unset for never.
+        files_retention_hours: Option<u32> = None => AtLeast(1.0);
+        /// Turn attachments into text for models that cannot read them.
+        file_understanding_enabled: bool = true;
+        /// What to do with an image for a model that cannot see.
+        vision_strategy: VisionStrategy = VisionStrategy::Describe;
+        /// The model that describes images.
+        vision_describe_model: Option<String> = None;
+        /// Longest description, in tokens.
+        vision_describe_max_tokens: u32 = 1024 => AtLeast(1.0);
+    }
+}
