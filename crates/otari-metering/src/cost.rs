@@ -61,12 +61,12 @@ pub struct Cost {
 
 impl Cost {
     /// `[{"meter","units","rate_per_million","cost"}]` as a usage row keeps it.
-    pub fn pricing_breakdown(&self) -> String {
+    pub fn breakdown_json(&self) -> String {
         to_json(&self.lines)
     }
 
     /// The `billing_meters` object as a usage row keeps it.
-    pub fn billing_meters(&self) -> String {
+    pub fn meters_json(&self) -> String {
         to_json(&self.meters)
     }
 }

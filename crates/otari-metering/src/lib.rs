@@ -4,12 +4,12 @@
 //! No clock, no storage, no network: time and prices come in as arguments, so every rule here can be checked
 //! with numbers alone.
 
-mod cost;
-mod defaults;
-mod estimate;
-mod per_call;
-mod price;
-mod window;
+pub mod cost;
+pub mod defaults;
+pub mod estimate;
+pub mod per_call;
+pub mod price;
+pub mod window;
 
 pub use cost::{BillingMeters, Cost, CostLine, ExactUsd, Meter, cost};
 pub use defaults::{BUNDLED_VERSION, Listed, PriceBook, PriceBookError, Query};

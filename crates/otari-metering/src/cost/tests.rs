@@ -34,11 +34,11 @@ fn a_plain_call_costs_and_shows_what_the_api_shows() {
     let cost = cost(&price, &usage);
     assert_eq!(cost.total, NanoUsd::parse("0.0003175").unwrap());
     assert_eq!(
-        cost.pricing_breakdown(),
+        cost.breakdown_json(),
         r#"[{"meter":"input","units":11,"rate_per_million":2.5,"cost":0.0000275},{"meter":"output","units":29,"rate_per_million":10.0,"cost":0.00029}]"#
     );
     assert_eq!(
-        cost.billing_meters(),
+        cost.meters_json(),
         r#"{"total_input_tokens":11,"fresh_input_tokens":11,"cache_read_tokens":0,"cache_write_tokens":0,"cache_write_1h_tokens":0,"completion_tokens":29}"#
     );
 }
