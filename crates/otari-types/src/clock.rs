@@ -26,6 +26,7 @@ impl Timestamp {
         self.0.div_euclid(1_000)
     }
 
+    #[must_use]
     pub const fn plus_secs(self, secs: i64) -> Self {
         Self(
             self.0

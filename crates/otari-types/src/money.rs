@@ -70,6 +70,7 @@ impl Rate {
     }
 }
 
+#[derive(Clone, Copy)]
 enum Excess {
     Refuse,
     RoundHalfUp,
