@@ -49,21 +49,6 @@ impl Dialect {
     }
 }
 
-impl Dialect {
-    /// Whether bodies and streams are OpenAI chat as far as the gateway reads them, so that a chat request may pass
-    /// with nothing but top-level edits.
-    pub const fn is_openai_shaped(self) -> bool {
-        matches!(
-            self,
-            Self::OpenAiChat
-                | Self::AzureOpenAi
-                | Self::AzureInference
-                | Self::HuggingFace
-                | Self::Echo
-        )
-    }
-}
-
 /// How a provider wants its credential.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum AuthScheme {
