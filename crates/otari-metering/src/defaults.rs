@@ -8,6 +8,7 @@
 //! Callers cache the answer per instance, model and hour (rates may change by date and by time of day).
 
 mod book;
+mod changes;
 mod matching;
 mod rates;
 
@@ -17,6 +18,7 @@ use otari_types::Timestamp;
 
 use crate::Price;
 pub use book::{PriceBook, PriceBookError};
+pub use changes::Change;
 
 /// The release of the data set in `data/prices.json`.
 pub const BUNDLED_VERSION: &str = "genai-prices 0.2.1";

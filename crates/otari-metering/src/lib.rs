@@ -12,7 +12,7 @@ pub mod price;
 pub mod window;
 
 pub use cost::{BillingMeters, Cost, CostLine, ExactUsd, Meter, cost};
-pub use defaults::{BUNDLED_VERSION, Listed, PriceBook, PriceBookError, Query};
+pub use defaults::{BUNDLED_VERSION, Change, Listed, PriceBook, PriceBookError, Query};
 pub use estimate::{CacheLifetime, Estimate};
 pub use per_call::{CallCost, CallLine, CallUnit, per_call_cost};
 pub use price::{Price, PriceProblem, Rates, Tier};

@@ -91,13 +91,25 @@ impl PriceBook {
     /// Returns how many models it lists.
     pub fn check(&self) -> Result<usize, PriceBookError> {
         let mut count = 0;
+        self.for_each_model(|_, _, prices| {
+            serde_json::from_str::<ModelPrices>(prices)?;
+            count += 1;
+            Ok(())
+        })?;
+        Ok(count)
+    }
+
+    /// Visits provider id, model id and the JSON of its rates.
+    pub(super) fn for_each_model(
+        &self,
+        mut visit: impl FnMut(&str, &str, &str) -> Result<(), serde_json::Error>,
+    ) -> Result<(), PriceBookError> {
         for provider in &self.providers {
             for model in self.models(provider)? {
-                serde_json::from_str::<ModelPrices>(model.prices.get())?;
-                count += 1;
+                visit(&provider.id, &model.id, model.prices.get())?;
             }
         }
-        Ok(count)
+        Ok(())
     }
 
     /// A provider by its exact id.

@@ -187,3 +187,24 @@ fn data_in_another_format_is_refused() {
     let broken = r#"[{"id":"x","models":[{"id":"m","match":{"near":"m"},"prices":{}}]}]"#;
     assert!(PriceBook::open(broken).unwrap().check().is_err());
 }
+
+#[test]
+fn a_newer_data_set_shows_what_it_changes() {
+    let newer = SMALL
+        .replace(r#""audio_hours":0.36"#, r#""audio_hours":0.40"#)
+        .replace(r#"{"input_mtok":7}"#, r#"{ "input_mtok": 7 }"#)
+        .replace(r#""id":"no-rates""#, r#""id":"some-rates""#);
+    let changes = PriceBook::open(SMALL)
+        .unwrap()
+        .changes_to(&PriceBook::open(newer).unwrap())
+        .unwrap();
+    let named = |key: &str, change| (key.to_owned(), change);
+    assert_eq!(
+        changes,
+        [
+            named("acme:by-the-minute", Change::Changed),
+            named("acme:no-rates", Change::Removed),
+            named("acme:some-rates", Change::Added),
+        ]
+    );
+}
