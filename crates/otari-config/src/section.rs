@@ -80,9 +80,17 @@ macro_rules! section {
         }
     ) => {
         $(#[doc = $about])+
-        #[derive(Clone, Debug)]
+        #[derive(Clone)]
         pub struct $name {
             $( $(#[doc = $doc])+ pub $key: $type, )+
+        }
+
+        impl std::fmt::Debug for $name {
+            /// Only what may be shown, so that no derive can leak a credential in an open mapping.
+            fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+                f.write_str(concat!(stringify!($name), " "))?;
+                f.debug_map().entries($crate::section::Section::show(self)).finish()
+            }
         }
 
         impl Default for $name {
