@@ -45,7 +45,7 @@ fn the_example_file_starts_as_it_is() {
 /// The commented lines are right too: uncommented, they mean the defaults.
 #[test]
 fn the_defaults_in_the_example_file_are_the_defaults() {
-    let uncommented: String = example_yml()
+    let uncommented = example_yml()
         .lines()
         .filter_map(|line| line.strip_prefix("# "))
         .filter(|line| {
@@ -54,8 +54,8 @@ fn the_defaults_in_the_example_file_are_the_defaults() {
                 .any(|field| line.starts_with(&format!("{}: ", field.key)))
         })
         .filter(|line| !line.ends_with("null") && !line.contains("[redacted]"))
-        .map(|line| format!("{line}\n"))
-        .collect();
+        .collect::<Vec<_>>()
+        .join("\n");
     assert!(uncommented.lines().count() > 60, "{uncommented}");
     let loaded = World::new()
         .config(&uncommented)

@@ -1,5 +1,12 @@
 //! Configuration through its public door: sources in, a configuration or a report out.
 
+#![expect(
+    clippy::panic,
+    clippy::expect_used,
+    clippy::indexing_slicing,
+    reason = "test helpers outside test functions"
+)]
+
 mod generated;
 mod interpolation;
 mod precedence;

@@ -8,6 +8,7 @@ use otari_config::ProblemKind::{
 use crate::World;
 
 #[test]
+#[expect(clippy::too_many_lines, reason = "one table")]
 fn each_mistake_is_found_at_its_place() {
     for (yaml, path, kind) in [
         ("port: eighty", "port", WrongType),
