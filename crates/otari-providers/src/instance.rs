@@ -32,6 +32,8 @@ pub struct InstanceSettings {
     /// Models declared by the operator, for when discovery is not possible.
     pub models: Vec<String>,
     pub timeouts: Timeouts,
+    /// Usable but not configured: never asked for its models, because nobody said it is there.
+    pub implicit: bool,
 }
 
 /// A provider instance that can be called.
@@ -41,6 +43,7 @@ pub struct Instance {
     pub provider: &'static Provider,
     pub models: Vec<String>,
     pub timeouts: Timeouts,
+    pub implicit: bool,
     /// Without a trailing slash.
     base: String,
     /// The chat address, parsed once: the hot path sends there.
@@ -64,7 +67,7 @@ pub enum InstanceError {
 
 impl Instance {
     pub fn new(provider: &'static Provider, settings: InstanceSettings) -> Result<Self, InstanceError> {
-        let InstanceSettings { name, api_key, api_base, custom_headers, models, timeouts } = settings;
+        let InstanceSettings { name, api_key, api_base, custom_headers, models, timeouts, implicit } = settings;
         let base = match (api_base.as_deref(), provider.base_url) {
             (Some(base), _) => base,
             (None, Some(base)) => base,
@@ -84,7 +87,7 @@ impl Instance {
         };
         let chat_uri = join(&base, provider.paths.chat)?;
         let headers = build_headers(provider, key.as_ref(), &custom_headers)?;
-        Ok(Self { name, provider, models, timeouts, base, chat_uri, headers })
+        Ok(Self { name, provider, models, timeouts, implicit, base, chat_uri, headers })
     }
 
     pub fn chat_uri(&self) -> &Uri {
