@@ -1,1 +1,24 @@
-//! Placeholder.
+//! The only SQL: one history of migrations per engine, one module per table, sealing of secrets.
+//!
+//! [`Store`] is a handle to SQLite (one writer, several readers) or PostgreSQL (a pool). Every table is a module
+//! of plain functions that take it; one SQL text serves both engines unless a module says otherwise. Writes that
+//! other nodes cache the result of announce themselves with a [`Change`] in the same transaction.
+
+mod changes;
+mod error;
+mod migrate;
+mod options;
+mod page;
+mod sql;
+mod store;
+mod table;
+#[cfg(feature = "testing")]
+pub mod testing;
+mod tx;
+
+pub use changes::{Change, Changes};
+pub use error::StoreError;
+pub use options::StoreOptions;
+pub use page::{Cursor, Page, Start};
+pub use store::{Engine, Store};
+pub use table::{accounts, usage};

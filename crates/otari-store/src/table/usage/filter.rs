@@ -1,0 +1,102 @@
+//! Which rows of the usage log to read.
+
+use otari_types::Timestamp;
+
+use crate::sql::Query;
+
+/// Every condition that is set must hold. An empty list is no condition.
+#[derive(Clone, Debug, Default)]
+pub struct UsageFilter {
+    /// At or after.
+    pub start: Option<Timestamp>,
+    /// Before.
+    pub end: Option<Timestamp>,
+    pub user_ids: Vec<String>,
+    pub models: Vec<String>,
+    pub api_key_ids: Vec<String>,
+    pub status: Option<String>,
+    /// Implies `status` "error" unless a status is set.
+    pub status_code: Option<i64>,
+    pub endpoint: Option<String>,
+    pub provider: Option<String>,
+    pub source: Option<String>,
+    pub source_label: Option<String>,
+    /// With a cost, or without one.
+    pub priced: Option<bool>,
+    pub tool: Option<ToolUse>,
+    pub counts_toward_budget: Option<bool>,
+    pub request_group_ids: Vec<String>,
+    pub request_id: Option<String>,
+}
+
+/// Calls that ran a tool the gateway bills for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum ToolUse {
+    Any,
+    WebSearch,
+    CodeExecution,
+}
+
+impl UsageFilter {
+    /// Appends ` AND …` for every condition, on the alias `l`.
+    pub(crate) fn apply(&self, query: &mut Query) {
+        if let Some(start) = self.start {
+            query.push_with(" AND l.timestamp >= ?", start);
+        }
+        if let Some(end) = self.end {
+            query.push_with(" AND l.timestamp < ?", end);
+        }
+        for (column, values) in [
+            ("user_id", &self.user_ids),
+            ("model", &self.models),
+            ("api_key_id", &self.api_key_ids),
+            ("request_group_id", &self.request_group_ids),
+        ] {
+            if !values.is_empty() {
+                query.push(&format!(" AND l.{column} IN "));
+                query.push_list(values);
+            }
+        }
+        let implied = self.status_code.map(|_| "error".to_owned());
+        let status = self.status.clone().or(implied);
+        for (column, value) in [
+            ("status", &status),
+            ("endpoint", &self.endpoint),
+            ("provider", &self.provider),
+            ("source", &self.source),
+            ("source_label", &self.source_label),
+            ("request_id", &self.request_id),
+        ] {
+            if let Some(value) = value {
+                query.push_with(&format!(" AND l.{column} = ?"), value);
+            }
+        }
+        if let Some(code) = self.status_code {
+            query.push_with(" AND l.status_code = ?", code);
+        }
+        if let Some(counts) = self.counts_toward_budget {
+            query.push_with(" AND l.counts_toward_budget = ?", counts);
+        }
+        match self.priced {
+            Some(true) => query.push(" AND l.cost IS NOT NULL"),
+            Some(false) => query.push(" AND l.cost IS NULL"),
+            None => {}
+        }
+        if let Some(tool) = self.tool {
+            query.push(tool.condition());
+        }
+    }
+}
+
+impl ToolUse {
+    /// Tool charges are lines of the breakdown, named after the tool.
+    fn condition(self) -> &'static str {
+        match self {
+            Self::Any => {
+                " AND (l.pricing_breakdown LIKE '%\"web_search\"%' OR l.pricing_breakdown LIKE '%\"code_execution\"%')"
+            }
+            Self::WebSearch => " AND l.pricing_breakdown LIKE '%\"web_search\"%'",
+            Self::CodeExecution => " AND l.pricing_breakdown LIKE '%\"code_execution\"%'",
+        }
+    }
+}
