@@ -1,7 +1,6 @@
 //! One budgeted account as this node sees it: its limits, what is left of the lease, what is held.
 
-use otari_metering::Cadence;
-use otari_store::accounts::{AccountRow, Limits};
+use otari_store::accounts::{AccountRow, Limits, Need};
 use otari_types::{AccountId, Amounts, NanoUsd, Timestamp};
 use parking_lot::Mutex;
 
@@ -28,14 +27,13 @@ pub(crate) struct State {
     /// When a hold was last taken, for returning idle allowance.
     pub(crate) last_used: Timestamp,
     /// A need of at least this much was refused; not asked again before `until`.
-    pub(crate) refused: Option<(Amounts, Timestamp)>,
+    pub(crate) refused: Option<(Need, Timestamp)>,
 }
 
 /// What the row says: the rules a hold must keep.
 #[derive(Clone, Debug)]
 pub(crate) struct Terms {
     pub(crate) limits: Limits,
-    pub(crate) cadence: Cadence,
     pub(crate) period_end: Option<Timestamp>,
 }
 
@@ -52,7 +50,7 @@ pub(crate) struct FromLease {
 pub(crate) enum Answer {
     Held(FromLease),
     /// The lease does not cover it: this much more is needed.
-    Short(Amounts),
+    Short(Need),
     /// The terms are unknown, outdated, or their period is over.
     Unknown,
     Refused,
@@ -70,7 +68,11 @@ impl FromLease {
     /// The part of `amounts` in these units.
     pub(crate) fn part(self, amounts: Amounts) -> Amounts {
         Amounts {
-            cost: if self.cost { amounts.cost } else { NanoUsd::ZERO },
+            cost: if self.cost {
+                amounts.cost
+            } else {
+                NanoUsd::ZERO
+            },
             tokens: if self.tokens { amounts.tokens } else { 0 },
             requests: if self.requests { amounts.requests } else { 0 },
         }
@@ -83,7 +85,11 @@ impl FromLease {
 
 impl Account {
     pub(crate) fn new(id: AccountId) -> Self {
-        Self { id, state: Mutex::default(), refill: tokio::sync::Mutex::default() }
+        Self {
+            id,
+            state: Mutex::default(),
+            refill: tokio::sync::Mutex::default(),
+        }
     }
 
     /// Takes the hold from memory if the lease covers it.
@@ -91,7 +97,9 @@ impl Account {
     /// `bypass_cost`: a model that is free at its price holds no money and passes even an exhausted cap.
     pub(crate) fn try_hold(&self, need: Amounts, bypass_cost: bool, now: Timestamp) -> Answer {
         let mut state = self.state.lock();
-        let Some(terms) = &state.terms else { return Answer::Unknown };
+        let Some(terms) = &state.terms else {
+            return Answer::Unknown;
+        };
         if terms.period_end.is_some_and(|end| end <= now) {
             return Answer::Unknown;
         }
@@ -103,8 +111,14 @@ impl Account {
             }
             let short = shortfall(state.allowance, units.part(need), units);
             if let Some(short) = short {
-                let refused = state.refused.is_some_and(|(least, until)| now < until && covers(short, least));
-                return if refused { Answer::Refused } else { Answer::Short(short) };
+                let refused = state
+                    .refused
+                    .is_some_and(|(least, until)| now < until && covers(short, least));
+                return if refused {
+                    Answer::Refused
+                } else {
+                    Answer::Short(short)
+                };
             }
             state.allowance -= units.part(need);
         }
@@ -118,8 +132,7 @@ impl Account {
         let mut state = self.state.lock();
         state.refused = None;
         state.terms = Some(Terms {
-            limits: row.limits.clone(),
-            cadence: row.cadence,
+            limits: row.limits,
             period_end: row.period_end,
         });
     }
@@ -145,39 +158,25 @@ impl Account {
             state.refused = None;
         }
     }
-
-    /// Tries to grow a live hold from the allowance at hand; `false` leaves everything as it was.
-    pub(crate) fn try_grow(&self, more: Amounts, units: FromLease) -> bool {
-        let mut state = self.state.lock();
-        if shortfall(state.allowance, units.part(more), units).is_some() {
-            return false;
-        }
-        state.allowance -= units.part(more);
-        state.held += more;
-        true
-    }
 }
 
 /// What is missing from `allowance` for `need`, or `None` when nothing is. A limited unit with no allowance left
 /// is short even of a zero need: whoever is at the cap is refused.
-fn shortfall(allowance: Amounts, need: Amounts, units: FromLease) -> Option<Amounts> {
+fn shortfall(allowance: Amounts, need: Amounts, units: FromLease) -> Option<Need> {
     let missing = |have: i64, need: i64, limited: bool| {
-        if !limited || (have >= need && have > 0) { None } else { Some((need - have.min(need)).max(0)) }
+        let enough = !limited || (have >= need && have > 0);
+        (!enough).then(|| need.saturating_sub(have).max(0))
     };
-    let cost = missing(allowance.cost.0, need.cost.0, units.cost);
-    let tokens = missing(allowance.tokens, need.tokens, units.tokens);
-    let requests = missing(allowance.requests, need.requests, units.requests);
-    if cost.is_none() && tokens.is_none() && requests.is_none() {
-        return None;
-    }
-    Some(Amounts {
-        cost: NanoUsd(cost.unwrap_or(0)),
-        tokens: tokens.unwrap_or(0),
-        requests: requests.unwrap_or(0),
-    })
+    let short = Need {
+        cost: missing(allowance.cost.0, need.cost.0, units.cost).map(NanoUsd),
+        tokens: missing(allowance.tokens, need.tokens, units.tokens),
+        requests: missing(allowance.requests, need.requests, units.requests),
+    };
+    (short != Need::default()).then_some(short)
 }
 
-fn covers(need: Amounts, least: Amounts) -> bool {
+/// Whether `need` asks for no less than `least` in every unit that `least` asks for.
+fn covers(need: Need, least: Need) -> bool {
     need.cost >= least.cost && need.tokens >= least.tokens && need.requests >= least.requests
 }
 

@@ -65,7 +65,8 @@ async fn commit(
         // One record poisons the batch: commit the others one by one and set the bad one aside.
         Err(_) => {
             for record in &records {
-                let settled = otari_store::accounts::settle(store, node, std::slice::from_ref(record)).await;
+                let settled =
+                    otari_store::accounts::settle(store, node, std::slice::from_ref(record)).await;
                 match settled {
                     Ok(_) => {}
                     Err(error) if error.is_unavailable() => return Err(error),
@@ -88,7 +89,9 @@ pub(crate) async fn replay(dir: &Path, store: &Store, node: &NodeId) -> Result<u
     for path in crate::journal::list_segments(dir)? {
         let read = read_records(&path)?;
         for batch in read.records.chunks(BATCH_MAX) {
-            replayed += otari_store::accounts::settle(store, node, batch).await?.inserted;
+            replayed += otari_store::accounts::settle(store, node, batch)
+                .await?
+                .inserted;
         }
         if !read.damaged.is_empty() {
             tracing::warn!(file = %path.display(), lines = read.damaged.len(), "damaged journal lines (a write cut short by a crash) kept in rejected.jsonl");

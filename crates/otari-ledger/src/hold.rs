@@ -30,7 +30,9 @@ pub struct Refusal {
 impl Hold {
     /// What is reserved on each account (the same amounts on all of them).
     pub fn amounts(&self) -> Amounts {
-        self.parts.first().map_or(Amounts::ZERO, |part| part.amounts)
+        self.parts
+            .first()
+            .map_or(Amounts::ZERO, |part| part.amounts)
     }
 
     /// Ends the hold as a charge of `spent` on every account; the rest of the room is free again.
@@ -54,7 +56,8 @@ impl Hold {
 impl Drop for Hold {
     fn drop(&mut self) {
         for part in self.parts.drain(..) {
-            part.account.end_hold(part.amounts, part.units, Amounts::ZERO);
+            part.account
+                .end_hold(part.amounts, part.units, Amounts::ZERO);
         }
     }
 }

@@ -154,6 +154,9 @@ impl Journal {
 
     /// Sets a record aside that the database will never take, so that it is not lost and does not block others.
     pub(crate) fn set_aside(&self, record: &UsageRecord) -> io::Result<()> {
-        self.inner.lock().segments.set_aside(&segment::encode(record).map_err(io::Error::other)?)
+        self.inner
+            .lock()
+            .segments
+            .set_aside(&segment::encode(record).map_err(io::Error::other)?)
     }
 }

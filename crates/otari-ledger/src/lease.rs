@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use otari_store::Engine;
-use otari_store::accounts::{self, AccountRow, LeaseOutcome};
+use otari_store::accounts::{self, AccountRow, LeaseOutcome, Need};
 use otari_types::{Amounts, Timestamp};
 
 use crate::account::{Account, Answer, FromLease};
@@ -13,8 +13,11 @@ use crate::ledger::{Ledger, LedgerError};
 /// with the room, down to the exact need of one call.
 const ROOM_DIVISOR: i64 = 8;
 /// How often a refused need asks again after telling the other nodes to return what they do not use.
-const RECALL_WAITS: [Duration; 3] =
-    [Duration::from_millis(15), Duration::from_millis(40), Duration::from_millis(100)];
+const RECALL_WAITS: [Duration; 3] = [
+    Duration::from_millis(15),
+    Duration::from_millis(40),
+    Duration::from_millis(100),
+];
 /// A refusal holds this long before the database is asked again for the same account.
 const REFUSAL_SECS: i64 = 1;
 
@@ -66,8 +69,9 @@ impl Ledger {
         let mut row = self.load(account).await?;
         if let Some(end) = row.period_end.filter(|end| *end <= self.now()) {
             let window = row.cadence.window_at(self.now());
-            if let Some((start, next_end)) = window
-                && accounts::roll_period(&self.store, &account.id, end, start, next_end).await?
+            if let Some(next) = window
+                && accounts::roll_period(&self.store, &account.id, end, next.start, next.end)
+                    .await?
             {
                 tracing::info!(account = %account.id, "budget period over: spend starts at zero");
             }
@@ -79,17 +83,20 @@ impl Ledger {
 
     async fn load(&self, account: &Account) -> Result<AccountRow, LedgerError> {
         let mut rows = accounts::load(&self.store, std::slice::from_ref(&account.id)).await?;
-        rows.pop().ok_or_else(|| LedgerError::UnknownAccount(account.id.clone()))
+        rows.pop()
+            .ok_or_else(|| LedgerError::UnknownAccount(account.id.clone()))
     }
 
-    async fn refill(&self, account: &Account, short: Amounts) -> Result<Refill, LedgerError> {
+    async fn refill(&self, account: &Account, short: Need) -> Result<Refill, LedgerError> {
         let several_nodes = self.store.engine() == Engine::Postgres;
         let divisor = if several_nodes { ROOM_DIVISOR } else { 1 };
         if self.lease(account, short, divisor).await? {
             return Ok(Refill::Ready);
         }
         if several_nodes && self.others_hold_leases(account).await? {
-            self.store.notify(otari_store::Change::Recall(account.id.clone())).await?;
+            self.store
+                .notify(otari_store::Change::Recall(account.id.clone()))
+                .await?;
             for wait in RECALL_WAITS {
                 tokio::time::sleep(wait).await;
                 if self.lease(account, short, 1).await? {
@@ -101,10 +108,22 @@ impl Ledger {
         Ok(Refill::Refused)
     }
 
-    async fn lease(&self, account: &Account, short: Amounts, divisor: i64) -> Result<bool, LedgerError> {
+    async fn lease(
+        &self,
+        account: &Account,
+        short: Need,
+        divisor: i64,
+    ) -> Result<bool, LedgerError> {
         let expires = self.lease_expiry();
-        let outcome =
-            accounts::lease(&self.store, &self.node, &account.id, short, divisor, expires).await?;
+        let outcome = accounts::lease(
+            &self.store,
+            &self.node,
+            &account.id,
+            short,
+            divisor,
+            expires,
+        )
+        .await?;
         match outcome {
             LeaseOutcome::Granted { amounts, row } => {
                 account.learn(&row);
@@ -136,7 +155,8 @@ impl Ledger {
         if amounts.is_zero() {
             return;
         }
-        if let Err(error) = accounts::give_back(&self.store, &self.node, &account.id, amounts).await {
+        if let Err(error) = accounts::give_back(&self.store, &self.node, &account.id, amounts).await
+        {
             tracing::warn!(%error, account = %account.id, "unused allowance could not be returned; it comes back when its lease expires");
         }
     }

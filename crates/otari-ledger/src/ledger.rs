@@ -20,6 +20,9 @@ const UPKEEP: Duration = Duration::from_secs(5);
 /// Allowance of an account that took no hold for this long goes back to the database.
 const IDLE_SECS: i64 = 10;
 
+/// How far the clocks of two nodes may be apart.
+const CLOCK_SKEW_SECS: i64 = 60;
+
 /// When an answer may end.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub enum Durability {
@@ -104,7 +107,11 @@ impl Ledger {
 
     /// The background work: the drainer and the upkeep of leases. Both end when dropped.
     pub async fn run(self: Arc<Self>) {
-        let drainer = drain::run(Arc::clone(&self.journal), self.store.clone(), self.node.clone());
+        let drainer = drain::run(
+            Arc::clone(&self.journal),
+            self.store.clone(),
+            self.node.clone(),
+        );
         tokio::join!(drainer, self.upkeep());
     }
 
@@ -122,13 +129,23 @@ impl Ledger {
         need: Amounts,
         bypass_cost: bool,
     ) -> Result<Result<Hold, Refusal>, LedgerError> {
-        let mut hold = Hold { parts: Vec::with_capacity(accounts.len()) };
+        let mut hold = Hold {
+            parts: Vec::with_capacity(accounts.len()),
+        };
         for id in accounts {
             let account = self.account(id);
             // On refusal `hold` drops here, which releases the accounts before this one.
             match self.hold_one(&account, need, bypass_cost).await? {
-                Some(units) => hold.parts.push(Part { account, amounts: need, units }),
-                None => return Ok(Err(Refusal { account: id.clone() })),
+                Some(units) => hold.parts.push(Part {
+                    account,
+                    amounts: need,
+                    units,
+                }),
+                None => {
+                    return Ok(Err(Refusal {
+                        account: id.clone(),
+                    }));
+                }
             }
         }
         Ok(Ok(hold))
@@ -158,7 +175,9 @@ impl Ledger {
     /// Gives up after `limit`: a database that is away must not block a read for ever.
     pub async fn flush(&self, limit: Duration) -> bool {
         let last = self.journal.last();
-        tokio::time::timeout(limit, self.journal.wait_drained(last)).await.is_ok()
+        tokio::time::timeout(limit, self.journal.wait_drained(last))
+            .await
+            .is_ok()
     }
 
     /// Rows that wait for the database.
@@ -168,7 +187,10 @@ impl Ledger {
 
     /// What calls in flight on this node hold on an account.
     pub fn held(&self, id: &AccountId) -> Amounts {
-        self.accounts.read().get(id).map_or(Amounts::ZERO, |account| account.state.lock().held)
+        self.accounts
+            .read()
+            .get(id)
+            .map_or(Amounts::ZERO, |account| account.state.lock().held)
     }
 
     /// An account's limits changed: forget them and return the allowance granted under the old ones.
@@ -201,7 +223,10 @@ impl Ledger {
     /// Commits what is left and returns every lease. The last thing a process does.
     pub async fn close(&self, limit: Duration) {
         if !self.flush(limit).await {
-            tracing::warn!(rows = self.waiting(), "usage rows stay in the journal and are committed at the next start");
+            tracing::warn!(
+                rows = self.waiting(),
+                "usage rows stay in the journal and are committed at the next start"
+            );
             return;
         }
         if let Err(error) = accounts::release_node(&self.store, &self.node).await {
@@ -218,7 +243,11 @@ impl Ledger {
             return Arc::clone(account);
         }
         let mut accounts = self.accounts.write();
-        Arc::clone(accounts.entry(id.clone()).or_insert_with(|| Arc::new(Account::new(id.clone()))))
+        Arc::clone(
+            accounts
+                .entry(id.clone())
+                .or_insert_with(|| Arc::new(Account::new(id.clone()))),
+        )
     }
 
     async fn upkeep(&self) {
@@ -236,7 +265,8 @@ impl Ledger {
     async fn keep_leases(&self) -> Result<(), LedgerError> {
         let expires = self.lease_expiry();
         accounts::renew(&self.store, &self.node, expires).await?;
-        accounts::reclaim_expired(&self.store, self.now()).await?;
+        // The margin covers clocks that differ between nodes: the owner stops using a lease when it expires.
+        accounts::reclaim_expired(&self.store, self.now().plus_secs(-CLOCK_SKEW_SECS)).await?;
         let idle_before = self.now().plus_secs(-IDLE_SECS);
         let all: Vec<_> = self.accounts.read().values().cloned().collect();
         for account in all {
@@ -256,7 +286,9 @@ impl Ledger {
         accounts.retain(|_, account| {
             Arc::strong_count(account) > 1 || {
                 let state = account.state.lock();
-                state.last_used >= idle_before || !state.held.is_zero() || !state.allowance.is_zero()
+                state.last_used >= idle_before
+                    || !state.held.is_zero()
+                    || !state.allowance.is_zero()
             }
         });
         Ok(())

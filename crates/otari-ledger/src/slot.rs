@@ -34,13 +34,18 @@ pub(crate) fn take(data_dir: &Path) -> io::Result<(Slot, Vec<Slot>)> {
             None => {}
         }
     }
-    let own = own.ok_or_else(|| io::Error::other(format!("all {SLOTS_MAX} node folders are in use")))?;
+    let own =
+        own.ok_or_else(|| io::Error::other(format!("all {SLOTS_MAX} node folders are in use")))?;
     Ok((own, abandoned))
 }
 
 fn lock(dir: &Path) -> io::Result<Option<Slot>> {
     fs::create_dir_all(dir)?;
-    let lock = File::options().create(true).write(true).truncate(false).open(dir.join("lock"))?;
+    let lock = File::options()
+        .create(true)
+        .write(true)
+        .truncate(false)
+        .open(dir.join("lock"))?;
     match lock.try_lock() {
         Ok(()) => {}
         Err(TryLockError::WouldBlock) => return Ok(None),
@@ -55,5 +60,9 @@ fn lock(dir: &Path) -> io::Result<Option<Slot>> {
             name
         }
     };
-    Ok(Some(Slot { dir: dir.to_owned(), node: NodeId::from(node), _lock: lock }))
+    Ok(Some(Slot {
+        dir: dir.to_owned(),
+        node: NodeId::from(node),
+        _lock: lock,
+    }))
 }

@@ -34,16 +34,26 @@ impl Segments {
     /// Starts without segments: what an earlier process left was replayed and removed before.
     pub(crate) fn open(dir: PathBuf) -> io::Result<Self> {
         fs::create_dir_all(&dir)?;
-        let mut segments = Self { dir, files: VecDeque::new() };
+        let mut segments = Self {
+            dir,
+            files: VecDeque::new(),
+        };
         segments.start(1)?;
         Ok(segments)
     }
 
     pub(crate) fn append(&mut self, line: &[u8], number: u64) -> io::Result<()> {
-        if self.files.back().is_none_or(|segment| segment.bytes >= SEGMENT_BYTES) {
+        if self
+            .files
+            .back()
+            .is_none_or(|segment| segment.bytes >= SEGMENT_BYTES)
+        {
             self.start(number)?;
         }
-        let segment = self.files.back_mut().ok_or_else(|| io::Error::other("no open segment"))?;
+        let segment = self
+            .files
+            .back_mut()
+            .ok_or_else(|| io::Error::other("no open segment"))?;
         if segment.torn {
             segment.file.write_all(b"\n")?;
             segment.torn = false;
@@ -58,7 +68,10 @@ impl Segments {
 
     /// Whether the disk takes a byte again.
     pub(crate) fn probe(&mut self) -> io::Result<()> {
-        let segment = self.files.back_mut().ok_or_else(|| io::Error::other("no open segment"))?;
+        let segment = self
+            .files
+            .back_mut()
+            .ok_or_else(|| io::Error::other("no open segment"))?;
         segment.file.write_all(b"\n")?;
         segment.torn = false;
         Ok(())
@@ -66,7 +79,12 @@ impl Segments {
 
     /// Deletes segments whose every record is numbered `done` or below; a large current one is replaced.
     pub(crate) fn forget_through(&mut self, done: u64) {
-        while self.files.len() > 1 && self.files.front().is_some_and(|segment| segment.last <= done) {
+        while self.files.len() > 1
+            && self
+                .files
+                .front()
+                .is_some_and(|segment| segment.last <= done)
+        {
             if let Some(segment) = self.files.pop_front() {
                 let _ = fs::remove_file(&segment.path);
             }
@@ -97,12 +115,19 @@ impl Segments {
     }
 
     pub(crate) fn set_aside(&self, line: &[u8]) -> io::Result<()> {
-        File::options().create(true).append(true).open(self.dir.join(SET_ASIDE))?.write_all(line)
+        File::options()
+            .create(true)
+            .append(true)
+            .open(self.dir.join(SET_ASIDE))?
+            .write_all(line)
     }
 
     /// Keeps lines that cannot be read, for a person to look at.
     pub(crate) fn keep_damaged(dir: &Path, lines: &[Vec<u8>]) -> io::Result<()> {
-        let mut file = File::options().create(true).append(true).open(dir.join(SET_ASIDE))?;
+        let mut file = File::options()
+            .create(true)
+            .append(true)
+            .open(dir.join(SET_ASIDE))?;
         for line in lines {
             file.write_all(line)?;
             file.write_all(b"\n")?;
@@ -113,7 +138,14 @@ impl Segments {
     fn start(&mut self, first: u64) -> io::Result<()> {
         let path = self.dir.join(format!("usage-{first:020}{SUFFIX}"));
         let file = File::options().create(true).append(true).open(&path)?;
-        self.files.push_back(Segment { path, file, bytes: 0, first, last: first.saturating_sub(1), torn: false });
+        self.files.push_back(Segment {
+            path,
+            file,
+            bytes: 0,
+            first,
+            last: first.saturating_sub(1),
+            torn: false,
+        });
         Ok(())
     }
 }
