@@ -1,1 +1,35 @@
-fn main() {}
+//! The `otari` command: reads the configuration, builds the parts, runs them until told to stop.
+
+mod cli;
+mod command;
+mod configuration;
+mod lifecycle;
+mod telemetry;
+
+use std::io::Write as _;
+use std::process::ExitCode;
+
+use clap::Parser as _;
+
+/// Many short-lived buffers from several threads: mimalloc holds less and returns it sooner.
+#[global_allocator]
+static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
+
+fn main() -> ExitCode {
+    let cli = cli::Cli::parse();
+    // First of all: whatever opens a TLS connection later finds a provider installed.
+    if rustls::crypto::ring::default_provider()
+        .install_default()
+        .is_err()
+    {
+        tracing::debug!("a TLS provider was already installed");
+    }
+    match command::run(cli) {
+        Ok(code) => code,
+        Err(error) => {
+            // Not through the log: it may not be set up yet, and this is the last thing said.
+            let _ = writeln!(std::io::stderr(), "otari: {error:#}");
+            ExitCode::FAILURE
+        }
+    }
+}

@@ -47,6 +47,15 @@ const LEVELS: &[(&str, LogLevel)] = &[
 ];
 
 impl LogLevel {
+    /// The level of that name, or of that number in Python's scale.
+    pub fn parse(text: &str) -> Option<Self> {
+        let word = text.trim().to_lowercase();
+        LEVELS
+            .iter()
+            .find(|(name, _)| *name == word)
+            .map(|(_, level)| *level)
+    }
+
     pub fn as_str(self) -> &'static str {
         match self {
             Self::Trace => "trace",

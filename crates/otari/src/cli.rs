@@ -1,0 +1,167 @@
+//! The command line.
+
+use std::path::PathBuf;
+
+use clap::{ArgAction, Args, Parser, Subcommand};
+use otari_config::section::logging::LogLevel;
+
+#[derive(Debug, Parser)]
+#[command(
+    name = "otari",
+    version,
+    about = "An LLM gateway: virtual keys, budgets, usage, any provider",
+    disable_help_subcommand = true,
+    after_help = "Examples:\n  otari serve                          serve with what the environment provides\n  \
+                  otari serve -c config.yml --port 9000\n  otari check-config -c config.yml     find every mistake before a restart\n  \
+                  otari gen-secret-key                 for OTARI_SECRET_KEY\n\n\
+                  Every key and variable: docs/reference/configuration.md"
+)]
+pub(crate) struct Cli {
+    #[command(subcommand)]
+    pub(crate) command: Command,
+}
+
+#[derive(Debug, Subcommand)]
+pub(crate) enum Command {
+    /// Serve the gateway until SIGINT or SIGTERM
+    #[command(
+        after_help = "Examples:\n  otari serve\n  otari serve -c config.yml --log-level debug\n  \
+                            OTARI_MASTER_KEY=… otari serve --database-url postgresql://otari@db/otari\n\n\
+                            The first signal drains: no new connections, open answers finish. The second stops at once."
+    )]
+    Serve(Serve),
+    /// Open the database, creating it if need be, and bring its schema up to date
+    #[command(after_help = "Example:\n  otari init-db --database-url sqlite:///./otari.db")]
+    InitDb(Database),
+    /// Bring the database schema up to date
+    #[command(after_help = "Example:\n  otari migrate -c config.yml")]
+    Migrate(Migrate),
+    /// Print a new key for OTARI_SECRET_KEY
+    #[command(after_help = "Example:\n  export OTARI_SECRET_KEY=$(otari gen-secret-key)")]
+    GenSecretKey,
+    /// Find every mistake in the configuration; exits with 1 if there is one
+    #[command(after_help = "Examples:\n  otari check-config -c config.yml\n  \
+                            otari check-config -c config.yml --show     every value and where it came from")]
+    CheckConfig(CheckConfig),
+    /// Print the OpenAPI document
+    #[command(after_help = "Example:\n  otari openapi > openapi.json")]
+    Openapi,
+    /// Print the version
+    Version,
+}
+
+/// The configuration file, for every command that has one.
+#[derive(Debug, Args)]
+pub(crate) struct ConfigFile {
+    /// Configuration file (YAML); without it, the environment and defaults
+    #[arg(short, long = "config", value_name = "FILE")]
+    pub(crate) config: Option<PathBuf>,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct Database {
+    #[command(flatten)]
+    pub(crate) file: ConfigFile,
+    /// SQLite or PostgreSQL address [env: DATABASE_URL]
+    #[arg(long, value_name = "URL")]
+    pub(crate) database_url: Option<String>,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct Migrate {
+    #[command(flatten)]
+    pub(crate) database: Database,
+    /// Accepted for scripts written for earlier versions: only `head` exists
+    #[arg(long, default_value = "head", value_name = "NAME")]
+    pub(crate) revision: String,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct CheckConfig {
+    #[command(flatten)]
+    pub(crate) file: ConfigFile,
+    /// Print every value, secrets masked, and where it came from
+    #[arg(long)]
+    pub(crate) show: bool,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct Serve {
+    #[command(flatten)]
+    pub(crate) database: Database,
+    /// Address to listen on
+    #[arg(long, value_name = "ADDRESS")]
+    pub(crate) host: Option<String>,
+    /// TCP port to listen on
+    #[arg(long)]
+    pub(crate) port: Option<u16>,
+    /// The deployment's admin credential [env: OTARI_MASTER_KEY]
+    #[arg(long, value_name = "KEY")]
+    pub(crate) master_key: Option<String>,
+    /// Bring the database schema up to date first
+    #[arg(long, action = ArgAction::SetTrue, overrides_with = "no_auto_migrate")]
+    pub(crate) auto_migrate: bool,
+    /// Leave the database schema as it is
+    #[arg(long, action = ArgAction::SetTrue, overrides_with = "auto_migrate")]
+    pub(crate) no_auto_migrate: bool,
+    /// Accepted for scripts written for earlier versions: one process uses every core
+    #[arg(long, value_name = "N", default_value_t = 1, hide_default_value = true, value_parser = one_worker)]
+    pub(crate) workers: u16,
+    /// trace, debug, info, warn or error; Python's names and numbers too
+    #[arg(long, value_name = "LEVEL", value_parser = log_level)]
+    pub(crate) log_level: Option<LogLevel>,
+}
+
+impl Database {
+    /// The flags given, under their configuration keys.
+    pub(crate) fn flags(&self) -> Vec<(&'static str, String)> {
+        self.database_url
+            .iter()
+            .map(|url| ("database_url", url.clone()))
+            .collect()
+    }
+}
+
+impl Serve {
+    /// The flags given, under their configuration keys.
+    pub(crate) fn flags(&self) -> Vec<(&'static str, String)> {
+        let migrate = match (self.auto_migrate, self.no_auto_migrate) {
+            (true, _) => Some("true".to_owned()),
+            (_, true) => Some("false".to_owned()),
+            _ => None,
+        };
+        let given = [
+            ("host", self.host.clone()),
+            ("port", self.port.map(|port| port.to_string())),
+            ("master_key", self.master_key.clone()),
+            ("auto_migrate", migrate),
+            (
+                "log_level",
+                self.log_level.map(|level| level.as_str().to_owned()),
+            ),
+        ];
+        let mut flags = self.database.flags();
+        flags.extend(
+            given
+                .into_iter()
+                .filter_map(|(key, value)| Some((key, value?))),
+        );
+        flags
+    }
+}
+
+fn log_level(text: &str) -> Result<LogLevel, String> {
+    LogLevel::parse(text).ok_or_else(|| "use trace, debug, info, warn or error".to_owned())
+}
+
+fn one_worker(text: &str) -> Result<u16, String> {
+    match text.parse() {
+        Ok(1) => Ok(1),
+        Ok(_) => Err(
+            "one process already uses every core; to scale out, run several processes on \
+                      one PostgreSQL database"
+                .to_owned(),
+        ),
+        Err(_) => Err("not a number".to_owned()),
+    }
+}

@@ -1,0 +1,46 @@
+//! The commands, one file each.
+
+mod check_config;
+mod gen_secret_key;
+mod init_db;
+mod migrate;
+mod openapi;
+mod serve;
+mod version;
+
+use std::io::{self, Write as _};
+use std::process::ExitCode;
+
+use tokio::runtime::{Builder, Runtime};
+
+use crate::cli::{Cli, Command};
+
+/// Runs the command. An error is something unexpected; expected outcomes are exit codes.
+pub(crate) fn run(cli: Cli) -> anyhow::Result<ExitCode> {
+    match cli.command {
+        Command::Serve(args) => serve::run(&args),
+        Command::InitDb(args) => init_db::run(&args),
+        Command::Migrate(args) => migrate::run(&args),
+        Command::GenSecretKey => gen_secret_key::run(),
+        Command::CheckConfig(args) => check_config::run(&args),
+        Command::Openapi => openapi::run(),
+        Command::Version => version::run(),
+    }
+}
+
+/// A worker for each core.
+fn runtime() -> io::Result<Runtime> {
+    Builder::new_multi_thread()
+        .enable_all()
+        .thread_name("otari")
+        .build()
+}
+
+/// Writes the result of a command.
+fn print(text: &str) -> io::Result<()> {
+    match writeln!(io::stdout(), "{text}") {
+        // `otari openapi | head` is no failure.
+        Err(error) if error.kind() == io::ErrorKind::BrokenPipe => Ok(()),
+        outcome => outcome,
+    }
+}

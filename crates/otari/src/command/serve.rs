@@ -1,0 +1,84 @@
+//! `otari serve`: builds the gateway, says how to reach it, serves until told to stop.
+
+use std::net::SocketAddr;
+use std::process::ExitCode;
+use std::sync::Arc;
+use std::time::Duration;
+
+use anyhow::bail;
+use otari_config::{Config, Mode};
+use otari_server::{FirstRun, Started, listener, router};
+use otari_types::SystemClock;
+use tokio_util::sync::CancellationToken;
+
+use super::{print, runtime};
+use crate::cli::Serve;
+use crate::configuration::{VERSION, load};
+use crate::lifecycle::Signals;
+use crate::telemetry;
+
+/// How long the last journal records may take to reach the database. What is left stays in the journal.
+const FLUSH_MAX: Duration = Duration::from_secs(10);
+
+pub(crate) fn run(args: &Serve) -> anyhow::Result<ExitCode> {
+    let config = load(&args.database.file, args.flags())?;
+    // Held to the end: dropping it writes what is still waiting.
+    let _log = telemetry::start(&config.logging);
+    let runtime = runtime()?;
+    runtime.block_on(serve(config))?;
+    // What a cancelled request left on a blocking thread must not hold the exit.
+    runtime.shutdown_timeout(Duration::from_secs(1));
+    Ok(ExitCode::SUCCESS)
+}
+
+async fn serve(config: Config) -> anyhow::Result<()> {
+    if config.mode() == Mode::Hybrid {
+        bail!("hybrid mode is not available in this version; unset OTARI_AI_TOKEN and `mode`");
+    }
+    let signals = Signals::listen()?;
+    let grace = Duration::from_secs(u64::from(config.server.shutdown_timeout_seconds));
+    let version = config.version(VERSION).to_owned();
+    let started = otari_server::start(config, Arc::new(SystemClock), version.clone()).await?;
+    let Started {
+        app,
+        listener,
+        address,
+        tls,
+        first_run,
+    } = started;
+    announce(&first_run, address, tls.is_some())?;
+    tracing::info!(%address, tls = tls.is_some(), version, "serving");
+
+    let (drain, stop) = (app.draining.clone(), CancellationToken::new());
+    let watching = tokio::spawn(signals.run(drain.clone(), stop.clone(), grace));
+    listener::serve(listener, tls, router(app.clone()), drain, stop).await;
+    watching.abort();
+    app.gateway.ledger.close(FLUSH_MAX).await;
+    app.gateway.store.close().await;
+    tracing::info!("stopped");
+    Ok(())
+}
+
+/// Shows what was made at this start: it is stored as a hash and cannot be shown again.
+fn announce(first_run: &FirstRun, address: SocketAddr, tls: bool) -> anyhow::Result<()> {
+    let scheme = if tls { "https" } else { "http" };
+    let host = if address.ip().is_unspecified() {
+        format!("localhost:{}", address.port())
+    } else {
+        address.to_string()
+    };
+    let keys = [
+        ("master key", &first_run.master_key),
+        ("first API key", &first_run.bootstrap_key),
+    ];
+    let rule = "-".repeat(72);
+    for (what, key) in keys {
+        let Some(key) = key else { continue };
+        print(&format!(
+            "{rule}\nThe {what}, shown this once:\n\n{}\n",
+            key.expose()
+        ))?;
+        print(&format!("Otari is at {scheme}://{host}\n{rule}"))?;
+    }
+    Ok(())
+}

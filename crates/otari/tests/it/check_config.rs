@@ -1,0 +1,51 @@
+//! `otari check-config`.
+
+use std::fs;
+
+use crate::{otari, outcome};
+
+#[test]
+fn every_problem_is_told_with_its_hint() {
+    let folder = tempfile::tempdir().unwrap();
+    let yaml = "port: x\nprot: 1\nproviders:\n  lab: {api_base: nope}\nmaster_key: ${MISSING}\n";
+    fs::write(folder.path().join("config.yml"), yaml).unwrap();
+    let (code, told, _) = outcome(&mut otari(
+        folder.path(),
+        &["check-config", "-c", "config.yml"],
+    ));
+    assert_eq!(code, 1);
+    insta::assert_snapshot!(told, @"");
+}
+
+#[test]
+fn a_good_configuration_is_shown_without_its_secrets() {
+    let folder = tempfile::tempdir().unwrap();
+    fs::write(
+        folder.path().join("config.yml"),
+        "port: 9\nproviders:\n  echo: {api_key: HUSH}\n",
+    )
+    .unwrap();
+    let mut run = otari(
+        folder.path(),
+        &["check-config", "--config", "config.yml", "--show"],
+    );
+    let (code, told, _) = outcome(run.env("OTARI_MASTER_KEY", "HUSH"));
+    assert_eq!(code, 0, "{told}");
+    assert!(told.ends_with("the configuration is good\n"), "{told}");
+    assert!(told.contains("env OTARI_MASTER_KEY"), "{told}");
+    assert!(!told.contains("HUSH"), "{told}");
+}
+
+#[test]
+fn a_named_file_must_exist() {
+    let folder = tempfile::tempdir().unwrap();
+    let (code, told, _) = outcome(&mut otari(
+        folder.path(),
+        &["check-config", "-c", "gone.yml"],
+    ));
+    assert_eq!(code, 1);
+    assert!(
+        told.starts_with("problem: gone.yml: cannot be read"),
+        "{told}"
+    );
+}
