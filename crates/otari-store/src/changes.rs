@@ -64,9 +64,9 @@ impl Changes {
     }
 
     /// Waits for the next change. The first is [`Change::Lagged`], and so is the first after every lost
-    /// connection: whoever listens only from now on cannot know what came before. Never returns on SQLite, nor
+    /// connection: whoever listens only from now on cannot know what came before. Never returns on SQLite; `None`
     /// once the store is closed.
-    pub async fn recv(&mut self) -> Change {
+    pub async fn recv(&mut self) -> Option<Change> {
         loop {
             match &mut self.0 {
                 Source::Never => return std::future::pending().await,
@@ -75,9 +75,9 @@ impl Changes {
                     match listen(&pool).await {
                         Ok(listener) => {
                             self.0 = Source::Listening(pool, Box::new(listener));
-                            return Change::Lagged;
+                            return Some(Change::Lagged);
                         }
-                        Err(_) if pool.is_closed() => self.0 = Source::Never,
+                        Err(_) if pool.is_closed() => return None,
                         Err(error) => {
                             tracing::warn!(%error, "changes of other nodes cannot be heard; retrying");
                             tokio::time::sleep(RECONNECT).await;
@@ -87,7 +87,9 @@ impl Changes {
                 Source::Listening(pool, listener) => match listener.try_recv().await {
                     // A node of another version may announce what this one does not know.
                     Ok(Some(note)) => {
-                        return serde_json::from_str(note.payload()).unwrap_or(Change::Lagged);
+                        return Some(
+                            serde_json::from_str(note.payload()).unwrap_or(Change::Lagged),
+                        );
                     }
                     Ok(None) | Err(_) => self.0 = Source::Waiting(pool.clone()),
                 },

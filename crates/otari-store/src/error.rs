@@ -7,8 +7,12 @@ use sqlx::error::{DatabaseError, ErrorKind};
 /// Messages name tables and columns, never values: a value may be a secret.
 #[derive(Debug, thiserror::Error)]
 pub enum StoreError {
+    /// The row itself.
+    #[error("not found")]
+    NotFound,
+    /// A row that this one was to refer to.
     #[error("{what} not found")]
-    NotFound { what: &'static str },
+    Missing { what: &'static str },
     #[error("{what} already exists")]
     Conflict { what: &'static str },
     /// The row cannot go while `by` names it.
@@ -44,7 +48,7 @@ impl StoreError {
         };
         match error.kind() {
             ErrorKind::UniqueViolation => Self::Conflict { what: conflict },
-            ErrorKind::ForeignKeyViolation => Self::NotFound { what: missing },
+            ErrorKind::ForeignKeyViolation => Self::Missing { what: missing },
             _ => self,
         }
     }

@@ -20,5 +20,9 @@ pub use changes::{Change, Changes};
 pub use error::StoreError;
 pub use options::StoreOptions;
 pub use page::{Cursor, Page, Start};
+pub use sql::Patch;
 pub use store::{Engine, Store};
-pub use table::{accounts, usage};
+pub use table::{
+    accounts, api_keys, budget_reset_logs, budgets, model_aliases, model_pricing, runtime_settings,
+    usage, users,
+};

@@ -1,6 +1,7 @@
 //! A thin layer over the two drivers: one SQL text with `$1` placeholders, typed values in, typed columns out.
 
 mod multi_row;
+mod patch;
 mod row;
 pub(crate) mod run;
 
@@ -12,6 +13,8 @@ use sqlx::sqlite::SqliteArguments;
 use sqlx::{Arguments, AssertSqlSafe, SqlSafeStr, SqlStr};
 
 pub(crate) use multi_row::MultiRow;
+pub use patch::Patch;
+pub(crate) use patch::{Update, json_list};
 pub(crate) use row::Row;
 
 use crate::StoreError;
@@ -144,6 +147,8 @@ values! {
         &UserId => |value| value.as_str().to_owned();
         &KeyId => |value| value.as_str().to_owned();
         &BudgetId => |value| value.as_str().to_owned();
+        BudgetId => |value| value.as_str().to_owned();
+        UserId => |value| value.as_str().to_owned();
         &AccountId => |value| value.as_str().to_owned();
         &NodeId => |value| value.as_str().to_owned();
     }

@@ -1,4 +1,11 @@
 //! One module per table: its row as a plain struct, and the functions that read and write it.
 
 pub mod accounts;
+pub mod api_keys;
+pub mod budget_reset_logs;
+pub mod budgets;
+pub mod model_aliases;
+pub mod model_pricing;
+pub mod runtime_settings;
 pub mod usage;
+pub mod users;

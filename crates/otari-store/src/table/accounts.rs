@@ -34,7 +34,7 @@ static WHERE_ID_FOR_UPDATE: LazyLock<String> =
     LazyLock::new(|| format!("{SELECT}WHERE a.account_id = $1 FOR UPDATE OF a"));
 
 /// What a budget caps; `None` is uncapped.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Limits {
     pub cost: Option<NanoUsd>,
     pub tokens: Option<i64>,
@@ -58,24 +58,31 @@ pub struct AccountRow {
 
 impl AccountRow {
     pub(crate) fn read(row: &Row) -> Result<Self, StoreError> {
-        let alignment: Option<String> = row.opt("reset_alignment")?;
-        let duration: Option<i64> = row.opt("budget_duration_sec")?;
         Ok(Self {
             id: row.get("account_id")?,
             budget_id: row.opt("budget_id")?,
-            limits: Limits {
-                cost: row.opt("max_budget")?,
-                tokens: row.opt("token_limit")?,
-                requests: row.opt("request_limit")?,
-            },
-            cadence: Cadence::parse(duration, alignment.as_deref())
-                .map_err(|_| row.corrupt("reset_alignment"))?,
+            limits: limits(row)?,
+            cadence: cadence(row)?,
             settled: amounts(row, ["settled_cost", "settled_tokens", "settled_requests"])?,
             leased: amounts(row, ["leased_cost", "leased_tokens", "leased_requests"])?,
             period_start: row.opt("period_start")?,
             period_end: row.opt("period_end")?,
         })
     }
+}
+
+pub(crate) fn limits(row: &Row) -> Result<Limits, StoreError> {
+    Ok(Limits {
+        cost: row.opt("max_budget")?,
+        tokens: row.opt("token_limit")?,
+        requests: row.opt("request_limit")?,
+    })
+}
+
+pub(crate) fn cadence(row: &Row) -> Result<Cadence, StoreError> {
+    let alignment: Option<String> = row.opt("reset_alignment")?;
+    let duration: Option<i64> = row.opt("budget_duration_sec")?;
+    Cadence::parse(duration, alignment.as_deref()).map_err(|_| row.corrupt("reset_alignment"))
 }
 
 pub(crate) fn amounts(row: &Row, columns: [&str; 3]) -> Result<Amounts, StoreError> {
@@ -164,4 +171,56 @@ pub(crate) async fn locked(
     };
     let row = tx.row(Query::new(TABLE, text).bind(account)).await?;
     row.as_ref().map(AccountRow::read).transpose()
+}
+
+/// Puts an account under a budget, or none, and starts that budget's window now; what is settled stays.
+pub(crate) async fn assign_budget(
+    tx: &mut Tx,
+    account: &AccountId,
+    budget: Option<&BudgetId>,
+    now: Timestamp,
+) -> Result<(), StoreError> {
+    let window = match budget {
+        None => None,
+        Some(id) => {
+            let row = super::budgets::find(tx, id).await?;
+            let row = row.ok_or(StoreError::Missing { what: "budget" })?;
+            row.cadence.window_at(now)
+        }
+    };
+    let text = "UPDATE accounts SET budget_id = $2, period_start = $3, period_end = $4 WHERE account_id = $1";
+    let update = Query::new(TABLE, text)
+        .bind(account)
+        .bind(budget)
+        .bind(window.map(|window| window.start))
+        .bind(window.map(|window| window.end));
+    tx.execute(update).await.map(drop)
+}
+
+/// Creates an account with empty counters unless it exists.
+pub(crate) async fn ensure(tx: &mut Tx, account: &AccountId) -> Result<(), StoreError> {
+    let text = "INSERT INTO accounts (account_id) VALUES ($1) ON CONFLICT (account_id) DO NOTHING";
+    tx.execute(Query::new(TABLE, text).bind(account))
+        .await
+        .map(drop)
+}
+
+/// Sets what an account has spent to zero; its leases stay.
+pub(crate) async fn zero_settled(tx: &mut Tx, account: &AccountId) -> Result<(), StoreError> {
+    let text = "UPDATE accounts SET settled_cost = 0, settled_tokens = 0, settled_requests = 0 WHERE account_id = $1";
+    tx.execute(Query::new(TABLE, text).bind(account))
+        .await
+        .map(drop)
+}
+
+/// Takes the row locks of every account under a budget, in the order all writers take them.
+pub(crate) async fn lock_under_budget(tx: &mut Tx, budget: &BudgetId) -> Result<(), StoreError> {
+    if tx.engine() == Engine::Sqlite {
+        return Ok(());
+    }
+    let text =
+        "SELECT account_id FROM accounts WHERE budget_id = $1 ORDER BY account_id FOR UPDATE";
+    tx.rows(Query::new(TABLE, text).bind(budget))
+        .await
+        .map(drop)
 }
