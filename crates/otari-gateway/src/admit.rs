@@ -51,7 +51,12 @@ pub(crate) struct Refused {
 
 impl Refused {
     fn early(error: GatewayError) -> Self {
-        Self { error, billed: None, target: None, unlogged: true }
+        Self {
+            error,
+            billed: None,
+            target: None,
+            unlogged: true,
+        }
     }
 }
 
@@ -75,18 +80,33 @@ pub(crate) async fn admit(
         target: target.cloned(),
         unlogged: false,
     };
-    let target = gateway.targets.resolve(&request.model, now).await.map_err(|error| refuse(error.into(), None))?;
+    let target = gateway
+        .targets
+        .resolve(&request.model, now)
+        .await
+        .map_err(|error| refuse(error.into(), None))?;
     let allowed = caller.as_ref().and_then(|caller| caller.allowed.as_ref());
     if allowed.is_some_and(|list| target.instance_name.is_none() || !list.permits(&target.key)) {
-        return Err(refuse(GatewayError::ModelNotPermitted(request.model.to_string()), Some(&target)));
+        return Err(refuse(
+            GatewayError::ModelNotPermitted(request.model.to_string()),
+            Some(&target),
+        ));
     }
     let estimate = estimate_of(gateway, request, &target);
-    let hold = hold(gateway, &billed, &target, estimate).await.map_err(|error| refuse(error, Some(&target)))?;
+    let hold = hold(gateway, &billed, &target, estimate)
+        .await
+        .map_err(|error| refuse(error, Some(&target)))?;
     if target.price.is_none() && !billed.exempt && gateway.settings.require_pricing() {
         // `hold` drops here: the room is free again.
         return Err(refuse(unpriced(&target), Some(&target)));
     }
-    Ok(Admitted { hold, estimate, target, billed, rate })
+    Ok(Admitted {
+        hold,
+        estimate,
+        target,
+        billed,
+        rate,
+    })
 }
 
 /// The billed user: the key's owner, or whom the operator names.
@@ -103,12 +123,27 @@ async fn identify(
     if gateway.operator.matches(&credential).await.map_err(count)? {
         let user = named_user.filter(|user| !user.is_empty());
         let user = UserId::from(user.ok_or_else(|| Refused::early(GatewayError::UserRequired))?);
-        let row = otari_store::users::get(&gateway.store, &user).await.map_err(|error| Refused::early(error.into()))?;
+        let row = otari_store::users::get(&gateway.store, &user)
+            .await
+            .map_err(|error| Refused::early(error.into()))?;
         let row = row.ok_or_else(|| Refused::early(GatewayError::UnknownUser(user.to_string())))?;
         let accounts = vec![AccountId::of_user(&user)];
-        return Ok((Billed { user, key: None, exempt: false, accounts, blocked: row.blocked }, None));
+        return Ok((
+            Billed {
+                user,
+                key: None,
+                exempt: false,
+                accounts,
+                blocked: row.blocked,
+            },
+            None,
+        ));
     }
-    let caller = gateway.callers.identify(&credential, inbound.received_at).await.map_err(count)?;
+    let caller = gateway
+        .callers
+        .identify(&credential, inbound.received_at)
+        .await
+        .map_err(count)?;
     let billed = Billed {
         user: caller.user_id.clone(),
         key: Some(caller.key_id.clone()),
@@ -116,11 +151,14 @@ async fn identify(
         accounts: caller.accounts.clone(),
         blocked: caller.blocked,
     };
-    let strict = caller.reject_user_mismatch.unwrap_or_else(|| gateway.settings.reject_user_mismatch());
+    let strict = caller
+        .reject_user_mismatch
+        .unwrap_or_else(|| gateway.settings.reject_user_mismatch());
     if strict && named_user.is_some_and(|named| named != caller.user_id.as_str()) {
         // The row is charged to the caller's rate, so that a misconfigured client cannot flood the log.
         let limiter = gateway.rate_limiter.as_ref();
-        let throttled = limiter.is_some_and(|limiter| limiter.check(&billed.user, inbound.received_at).is_err());
+        let throttled = limiter
+            .is_some_and(|limiter| limiter.check(&billed.user, inbound.received_at).is_err());
         return Err(Refused {
             error: GatewayError::UserMismatch,
             billed: Some(billed),
@@ -134,8 +172,13 @@ async fn identify(
 fn estimate_of(gateway: &Gateway, request: &ChatRequest<'_>, target: &Target) -> Amounts {
     let estimate = Estimate {
         prompt_chars: request.prompt_bytes,
-        max_output: request.max_output_tokens.map(|tokens| tokens.saturating_mul(request.choices)),
-        default_output: gateway.settings.default_output_tokens().saturating_mul(request.choices),
+        max_output: request
+            .max_output_tokens
+            .map(|tokens| tokens.saturating_mul(request.choices)),
+        default_output: gateway
+            .settings
+            .default_output_tokens()
+            .saturating_mul(request.choices),
         cache_lifetime: None,
     };
     estimate.amounts(target.price.as_ref().map(|point| point.price.as_ref()))
@@ -156,8 +199,15 @@ async fn hold(
     if billed.exempt || gateway.settings.budgets_disabled {
         return Ok(Hold::default());
     }
-    let free = target.price.as_ref().is_some_and(|point| point.price.is_free());
-    match gateway.ledger.hold(&billed.accounts, estimate, free).await? {
+    let free = target
+        .price
+        .as_ref()
+        .is_some_and(|point| point.price.is_free());
+    match gateway
+        .ledger
+        .hold(&billed.accounts, estimate, free)
+        .await?
+    {
         Ok(hold) => Ok(hold),
         Err(_) => {
             gateway.metrics.budget_exceeded.inc();
@@ -177,5 +227,8 @@ fn unpriced(target: &Target) -> GatewayError {
         }
         _ => None,
     };
-    GatewayError::Unpriced { model: target.requested.clone(), hint }
+    GatewayError::Unpriced {
+        model: target.requested.clone(),
+        hint,
+    }
 }

@@ -16,11 +16,13 @@ impl AllowList {
     /// Whether everything this list permits is permitted by `wider`: a key may only narrow its owner's list.
     pub fn is_within(&self, wider: &Self) -> bool {
         self.0.iter().all(|entry| {
-            wider.0.iter().any(|outer| match (entry.strip_suffix('*'), outer.strip_suffix('*')) {
-                (Some(inner), Some(outer)) => inner.starts_with(outer),
-                (Some(_), None) => false,
-                (None, _) => entry_permits(outer, entry),
-            })
+            wider.0.iter().any(
+                |outer| match (entry.strip_suffix('*'), outer.strip_suffix('*')) {
+                    (Some(inner), Some(outer)) => inner.starts_with(outer),
+                    (Some(_), None) => false,
+                    (None, _) => entry_permits(outer, entry),
+                },
+            )
         })
     }
 }

@@ -9,7 +9,7 @@ use crate::dispatch::dispatch;
 use crate::error::GatewayError;
 use crate::inbound::{Inbound, Reply, ReplyBody};
 use crate::plan::plan;
-use crate::relay::{Source, RelayStream, Relabel, relay_whole};
+use crate::relay::{Relabel, RelayStream, Source, relay_whole};
 use crate::settle::{Settlement, log_refusal};
 
 impl Gateway {
@@ -21,9 +21,18 @@ impl Gateway {
             refused.error
         };
         let admitted = admit(self, inbound, &request).await.map_err(refuse)?;
-        let (target, billed, rate) = (admitted.target.clone(), admitted.billed.clone(), admitted.rate);
+        let (target, billed, rate) = (
+            admitted.target.clone(),
+            admitted.billed.clone(),
+            admitted.rate,
+        );
         let plan = plan(&target).map_err(|error| {
-            refuse(Refused { error, billed: Some(billed), target: Some(target.clone()), unlogged: false })
+            refuse(Refused {
+                error,
+                billed: Some(billed),
+                target: Some(target.clone()),
+                unlogged: false,
+            })
         })?;
         let relabel = Relabel(target.is_alias.then(|| target.requested.clone()));
         let mut settlement = Settlement::open(self, inbound, admitted, request.prompt_bytes);
@@ -43,7 +52,8 @@ impl Gateway {
             };
             let body = if request.stream {
                 let keepalive = self.settings.keepalive;
-                let stream = RelayStream::open(answered, from, relabel, settlement, keepalive).await?;
+                let stream =
+                    RelayStream::open(answered, from, relabel, settlement, keepalive).await?;
                 ReplyBody::Stream(Box::new(stream))
             } else {
                 ReplyBody::Json(relay_whole(answered, &from, &relabel, &mut settlement).await?)

@@ -44,12 +44,23 @@ pub struct Callers {
 
 impl Callers {
     pub fn new(store: Store, used: tokio::sync::mpsc::UnboundedSender<KeyId>) -> Self {
-        let by_hash = Cache::builder().max_capacity(CALLERS_MAX).support_invalidation_closures().build();
-        Self { store, by_hash, used }
+        let by_hash = Cache::builder()
+            .max_capacity(CALLERS_MAX)
+            .support_invalidation_closures()
+            .build();
+        Self {
+            store,
+            by_hash,
+            used,
+        }
     }
 
     /// The caller behind a credential. Known keys need no database.
-    pub async fn identify(&self, credential: &Credential, now: Timestamp) -> Result<Arc<Caller>, GatewayError> {
+    pub async fn identify(
+        &self,
+        credential: &Credential,
+        now: Timestamp,
+    ) -> Result<Arc<Caller>, GatewayError> {
         let caller = match self.by_hash.get(&credential.hash) {
             Some(caller) => caller,
             None => self.read(&credential.hash).await?,
@@ -80,23 +91,33 @@ impl Callers {
 
     fn forget_if(&self, predicate: impl Fn(&Caller) -> bool + Send + Sync + 'static) {
         // The builder supports closures, so this cannot be refused; forgetting everything is always correct.
-        if self.by_hash.invalidate_entries_if(move |_, caller| predicate(caller)).is_err() {
+        if self
+            .by_hash
+            .invalidate_entries_if(move |_, caller| predicate(caller))
+            .is_err()
+        {
             self.by_hash.invalidate_all();
         }
     }
 
     async fn read(&self, hash: &[u8; 32]) -> Result<Arc<Caller>, GatewayError> {
-        let row = api_keys::find_by_hash(&self.store, hash).await.map_err(|error| {
-            tracing::error!(%error, "an API key could not be looked up");
-            GatewayError::AuthUnavailable
-        })?;
+        let row = api_keys::find_by_hash(&self.store, hash)
+            .await
+            .map_err(|error| {
+                tracing::error!(%error, "an API key could not be looked up");
+                GatewayError::AuthUnavailable
+            })?;
         let row = row.ok_or(GatewayError::InvalidKey)?;
         let user_id = row.key.user_id.clone().ok_or(GatewayError::InvalidKey)?;
         let caller = Arc::new(Caller {
             key_id: row.key.id.clone(),
             accounts: vec![AccountId::of_user(&user_id)],
             user_id,
-            allowed: row.key.allowed_models.or(row.user_allowed_models).map(AllowList::new),
+            allowed: row
+                .key
+                .allowed_models
+                .or(row.user_allowed_models)
+                .map(AllowList::new),
             exclude_from_budget: row.key.exclude_from_budget,
             reject_user_mismatch: row.key.reject_user_mismatch,
             blocked: row.user_blocked,
@@ -112,7 +133,12 @@ impl Callers {
         let last = caller.last_used.load(Ordering::Relaxed);
         let due = now.as_secs() - last >= LAST_USED_EVERY_SECS;
         let mine = || {
-            let swapped = caller.last_used.compare_exchange(last, now.as_secs(), Ordering::Relaxed, Ordering::Relaxed);
+            let swapped = caller.last_used.compare_exchange(
+                last,
+                now.as_secs(),
+                Ordering::Relaxed,
+                Ordering::Relaxed,
+            );
             swapped.is_ok()
         };
         if due && mine() {

@@ -10,20 +10,20 @@ use crate::error::{FieldProblem, GatewayError};
 
 /// A parsed body. Members that the gateway does not own are only in `members`.
 #[derive(Debug)]
-pub struct ChatRequest<'a> {
-    pub members: Members<'a>,
-    pub model: Cow<'a, str>,
-    pub stream: bool,
+pub(crate) struct ChatRequest<'a> {
+    pub(crate) members: Members<'a>,
+    pub(crate) model: Cow<'a, str>,
+    pub(crate) stream: bool,
     /// The client's `user`: whom the call is billed to, if it may say so.
-    pub user: Option<Cow<'a, str>>,
-    pub max_output_tokens: Option<i64>,
-    pub choices: i64,
+    pub(crate) user: Option<Cow<'a, str>>,
+    pub(crate) max_output_tokens: Option<i64>,
+    pub(crate) choices: i64,
     /// Size of the prompt for the estimate, in bytes of JSON text.
-    pub prompt_bytes: usize,
+    pub(crate) prompt_bytes: usize,
 }
 
 impl<'a> ChatRequest<'a> {
-    pub fn parse(body: &'a [u8]) -> Result<Self, GatewayError> {
+    pub(crate) fn parse(body: &'a [u8]) -> Result<Self, GatewayError> {
         let members = parse_members(body)?;
         let mut problems = Vec::new();
         let model = string_member(&members, "model", &mut problems);
@@ -50,7 +50,9 @@ impl<'a> ChatRequest<'a> {
             model,
             stream,
             user,
-            max_output_tokens: max_tokens.or(max_completion_tokens).map(|tokens| tokens.max(0)),
+            max_output_tokens: max_tokens
+                .or(max_completion_tokens)
+                .map(|tokens| tokens.max(0)),
             choices,
             prompt_bytes,
             members,
@@ -64,16 +66,26 @@ pub(crate) fn parse_members(body: &[u8]) -> Result<Members<'_>, GatewayError> {
         serde_json::error::Category::Data => {
             let text = error.to_string();
             // serde_json appends the position, which says nothing about a member.
-            let message = text.split(" at line ").next().unwrap_or_default().to_owned();
+            let message = text
+                .split(" at line ")
+                .next()
+                .unwrap_or_default()
+                .to_owned();
             GatewayError::field(&[], "invalid_body", message)
         }
-        _ => GatewayError::InvalidJson { offset: offset_of(body, error.line(), error.column()) },
+        _ => GatewayError::InvalidJson {
+            offset: offset_of(body, error.line(), error.column()),
+        },
     })
 }
 
 /// Byte offset of a line and column, as clients are told it.
 fn offset_of(body: &[u8], line: usize, column: usize) -> usize {
-    let before: usize = body.split_inclusive(|byte| *byte == b'\n').take(line.saturating_sub(1)).map(<[u8]>::len).sum();
+    let before: usize = body
+        .split_inclusive(|byte| *byte == b'\n')
+        .take(line.saturating_sub(1))
+        .map(<[u8]>::len)
+        .sum();
     before + column.saturating_sub(1)
 }
 
@@ -88,7 +100,11 @@ fn check_messages(messages: Option<&RawValue>, problems: &mut Vec<FieldProblem>)
         return;
     };
     let Ok(items) = serde_json::from_str::<Vec<&RawValue>>(messages.get()) else {
-        problems.push(problem(&["messages"], "list_type", "Input should be a valid list"));
+        problems.push(problem(
+            &["messages"],
+            "list_type",
+            "Input should be a valid list",
+        ));
         return;
     };
     if items.is_empty() {
@@ -100,22 +116,41 @@ fn check_messages(messages: Option<&RawValue>, problems: &mut Vec<FieldProblem>)
         match serde_json::from_str::<Message<'_>>(item.get()) {
             Ok(Message { role: Some(role) }) if role.get().starts_with('"') => {}
             Ok(Message { role: Some(_) }) => {
-                problems.push(problem(&["messages", &index, "role"], "string_type", "Input should be a valid string"));
+                problems.push(problem(
+                    &["messages", &index, "role"],
+                    "string_type",
+                    "Input should be a valid string",
+                ));
             }
             Ok(Message { role: None }) => {
-                problems.push(problem(&["messages", &index, "role"], "missing", "Field required"));
+                problems.push(problem(
+                    &["messages", &index, "role"],
+                    "missing",
+                    "Field required",
+                ));
             }
-            Err(_) => problems.push(problem(&["messages", &index], "dict_type", "Input should be a valid dictionary")),
+            Err(_) => problems.push(problem(
+                &["messages", &index],
+                "dict_type",
+                "Input should be a valid dictionary",
+            )),
         }
     }
 }
 
 fn problem(loc: &[&str], kind: &'static str, message: &str) -> FieldProblem {
-    FieldProblem { loc: loc.iter().map(|part| (*part).to_owned()).collect(), kind, message: message.to_owned() }
+    FieldProblem {
+        loc: loc.iter().map(|part| (*part).to_owned()).collect(),
+        kind,
+        message: message.to_owned(),
+    }
 }
 
 fn present<'a>(members: &Members<'a>, name: &str) -> Option<&'a str> {
-    members.get(name).map(RawValue::get).filter(|text| *text != "null")
+    members
+        .get(name)
+        .map(RawValue::get)
+        .filter(|text| *text != "null")
 }
 
 fn string_member<'a>(
@@ -129,18 +164,30 @@ fn string_member<'a>(
     match serde_json::from_str::<Text<'a>>(raw) {
         Ok(Text(text)) => Some(text),
         Err(_) => {
-            problems.push(problem(&[name], "string_type", "Input should be a valid string"));
+            problems.push(problem(
+                &[name],
+                "string_type",
+                "Input should be a valid string",
+            ));
             None
         }
     }
 }
 
-fn bool_member(members: &Members<'_>, name: &str, problems: &mut Vec<FieldProblem>) -> Option<bool> {
+fn bool_member(
+    members: &Members<'_>,
+    name: &str,
+    problems: &mut Vec<FieldProblem>,
+) -> Option<bool> {
     match present(members, name)? {
         "true" => Some(true),
         "false" => Some(false),
         _ => {
-            problems.push(problem(&[name], "bool_type", "Input should be a valid boolean"));
+            problems.push(problem(
+                &[name],
+                "bool_type",
+                "Input should be a valid boolean",
+            ));
             None
         }
     }
@@ -150,7 +197,11 @@ fn int_member(members: &Members<'_>, name: &str, problems: &mut Vec<FieldProblem
     let raw = present(members, name)?;
     let value = serde_json::from_str::<i64>(raw).ok();
     if value.is_none() {
-        problems.push(problem(&[name], "int_type", "Input should be a valid integer"));
+        problems.push(problem(
+            &[name],
+            "int_type",
+            "Input should be a valid integer",
+        ));
     }
     value
 }
@@ -161,9 +212,10 @@ mod tests {
 
     fn problems(body: &str) -> Vec<(String, &'static str)> {
         match ChatRequest::parse(body.as_bytes()) {
-            Err(GatewayError::InvalidBody(problems)) => {
-                problems.into_iter().map(|p| (p.loc.join("."), p.kind)).collect()
-            }
+            Err(GatewayError::InvalidBody(problems)) => problems
+                .into_iter()
+                .map(|p| (p.loc.join("."), p.kind))
+                .collect(),
             other => panic!("expected field problems, got {other:?}"),
         }
     }
@@ -172,14 +224,33 @@ mod tests {
     fn a_request_is_read_without_losing_members() {
         let body = br#"{"model":"openai:m","messages":[{"role":"user","content":"hi"}],"stream":true,"max_completion_tokens":7,"top_k":3}"#;
         let request = ChatRequest::parse(body).unwrap();
-        assert_eq!((request.model.as_ref(), request.stream, request.max_output_tokens), ("openai:m", true, Some(7)));
+        assert_eq!(
+            (
+                request.model.as_ref(),
+                request.stream,
+                request.max_output_tokens
+            ),
+            ("openai:m", true, Some(7))
+        );
         assert_eq!(request.members.get("top_k").unwrap().get(), "3");
     }
 
     #[test]
     fn every_bad_member_is_named() {
-        assert_eq!(problems("{}"), [("model".to_owned(), "missing"), ("messages".to_owned(), "missing")]);
-        assert_eq!(problems(r#"{"model":1,"messages":{}}"#), [("model".to_owned(), "string_type"), ("messages".to_owned(), "list_type")]);
+        assert_eq!(
+            problems("{}"),
+            [
+                ("model".to_owned(), "missing"),
+                ("messages".to_owned(), "missing")
+            ]
+        );
+        assert_eq!(
+            problems(r#"{"model":1,"messages":{}}"#),
+            [
+                ("model".to_owned(), "string_type"),
+                ("messages".to_owned(), "list_type")
+            ]
+        );
         assert_eq!(
             problems(r#"{"model":"m","messages":[1,{},{"role":2}],"stream":"yes","n":1.5}"#),
             [
@@ -190,7 +261,10 @@ mod tests {
                 ("n".to_owned(), "int_type"),
             ]
         );
-        assert_eq!(problems(r#"{"model":"a","model":"b"}"#), [(String::new(), "invalid_body")]);
+        assert_eq!(
+            problems(r#"{"model":"a","model":"b"}"#),
+            [(String::new(), "invalid_body")]
+        );
     }
 
     #[test]
@@ -201,12 +275,16 @@ mod tests {
                 other => panic!("{other:?}"),
             }
         }
-        assert!(matches!(ChatRequest::parse(b"{\"model\":\"\xff\"}"), Err(GatewayError::InvalidJson { .. })));
+        assert!(matches!(
+            ChatRequest::parse(b"{\"model\":\"\xff\"}"),
+            Err(GatewayError::InvalidJson { .. })
+        ));
     }
 
     #[test]
     fn a_blank_model_is_a_request_without_model() {
-        let error = ChatRequest::parse(br#"{"model":" ","messages":[{"role":"user"}]}"#).unwrap_err();
+        let error =
+            ChatRequest::parse(br#"{"model":" ","messages":[{"role":"user"}]}"#).unwrap_err();
         assert_eq!(error.to_string(), "Invalid request: model is required");
     }
 }

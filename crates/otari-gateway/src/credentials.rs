@@ -22,11 +22,17 @@ impl Credential {
     /// `Otari-Key` (raw or `Bearer …`), then `Authorization: Bearer …`, then `x-api-key`. The first one present
     /// decides; a bad one never falls through to the next.
     pub fn from_headers(headers: &HeaderMap) -> Result<Self, GatewayError> {
-        let text = |name: &str| headers.get(name).map(|value| value.to_str().unwrap_or_default());
+        let text = |name: &str| {
+            headers
+                .get(name)
+                .map(|value| value.to_str().unwrap_or_default())
+        };
         let token = if let Some(value) = text(OTARI_KEY) {
             value.strip_prefix(BEARER).unwrap_or(value)
         } else if let Some(value) = text(header::AUTHORIZATION.as_str()) {
-            value.strip_prefix(BEARER).ok_or(GatewayError::InvalidCredentialFormat)?
+            value
+                .strip_prefix(BEARER)
+                .ok_or(GatewayError::InvalidCredentialFormat)?
         } else if let Some(value) = text(X_API_KEY) {
             value
         } else {
@@ -36,7 +42,10 @@ impl Credential {
         if token.is_empty() {
             return Err(GatewayError::MissingCredentials);
         }
-        Ok(Self { token: Secret::new(token), hash: hash_token(token) })
+        Ok(Self {
+            token: Secret::new(token),
+            hash: hash_token(token),
+        })
     }
 }
 
@@ -54,16 +63,31 @@ mod tests {
         for (name, value) in pairs {
             headers.insert(*name, value.parse().unwrap());
         }
-        Credential::from_headers(&headers).map(|c| c.token.expose().to_owned()).map_err(|e| e.to_string())
+        Credential::from_headers(&headers)
+            .map(|c| c.token.expose().to_owned())
+            .map_err(|e| e.to_string())
     }
 
     #[test]
     fn the_first_header_present_decides() {
-        assert_eq!(token(&[("otari-key", "gw-a"), ("authorization", "Bearer b")]).as_deref(), Ok("gw-a"));
-        assert_eq!(token(&[("otari-key", "Bearer gw-a")]).as_deref(), Ok("gw-a"));
-        assert_eq!(token(&[("authorization", "Bearer b"), ("x-api-key", "c")]).as_deref(), Ok("b"));
+        assert_eq!(
+            token(&[("otari-key", "gw-a"), ("authorization", "Bearer b")]).as_deref(),
+            Ok("gw-a")
+        );
+        assert_eq!(
+            token(&[("otari-key", "Bearer gw-a")]).as_deref(),
+            Ok("gw-a")
+        );
+        assert_eq!(
+            token(&[("authorization", "Bearer b"), ("x-api-key", "c")]).as_deref(),
+            Ok("b")
+        );
         assert_eq!(token(&[("x-api-key", "c")]).as_deref(), Ok("c"));
-        assert!(token(&[("authorization", "Basic b"), ("x-api-key", "c")]).unwrap_err().contains("Bearer"));
+        assert!(
+            token(&[("authorization", "Basic b"), ("x-api-key", "c")])
+                .unwrap_err()
+                .contains("Bearer")
+        );
         assert!(token(&[]).unwrap_err().contains("Otari-Key"));
         assert!(token(&[("otari-key", " ")]).is_err());
     }

@@ -18,12 +18,29 @@ use crate::inbound::Inbound;
 use crate::plan::Attempt;
 
 /// Consumed by the gateway, never forwarded.
-const GATEWAY_MEMBERS: &[&str] =
-    &["user", "mcp_servers", "mcp_server_ids", "guardrails", "tools_header", "max_tool_iterations", "session_label"];
+const GATEWAY_MEMBERS: &[&str] = &[
+    "user",
+    "mcp_servers",
+    "mcp_server_ids",
+    "guardrails",
+    "tools_header",
+    "max_tool_iterations",
+    "session_label",
+];
 /// Would let a caller aim the gateway's credential elsewhere: dropped wherever a caller puts them.
 const SENSITIVE_MEMBERS: &[&str] = &[
-    "api_key", "api_base", "base_url", "provider", "organization", "api_version", "client", "credentials",
-    "extra_body", "aws_access_key_id", "aws_secret_access_key", "client_args",
+    "api_key",
+    "api_base",
+    "base_url",
+    "provider",
+    "organization",
+    "api_version",
+    "client",
+    "credentials",
+    "extra_body",
+    "aws_access_key_id",
+    "aws_secret_access_key",
+    "client_args",
 ];
 const TRACEPARENT: &str = "traceparent";
 
@@ -46,7 +63,10 @@ pub(crate) async fn dispatch(
         headers: outbound_headers(inbound, request.stream),
         body: encode(request, attempt),
     };
-    transport.send(instance, outbound).await.map_err(|error| GatewayError::upstream(&instance.name, error))
+    transport
+        .send(instance, outbound)
+        .await
+        .map_err(|error| GatewayError::upstream(&instance.name, error))
 }
 
 /// The upstream body: the caller's members in their order, with ours in place.
@@ -84,7 +104,11 @@ fn stream_options_absent(members: &Members<'_>) -> bool {
 
 fn outbound_headers(inbound: &Inbound, stream: bool) -> HeaderMap {
     let mut headers = HeaderMap::with_capacity(2);
-    let accept = if stream { "text/event-stream" } else { "application/json" };
+    let accept = if stream {
+        "text/event-stream"
+    } else {
+        "application/json"
+    };
     headers.insert(header::ACCEPT, HeaderValue::from_static(accept));
     if let Some(trace) = inbound.headers.get(TRACEPARENT) {
         headers.insert(TRACEPARENT, trace.clone());

@@ -87,12 +87,19 @@ pub struct UpstreamFailure {
 
 impl GatewayError {
     pub(crate) fn upstream(instance: &str, error: UpstreamError) -> Self {
-        Self::Upstream(Box::new(UpstreamFailure { instance: instance.to_owned(), error }))
+        Self::Upstream(Box::new(UpstreamFailure {
+            instance: instance.to_owned(),
+            error,
+        }))
     }
 
     pub(crate) fn field(loc: &[&str], kind: &'static str, message: impl Into<String>) -> Self {
         let loc = loc.iter().map(|part| (*part).to_owned()).collect();
-        Self::InvalidBody(vec![FieldProblem { loc, kind, message: message.into() }])
+        Self::InvalidBody(vec![FieldProblem {
+            loc,
+            kind,
+            message: message.into(),
+        }])
     }
 
     /// The status of the usage row a refusal leaves, or `None` when it leaves none: who could not be identified

@@ -6,7 +6,7 @@ use std::sync::Arc;
 use otari_ledger::{Ledger, LedgerOptions};
 use otari_providers::{Instance, Transport};
 use otari_store::{Change, Store};
-use otari_types::{AccountId, Clock, KeyId, Secret, UserId};
+use otari_types::{AccountId, Clock, KeyId, Secret};
 use tokio::sync::mpsc;
 
 use crate::caller::Callers;
@@ -56,7 +56,15 @@ impl Gateway {
     /// Opens the ledger (which commits what an interrupted run left) and starts the background work on the
     /// current runtime.
     pub async fn start(options: GatewayOptions) -> Result<Arc<Self>, GatewayError> {
-        let GatewayOptions { store, clock, ledger, instances, aliases, settings, .. } = options;
+        let GatewayOptions {
+            store,
+            clock,
+            ledger,
+            instances,
+            aliases,
+            settings,
+            ..
+        } = options;
         let ledger = Ledger::open(&ledger, store.clone(), Arc::clone(&clock)).await?;
         let (used, used_keys) = mpsc::unbounded_channel();
         let prices = Arc::new(Prices::new(store.clone(), options.default_pricing));
@@ -80,15 +88,8 @@ impl Gateway {
         Ok(gateway)
     }
 
-    /// A write changed something that is cached here, and on other nodes.
-    pub async fn changed(&self, change: Change) {
-        self.apply(&change).await;
-        if let Err(error) = self.store.notify(change).await {
-            tracing::warn!(%error, "other nodes could not be told of a change");
-        }
-    }
-
-    async fn apply(&self, change: &Change) {
+    /// Something that is cached here changed: forget it. (The store tells other nodes by itself.)
+    pub async fn changed(&self, change: &Change) {
         match change {
             Change::Key(key) => self.callers.forget_key(key),
             Change::User(user) => {
@@ -110,16 +111,8 @@ impl Gateway {
     async fn follow_changes(self: Arc<Self>) {
         let mut changes = self.store.changes();
         while let Some(change) = changes.recv().await {
-            self.apply(&change).await;
+            self.changed(&change).await;
         }
-    }
-
-    pub fn forget_key(&self, key: &KeyId) {
-        self.callers.forget_key(key);
-    }
-
-    pub fn forget_user(&self, user: &UserId) {
-        self.callers.forget_user(user);
     }
 }
 

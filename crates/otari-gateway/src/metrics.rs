@@ -43,10 +43,13 @@ pub struct ReasonLabels {
 }
 
 /// Seconds; language models answer in tenths of seconds to minutes.
-const LATENCY_BUCKETS: [f64; 14] =
-    [0.005, 0.025, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0, 20.0, 40.0, 80.0, 160.0, 600.0];
+const LATENCY_BUCKETS: [f64; 14] = [
+    0.005, 0.025, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0, 20.0, 40.0, 80.0, 160.0, 600.0,
+];
 /// Dollars per call.
-const COST_BUCKETS: [f64; 10] = [0.0001, 0.0005, 0.001, 0.005, 0.01, 0.05, 0.1, 0.5, 1.0, 10.0];
+const COST_BUCKETS: [f64; 10] = [
+    0.0001, 0.0005, 0.001, 0.005, 0.01, 0.05, 0.1, 0.5, 1.0, 10.0,
+];
 
 fn latency() -> Histogram {
     Histogram::new(LATENCY_BUCKETS)
@@ -94,7 +97,11 @@ impl Default for Metrics {
 impl Metrics {
     fn register(&mut self) {
         let registry = &mut self.registry;
-        registry.register("requests", "HTTP requests by route and status", self.requests.clone());
+        registry.register(
+            "requests",
+            "HTTP requests by route and status",
+            self.requests.clone(),
+        );
         registry.register(
             "request_duration_seconds",
             "Time from the request to the end of its answer",
@@ -105,11 +112,31 @@ impl Metrics {
             "Requests whose answer is not complete, streams included",
             self.active_requests.clone(),
         );
-        registry.register("tokens", "Tokens by provider, model and direction", self.tokens.clone());
-        registry.register("request_cost_dollars", "Cost of a call in US dollars", self.request_cost.clone());
-        registry.register("rate_limit_hits", "Requests refused by the rate limit", self.rate_limit_hits.clone());
-        registry.register("budget_exceeded", "Calls refused for want of budget", self.budget_exceeded.clone());
-        registry.register("auth_failures", "Refused credentials by reason", self.auth_failures.clone());
+        registry.register(
+            "tokens",
+            "Tokens by provider, model and direction",
+            self.tokens.clone(),
+        );
+        registry.register(
+            "request_cost_dollars",
+            "Cost of a call in US dollars",
+            self.request_cost.clone(),
+        );
+        registry.register(
+            "rate_limit_hits",
+            "Requests refused by the rate limit",
+            self.rate_limit_hits.clone(),
+        );
+        registry.register(
+            "budget_exceeded",
+            "Calls refused for want of budget",
+            self.budget_exceeded.clone(),
+        );
+        registry.register(
+            "auth_failures",
+            "Refused credentials by reason",
+            self.auth_failures.clone(),
+        );
         registry.register(
             "missing_usage",
             "Answers without token usage, billed by the missing-usage policy",
@@ -139,14 +166,31 @@ impl Metrics {
     ) {
         let Some(usage) = usage else { return };
         let (provider, model) = (provider.unwrap_or_default().to_owned(), model.to_owned());
-        let input = TokenLabels { provider: provider.clone(), model: model.clone(), r#type: "input" };
-        let output = TokenLabels { provider: provider.clone(), model: model.clone(), r#type: "output" };
-        self.tokens.get_or_create(&input).inc_by(usage.total_input().unsigned_abs());
-        self.tokens.get_or_create(&output).inc_by(usage.output.unsigned_abs());
+        let input = TokenLabels {
+            provider: provider.clone(),
+            model: model.clone(),
+            r#type: "input",
+        };
+        let output = TokenLabels {
+            provider: provider.clone(),
+            model: model.clone(),
+            r#type: "output",
+        };
+        self.tokens
+            .get_or_create(&input)
+            .inc_by(usage.total_input().unsigned_abs());
+        self.tokens
+            .get_or_create(&output)
+            .inc_by(usage.output.unsigned_abs());
         if let Some(total) = total {
-            #[expect(clippy::cast_precision_loss, reason = "a histogram of dollars needs no exactness")]
+            #[expect(
+                clippy::cast_precision_loss,
+                reason = "a histogram of dollars needs no exactness"
+            )]
             let dollars = total.0 as f64 / 1e9;
-            self.request_cost.get_or_create(&ModelLabels { provider, model }).observe(dollars);
+            self.request_cost
+                .get_or_create(&ModelLabels { provider, model })
+                .observe(dollars);
         }
     }
 
@@ -160,6 +204,8 @@ impl Metrics {
             GatewayError::AuthUnavailable => "db_error",
             _ => return,
         };
-        self.auth_failures.get_or_create(&ReasonLabels { reason }).inc();
+        self.auth_failures
+            .get_or_create(&ReasonLabels { reason })
+            .inc();
     }
 }

@@ -69,7 +69,11 @@ pub struct Models {
 
 impl Models {
     pub fn new(options: ModelsOptions) -> Self {
-        Self { options, seen: Mutex::default(), round: tokio::sync::Mutex::default() }
+        Self {
+            options,
+            seen: Mutex::default(),
+            round: tokio::sync::Mutex::default(),
+        }
     }
 
     fn last_seen(&self, instance: &str) -> Option<Discovered> {
@@ -77,7 +81,11 @@ impl Models {
     }
 
     fn is_fresh(&self, seen: &Discovered, now: Timestamp) -> bool {
-        let ttl = if seen.error.is_some() { self.options.negative_ttl } else { self.options.ttl };
+        let ttl = if seen.error.is_some() {
+            self.options.negative_ttl
+        } else {
+            self.options.ttl
+        };
         now.0.saturating_sub(seen.checked_at.0) < i64::try_from(ttl.as_micros()).unwrap_or(i64::MAX)
     }
 }
@@ -96,15 +104,26 @@ impl Gateway {
         for instance in instances.values() {
             for (model, created, owner) in self.models_of(instance) {
                 let id = format!("{}:{model}", instance.name);
-                entries.insert(id.clone(), ModelEntry { id, created, owned_by: owner, price: None });
+                entries.insert(
+                    id.clone(),
+                    ModelEntry {
+                        id,
+                        created,
+                        owned_by: owner,
+                        price: None,
+                    },
+                );
             }
         }
         for key in model_pricing::keys(&self.store).await? {
             let owner = key.split([':', '/']).next().unwrap_or_default().to_owned();
             if !key.starts_with(TOOL_PRICE_PREFIX) && instances.contains_key(&owner) {
-                entries
-                    .entry(key.clone())
-                    .or_insert(ModelEntry { id: key, created: 0, owned_by: owner, price: None });
+                entries.entry(key.clone()).or_insert(ModelEntry {
+                    id: key,
+                    created: 0,
+                    owned_by: owner,
+                    price: None,
+                });
             }
         }
         let aliases = self.targets.aliases.load_full();
@@ -115,7 +134,12 @@ impl Gateway {
         if provider.is_none() {
             for (name, target) in aliases.iter() {
                 if allowed.is_none_or(|list| list.permits(target)) {
-                    let entry = ModelEntry { id: name.clone(), created: 0, owned_by: "otari".to_owned(), price: None };
+                    let entry = ModelEntry {
+                        id: name.clone(),
+                        created: 0,
+                        owned_by: "otari".to_owned(),
+                        price: None,
+                    };
                     entries.insert(name.clone(), entry);
                 }
             }
@@ -141,32 +165,63 @@ impl Gateway {
         }
         if target.is_alias {
             let price = target.price.clone();
-            return Ok(ModelEntry { id: id.to_owned(), created: 0, owned_by: "otari".to_owned(), price });
+            return Ok(ModelEntry {
+                id: id.to_owned(),
+                created: 0,
+                owned_by: "otari".to_owned(),
+                price,
+            });
         }
         let instance = target.instance.as_ref().ok_or_else(unknown)?;
-        let known = self.models_of(instance).into_iter().find(|(model, ..)| *model == target.model);
+        let known = self
+            .models_of(instance)
+            .into_iter()
+            .find(|(model, ..)| *model == target.model);
         let (created, owned_by) = match known {
             Some((_, created, owner)) => (created, owner),
             None if target.price.is_some() => (0, instance.name.clone()),
             None => return Err(unknown()),
         };
-        Ok(ModelEntry { id: target.key.clone(), created, owned_by, price: target.price.clone() })
+        Ok(ModelEntry {
+            id: target.key.clone(),
+            created,
+            owned_by,
+            price: target.price.clone(),
+        })
     }
 
     /// What each instance said when last asked, for the operator.
     pub fn discovered(&self) -> BTreeMap<String, Discovered> {
-        self.models.seen.lock().iter().map(|(name, seen)| (name.clone(), seen.clone())).collect()
+        self.models
+            .seen
+            .lock()
+            .iter()
+            .map(|(name, seen)| (name.clone(), seen.clone()))
+            .collect()
     }
 
     /// `(model, created, owner)` of an instance: discovered, else declared.
     fn models_of(&self, instance: &Instance) -> Vec<(String, i64, String)> {
         let seen = self.models.last_seen(&instance.name);
-        let discovered = seen.iter().flat_map(|seen| seen.models.iter()).map(|listed| {
-            let created = listed.created.as_ref().and_then(serde_json::Value::as_i64).unwrap_or(0);
-            let owner = listed.owned_by.clone().unwrap_or_else(|| instance.name.clone());
-            (listed.id.clone(), created, owner)
-        });
-        let declared = instance.models.iter().map(|model| (model.clone(), 0, instance.name.clone()));
+        let discovered = seen
+            .iter()
+            .flat_map(|seen| seen.models.iter())
+            .map(|listed| {
+                let created = listed
+                    .created
+                    .as_ref()
+                    .and_then(serde_json::Value::as_i64)
+                    .unwrap_or(0);
+                let owner = listed
+                    .owned_by
+                    .clone()
+                    .unwrap_or_else(|| instance.name.clone());
+                (listed.id.clone(), created, owner)
+            });
+        let declared = instance
+            .models
+            .iter()
+            .map(|model| (model.clone(), 0, instance.name.clone()));
         let mut all: Vec<_> = discovered.collect();
         for model in declared {
             if !all.iter().any(|(id, ..)| *id == model.0) {
@@ -184,7 +239,13 @@ impl Gateway {
         }
         let now = self.clock.now();
         let (mut unknown, mut stale) = (Vec::new(), Vec::new());
-        for instance in self.targets.instances.load().values().filter(|i| can_list(i)) {
+        for instance in self
+            .targets
+            .instances
+            .load()
+            .values()
+            .filter(|i| can_list(i))
+        {
             match self.models.last_seen(&instance.name) {
                 None => unknown.push(Arc::clone(instance)),
                 Some(seen) if self.models.is_fresh(&seen, now) => {}
@@ -205,7 +266,10 @@ impl Gateway {
         let asked_at = self.clock.now();
         let _one_round = self.models.round.lock().await;
         let questions = instances.into_iter().filter_map(|instance| {
-            let answered = self.models.last_seen(&instance.name).is_some_and(|seen| seen.checked_at >= asked_at);
+            let answered = self
+                .models
+                .last_seen(&instance.name)
+                .is_some_and(|seen| seen.checked_at >= asked_at);
             (!answered).then(|| async move {
                 let answer = ask_one(&self.transport, &instance, self.models.options.timeout).await;
                 (instance, answer)
@@ -213,14 +277,28 @@ impl Gateway {
         });
         for (instance, answer) in futures_util::future::join_all(questions).await {
             let mut seen = self.models.seen.lock();
-            let before = seen.get(&instance.name).map(|seen| Arc::clone(&seen.models));
+            let before = seen
+                .get(&instance.name)
+                .map(|seen| Arc::clone(&seen.models));
             let checked_at = self.clock.now();
             let now_seen = match answer {
-                Ok(models) => Discovered { models: models.into(), error: None, checked_at },
+                Ok(models) => Discovered {
+                    models: models.into(),
+                    error: None,
+                    checked_at,
+                },
                 Err(error) => {
-                    tracing::debug!(instance = instance.name, error, "models could not be listed");
+                    tracing::debug!(
+                        instance = instance.name,
+                        error,
+                        "models could not be listed"
+                    );
                     // What was known stays better than nothing.
-                    Discovered { models: before.unwrap_or_default(), error: Some(error), checked_at }
+                    Discovered {
+                        models: before.unwrap_or_default(),
+                        error: Some(error),
+                        checked_at,
+                    }
                 }
             };
             seen.insert(instance.name.clone(), now_seen);
@@ -229,19 +307,34 @@ impl Gateway {
 }
 
 fn can_list(instance: &Instance) -> bool {
-    instance.provider.can(Capability::ListModels) && instance.provider.dialect.is_openai_shaped()
+    !instance.implicit
+        && instance.provider.can(Capability::ListModels)
+        && instance.provider.dialect.is_openai_shaped()
 }
 
-async fn ask_one(transport: &Transport, instance: &Instance, limit: Duration) -> Result<Vec<Listed>, String> {
+async fn ask_one(
+    transport: &Transport,
+    instance: &Instance,
+    limit: Duration,
+) -> Result<Vec<Listed>, String> {
     #[derive(Deserialize)]
     #[serde(untagged)]
     enum List {
-        Wrapped { data: Vec<Listed> },
+        Wrapped {
+            data: Vec<Listed>,
+        },
         /// Together answers a bare array.
         Bare(Vec<Listed>),
     }
-    let uri = instance.uri(instance.provider.paths.models).map_err(|error| error.to_string())?;
-    let outbound = Outbound { method: Method::GET, uri, headers: HeaderMap::new(), body: Bytes::new() };
+    let uri = instance
+        .uri(instance.provider.paths.models)
+        .map_err(|error| error.to_string())?;
+    let outbound = Outbound {
+        method: Method::GET,
+        uri,
+        headers: HeaderMap::new(),
+        body: Bytes::new(),
+    };
     let question = async {
         let answered = transport.send(instance, outbound).await?;
         answered.body.collect(LIST_BYTES_MAX).await
@@ -249,7 +342,11 @@ async fn ask_one(transport: &Transport, instance: &Instance, limit: Duration) ->
     let body = tokio::time::timeout(limit, question)
         .await
         .map_err(|_| "no answer in time".to_owned())?
-        .map_err(|error| error.client_message().unwrap_or_else(|| format!("{:?}", error.kind)))?;
+        .map_err(|error| {
+            error
+                .client_message()
+                .unwrap_or_else(|| format!("{:?}", error.kind))
+        })?;
     match serde_json::from_slice(&body) {
         Ok(List::Wrapped { data } | List::Bare(data)) => Ok(data),
         Err(_) => Err("the answer is no list of models".to_owned()),

@@ -46,10 +46,12 @@ impl Operator {
         if !credential.token.expose().starts_with(GENERATED_PREFIX) {
             return Ok(false);
         }
-        let stored = runtime_settings::get(&self.store, SETTING).await.map_err(|error| {
-            tracing::error!(%error, "the master key could not be checked");
-            GatewayError::AuthUnavailable
-        })?;
+        let stored = runtime_settings::get(&self.store, SETTING)
+            .await
+            .map_err(|error| {
+                tracing::error!(%error, "the master key could not be checked");
+                GatewayError::AuthUnavailable
+            })?;
         let presented = to_hex(&credential.hash);
         Ok(stored.is_some_and(|stored| stored.as_bytes().ct_eq(presented.as_bytes()).into()))
     }
@@ -65,15 +67,19 @@ impl Operator {
 
 impl fmt::Debug for Operator {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Operator").field("configured", &self.configured.is_some()).finish_non_exhaustive()
+        f.debug_struct("Operator")
+            .field("configured", &self.configured.is_some())
+            .finish_non_exhaustive()
     }
 }
 
 pub fn to_hex(bytes: &[u8]) -> String {
     use std::fmt::Write;
-    bytes.iter().fold(String::with_capacity(bytes.len() * 2), |mut text, byte| {
-        // Writing to a String cannot fail.
-        let _ = write!(text, "{byte:02x}");
-        text
-    })
+    bytes
+        .iter()
+        .fold(String::with_capacity(bytes.len() * 2), |mut text, byte| {
+            // Writing to a String cannot fail.
+            let _ = write!(text, "{byte:02x}");
+            text
+        })
 }

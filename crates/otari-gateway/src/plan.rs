@@ -22,9 +22,12 @@ pub(crate) struct Attempt {
 
 pub(crate) fn plan(target: &Arc<Target>) -> Result<Plan, GatewayError> {
     match &target.instance {
-        Some(instance) => {
-            Ok(Plan { attempts: vec![Attempt { instance: Arc::clone(instance), target: Arc::clone(target) }] })
-        }
+        Some(instance) => Ok(Plan {
+            attempts: vec![Attempt {
+                instance: Arc::clone(instance),
+                target: Arc::clone(target),
+            }],
+        }),
         None => Err(GatewayError::UnknownModel(format!(
             "Model '{}' cannot be resolved: use provider:model with a configured provider, or an alias. \
              GET /v1/models lists what is available.",

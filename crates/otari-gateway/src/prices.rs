@@ -33,7 +33,10 @@ pub struct PricePoint {
 
 impl PricePoint {
     pub(crate) fn free() -> Self {
-        Self { price: Arc::new(Price::default()), source: PriceSource::Default }
+        Self {
+            price: Arc::new(Price::default()),
+            source: PriceSource::Default,
+        }
     }
 }
 
@@ -45,7 +48,10 @@ pub struct Prices {
 
 impl Prices {
     pub fn new(store: Store, use_defaults: bool) -> Self {
-        Self { store, use_defaults: AtomicBool::new(use_defaults) }
+        Self {
+            store,
+            use_defaults: AtomicBool::new(use_defaults),
+        }
     }
 
     pub fn uses_defaults(&self) -> bool {
@@ -67,13 +73,24 @@ impl Prices {
         let until = model_pricing::next_change(&self.store, key, now).await?;
         if let Some(row) = row {
             let price = Arc::new(price_of(&row));
-            return Ok((Some(PricePoint { price, source: PriceSource::Configured }), until));
+            return Ok((
+                Some(PricePoint {
+                    price,
+                    source: PriceSource::Configured,
+                }),
+                until,
+            ));
         }
         Ok((self.default_for(key, instance, now), until))
     }
 
     /// The bundled price, when the fallback is on.
-    pub fn default_for(&self, key: &str, instance: Option<&Instance>, now: Timestamp) -> Option<PricePoint> {
+    pub fn default_for(
+        &self,
+        key: &str,
+        instance: Option<&Instance>,
+        now: Timestamp,
+    ) -> Option<PricePoint> {
         let instance = instance.filter(|_| self.uses_defaults())?;
         let query = Query {
             instance: &instance.name,
@@ -84,7 +101,10 @@ impl Prices {
             inherits_vendor_prices: !instance.provider.compatible,
         };
         let listed = PriceBook::bundled().lookup(&query)?;
-        Some(PricePoint { price: Arc::new(listed.price), source: PriceSource::Default })
+        Some(PricePoint {
+            price: Arc::new(listed.price),
+            source: PriceSource::Default,
+        })
     }
 }
 

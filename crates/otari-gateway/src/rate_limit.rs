@@ -34,7 +34,10 @@ struct Users {
 
 impl RateLimiter {
     pub fn new(per_minute: u32) -> Self {
-        Self { per_minute, users: Mutex::default() }
+        Self {
+            per_minute,
+            users: Mutex::default(),
+        }
     }
 
     /// Counts a request of `user`; `Err` when it is one too many (and is then not counted).
@@ -45,7 +48,9 @@ impl RateLimiter {
         if !users.requests.contains_key(user) {
             users.requests.insert(user.clone(), VecDeque::new());
         }
-        let Some(recent) = users.requests.get_mut(user) else { return Ok(self.window(&VecDeque::new(), now)) };
+        let Some(recent) = users.requests.get_mut(user) else {
+            return Ok(self.window(&VecDeque::new(), now));
+        };
         while recent.front().is_some_and(|at| *at <= since) {
             recent.pop_front();
         }
@@ -73,7 +78,8 @@ impl Users {
     fn sweep(&mut self, since: Timestamp) {
         self.checks = self.checks.wrapping_add(1);
         if self.checks.is_multiple_of(SWEEP_EVERY) {
-            self.requests.retain(|_, recent| recent.back().is_some_and(|at| *at > since));
+            self.requests
+                .retain(|_, recent| recent.back().is_some_and(|at| *at > since));
         }
     }
 }
@@ -88,11 +94,24 @@ mod tests {
         let user = UserId::from("alice");
         let start = Timestamp::from_secs(1_000);
         assert_eq!(limiter.check(&user, start).unwrap().remaining, 1);
-        assert_eq!(limiter.check(&user, start.plus_secs(10)).unwrap().remaining, 0);
+        assert_eq!(
+            limiter.check(&user, start.plus_secs(10)).unwrap().remaining,
+            0
+        );
         let refused = limiter.check(&user, start.plus_secs(20)).unwrap_err();
-        assert_eq!((refused.retry_after_secs, refused.reset_at_secs), (40, 1_060));
-        assert!(limiter.check(&UserId::from("bob"), start.plus_secs(20)).is_ok());
-        assert_eq!(limiter.check(&user, start.plus_secs(61)).unwrap().remaining, 0);
+        assert_eq!(
+            (refused.retry_after_secs, refused.reset_at_secs),
+            (40, 1_060)
+        );
+        assert!(
+            limiter
+                .check(&UserId::from("bob"), start.plus_secs(20))
+                .is_ok()
+        );
+        assert_eq!(
+            limiter.check(&user, start.plus_secs(61)).unwrap().remaining,
+            0
+        );
         assert!(limiter.check(&user, start.plus_secs(62)).is_err());
     }
 }

@@ -4,8 +4,6 @@
 //! reason and errors; the terminal event leaves only after the call is settled.
 
 mod tap;
-#[cfg(test)]
-mod tests;
 
 use std::collections::VecDeque;
 use std::time::Duration;
@@ -25,8 +23,7 @@ const ANSWER_BYTES_MAX: usize = 256 * 1024 * 1024;
 const KEEPALIVE: &[u8] = b": keepalive\n\n";
 const DONE: &[u8] = b"data: [DONE]\n\n";
 /// Fixed text: the provider's own goes to the usage row only.
-const STREAM_ERROR: &str =
-    r#"{"error":{"message":"An error occurred during streaming","type":"server_error","param":null,"code":null}}"#;
+const STREAM_ERROR: &str = r#"{"error":{"message":"An error occurred during streaming","type":"server_error","param":null,"code":null}}"#;
 
 /// How answers are labelled: an aliased call shows the name the caller asked for.
 #[derive(Clone, Debug)]
@@ -135,8 +132,9 @@ impl RelayStream {
                 return Some(bytes);
             }
             self.upstream.as_ref()?;
+            let keepalive = self.keepalive;
             let step = self.step();
-            let outcome = match self.keepalive {
+            let outcome = match keepalive {
                 Some(interval) => match timeout(interval, step).await {
                     Ok(outcome) => outcome,
                     Err(_) => return Some(Bytes::from_static(KEEPALIVE)),
@@ -160,7 +158,9 @@ impl RelayStream {
     /// after the chunk arrived either does not wait or only for the settlement, which is not cancelled by the
     /// keep-alive because it happens in `finish`.
     async fn step(&mut self) -> Result<(), UpstreamError> {
-        let Some(upstream) = &mut self.upstream else { return Ok(()) };
+        let Some(upstream) = &mut self.upstream else {
+            return Ok(());
+        };
         match upstream.next_chunk().await? {
             Some(chunk) => {
                 self.buffer.push(chunk);

@@ -27,7 +27,11 @@ pub struct Settings {
 }
 
 impl Settings {
-    pub fn new(require_pricing: bool, reject_user_mismatch: bool, default_output_tokens: i64) -> Self {
+    pub fn new(
+        require_pricing: bool,
+        reject_user_mismatch: bool,
+        default_output_tokens: i64,
+    ) -> Self {
         Self {
             require_pricing: AtomicBool::new(require_pricing),
             reject_user_mismatch: AtomicBool::new(reject_user_mismatch),

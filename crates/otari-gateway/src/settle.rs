@@ -61,8 +61,19 @@ struct Row {
 }
 
 impl Settlement {
-    pub(crate) fn open(gateway: &Gateway, inbound: &Inbound, admitted: Admitted, prompt_bytes: usize) -> Self {
-        let Admitted { hold, estimate, target, billed, .. } = admitted;
+    pub(crate) fn open(
+        gateway: &Gateway,
+        inbound: &Inbound,
+        admitted: Admitted,
+        prompt_bytes: usize,
+    ) -> Self {
+        let Admitted {
+            hold,
+            estimate,
+            target,
+            billed,
+            ..
+        } = admitted;
         let row = Row {
             model: target.model.clone(),
             provider: target.instance_name.clone(),
@@ -99,8 +110,18 @@ impl Settlement {
         let (usage, estimated) = open.usage_to_bill();
         let fail = estimated && open.missing_usage == MissingUsagePolicy::Fail;
         let message = fail.then(|| "stream completed without usage data".to_owned());
-        let status = if fail { CallStatus::Error } else { CallStatus::Success };
-        let ending = Ending { status, usage, estimated, message, status_code: None };
+        let status = if fail {
+            CallStatus::Error
+        } else {
+            CallStatus::Success
+        };
+        let ending = Ending {
+            status,
+            usage,
+            estimated,
+            message,
+            status_code: None,
+        };
         open.finish(ending).await;
     }
 
@@ -108,8 +129,13 @@ impl Settlement {
     pub(crate) async fn fail(&mut self, error: &GatewayError) {
         let Some(open) = self.open.take() else { return };
         let (message, status_code) = describe(error);
-        let ending =
-            Ending { status: CallStatus::Error, usage: None, estimated: false, message: Some(message), status_code };
+        let ending = Ending {
+            status: CallStatus::Error,
+            usage: None,
+            estimated: false,
+            message: Some(message),
+            status_code,
+        };
         open.finish(ending).await;
     }
 }
@@ -118,7 +144,11 @@ impl Drop for Settlement {
     fn drop(&mut self) {
         let Some(open) = self.open.take() else { return };
         let delivered = open.produced.usage.is_some() || open.produced.generated_bytes > 0;
-        let (usage, estimated) = if delivered { open.usage_to_bill() } else { (None, false) };
+        let (usage, estimated) = if delivered {
+            open.usage_to_bill()
+        } else {
+            (None, false)
+        };
         let message = "client disconnected before the answer was complete".to_owned();
         let ending = Ending {
             status: CallStatus::Error,
@@ -183,7 +213,12 @@ impl Open {
         } else {
             Amounts::ZERO
         };
-        self.metrics.count_call(&self.row.model, self.row.provider.as_deref(), ending.usage.as_ref(), total);
+        self.metrics.count_call(
+            &self.row.model,
+            self.row.provider.as_deref(),
+            ending.usage.as_ref(),
+            total,
+        );
         let mut record = self.row.record(ending.status);
         record.usage = ending.usage;
         record.usage_estimated = ending.estimated;
@@ -200,12 +235,27 @@ impl Open {
 
 /// The usual length of a token, for texts whose tokens nobody counted.
 fn tokens_of(bytes: usize) -> i64 {
-    Estimate { prompt_chars: bytes, ..Estimate::default() }.input_tokens()
+    Estimate {
+        prompt_chars: bytes,
+        ..Estimate::default()
+    }
+    .input_tokens()
 }
 
 /// The row of a call that was refused before it reached a provider. It charges nobody.
-pub(crate) fn log_refusal(gateway: &Gateway, inbound: &Inbound, refused: &Refused, requested: &str) {
-    let Some(status) = refused.error.refusal_row_status().filter(|_| !refused.unlogged) else { return };
+pub(crate) fn log_refusal(
+    gateway: &Gateway,
+    inbound: &Inbound,
+    refused: &Refused,
+    requested: &str,
+) {
+    let Some(status) = refused
+        .error
+        .refusal_row_status()
+        .filter(|_| !refused.unlogged)
+    else {
+        return;
+    };
     let target = refused.target.as_deref();
     let row = Row {
         model: target.map_or_else(|| requested.to_owned(), |target| target.model.clone()),
@@ -228,7 +278,9 @@ impl Row {
             model: String::new(),
             provider: None,
             user: billed.map(|billed| billed.user.to_string()),
-            key: billed.and_then(|billed| billed.key.as_ref()).map(ToString::to_string),
+            key: billed
+                .and_then(|billed| billed.key.as_ref())
+                .map(ToString::to_string),
         }
     }
 
@@ -273,10 +325,16 @@ impl Row {
 fn describe(error: &GatewayError) -> (String, Option<u16>) {
     match error {
         GatewayError::Upstream(failure) => {
-            let message = failure.error.message.clone().unwrap_or_else(|| format!("{:?}", failure.error.kind));
+            let message = failure
+                .error
+                .message
+                .clone()
+                .unwrap_or_else(|| format!("{:?}", failure.error.kind));
             (message, Some(failure.error.row_status()))
         }
-        GatewayError::UnknownModel(_) | GatewayError::InvalidRequest(_) => (error.to_string(), Some(400)),
+        GatewayError::UnknownModel(_) | GatewayError::InvalidRequest(_) => {
+            (error.to_string(), Some(400))
+        }
         other => (other.to_string(), Some(500)),
     }
 }

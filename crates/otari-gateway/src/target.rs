@@ -31,6 +31,24 @@ pub struct Target {
     price_valid_until: Option<Timestamp>,
 }
 
+#[cfg(test)]
+impl Target {
+    /// A plain resolved selector.
+    pub(crate) fn for_tests(instance_name: &str, model: &str, instance: Arc<Instance>) -> Self {
+        let key = format!("{instance_name}:{model}");
+        Self {
+            requested: key.clone(),
+            key,
+            instance_name: Some(instance_name.to_owned()),
+            model: model.to_owned(),
+            instance: Some(instance),
+            is_alias: false,
+            price: None,
+            price_valid_until: None,
+        }
+    }
+}
+
 #[derive(Debug)]
 pub struct Targets {
     pub instances: ArcSwap<HashMap<String, Arc<Instance>>>,
@@ -54,14 +72,19 @@ impl Targets {
     }
 
     /// Never fails for an unknown name: whether that matters is decided later, after the budget was asked.
-    pub async fn resolve(&self, requested: &str, now: Timestamp) -> Result<Arc<Target>, StoreError> {
+    pub async fn resolve(
+        &self,
+        requested: &str,
+        now: Timestamp,
+    ) -> Result<Arc<Target>, StoreError> {
         if let Some(target) = self.resolved.get(requested)
             && target.price_valid_until.is_none_or(|until| now < until)
         {
             return Ok(target);
         }
         let target = Arc::new(self.look_up(requested, now).await?);
-        self.resolved.insert(requested.to_owned(), Arc::clone(&target));
+        self.resolved
+            .insert(requested.to_owned(), Arc::clone(&target));
         Ok(target)
     }
 
@@ -75,10 +98,16 @@ impl Targets {
         let alias = aliases.get(requested);
         let named = alias.map_or(requested, String::as_str).trim();
         let selector = ModelSelector::parse(named).ok();
-        let instance = selector.as_ref().and_then(|s| self.instances.load().get(&s.instance).cloned());
-        let key = selector.as_ref().map_or_else(|| named.to_owned(), ToString::to_string);
+        let instance = selector
+            .as_ref()
+            .and_then(|s| self.instances.load().get(&s.instance).cloned());
+        let key = selector
+            .as_ref()
+            .map_or_else(|| named.to_owned(), ToString::to_string);
         let (mut price, price_valid_until) = self.prices.at(&key, instance.as_deref(), now).await?;
-        let is_echo = instance.as_ref().is_some_and(|instance| instance.provider.dialect == Dialect::Echo);
+        let is_echo = instance
+            .as_ref()
+            .is_some_and(|instance| instance.provider.dialect == Dialect::Echo);
         if price.is_none() && is_echo {
             price = Some(PricePoint::free());
         }

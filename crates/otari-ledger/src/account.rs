@@ -1,7 +1,7 @@
 //! One budgeted account as this node sees it: its limits, what is left of the lease, what is held.
 
 use otari_store::accounts::{AccountRow, Limits, Need};
-use otari_types::{AccountId, Amounts, NanoUsd, Timestamp};
+use otari_types::{AccountId, Amounts, BudgetId, NanoUsd, Timestamp};
 use parking_lot::Mutex;
 
 /// Counters of one account on this node. Shared by every call that charges it.
@@ -33,6 +33,7 @@ pub(crate) struct State {
 /// What the row says: the rules a hold must keep.
 #[derive(Clone, Debug)]
 pub(crate) struct Terms {
+    pub(crate) budget: Option<BudgetId>,
     pub(crate) limits: Limits,
     pub(crate) period_end: Option<Timestamp>,
 }
@@ -132,7 +133,8 @@ impl Account {
         let mut state = self.state.lock();
         state.refused = None;
         state.terms = Some(Terms {
-            limits: row.limits,
+            budget: row.budget_id.clone(),
+            limits: row.limits.clone(),
             period_end: row.period_end,
         });
     }

@@ -7,7 +7,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use otari_store::{Store, StoreError, accounts};
-use otari_types::{AccountId, Amounts, Clock, NodeId, Timestamp, UsageRecord};
+use otari_types::{AccountId, Amounts, BudgetId, Clock, NodeId, Timestamp, UsageRecord};
 use parking_lot::RwLock;
 
 use crate::account::Account;
@@ -191,6 +191,20 @@ impl Ledger {
             .read()
             .get(id)
             .map_or(Amounts::ZERO, |account| account.state.lock().held)
+    }
+
+    /// What calls in flight on this node hold on all accounts under a budget.
+    pub fn held_under(&self, budget: &BudgetId) -> Amounts {
+        let accounts = self.accounts.read();
+        let held = accounts.values().filter_map(|account| {
+            let state = account.state.lock();
+            let under = state
+                .terms
+                .as_ref()
+                .is_some_and(|terms| terms.budget.as_ref() == Some(budget));
+            under.then_some(state.held)
+        });
+        held.fold(Amounts::ZERO, |sum, held| sum + held)
     }
 
     /// An account's limits changed: forget them and return the allowance granted under the old ones.

@@ -14,11 +14,22 @@ pub(crate) fn layer(origins: &[String]) -> Option<CorsLayer> {
     let allowed = if any {
         AllowOrigin::any()
     } else {
-        AllowOrigin::list(origins.iter().filter_map(|origin| HeaderValue::from_str(origin).ok()))
+        AllowOrigin::list(
+            origins
+                .iter()
+                .filter_map(|origin| HeaderValue::from_str(origin).ok()),
+        )
     };
     let layer = CorsLayer::new()
         .allow_origin(allowed)
-        .allow_methods([Method::GET, Method::POST, Method::PUT, Method::PATCH, Method::DELETE, Method::OPTIONS])
+        .allow_methods([
+            Method::GET,
+            Method::POST,
+            Method::PUT,
+            Method::PATCH,
+            Method::DELETE,
+            Method::OPTIONS,
+        ])
         .allow_headers([
             header::CONTENT_TYPE,
             header::AUTHORIZATION,
@@ -27,5 +38,9 @@ pub(crate) fn layer(origins: &[String]) -> Option<CorsLayer> {
         ])
         .expose_headers([HeaderName::from_static("x-request-id"), header::RETRY_AFTER])
         .max_age(Duration::from_secs(600));
-    Some(if any { layer } else { layer.allow_credentials(true) })
+    Some(if any {
+        layer
+    } else {
+        layer.allow_credentials(true)
+    })
 }

@@ -36,7 +36,16 @@ pub struct ApiError {
 impl ApiError {
     fn new(status: StatusCode, kind: &'static str, message: impl Into<String>) -> Self {
         let message = message.into();
-        Self { status, message, kind, code: None, param: None, detail: None, retry_after: None, rate: None }
+        Self {
+            status,
+            message,
+            kind,
+            code: None,
+            param: None,
+            detail: None,
+            retry_after: None,
+            rate: None,
+        }
     }
 
     pub fn bad_request(message: impl Into<String>) -> Self {
@@ -61,19 +70,44 @@ impl ApiError {
 
     pub fn too_large(max: usize) -> Self {
         let message = format!("The request body is larger than {max} bytes (max_body_bytes)");
-        Self::new(StatusCode::PAYLOAD_TOO_LARGE, "invalid_request_error", message).code("request_too_large")
+        Self::new(
+            StatusCode::PAYLOAD_TOO_LARGE,
+            "invalid_request_error",
+            message,
+        )
+        .code("request_too_large")
     }
 
     pub fn unavailable(message: impl Into<String>) -> Self {
-        Self::new(StatusCode::SERVICE_UNAVAILABLE, "service_unavailable_error", message)
+        Self::new(
+            StatusCode::SERVICE_UNAVAILABLE,
+            "service_unavailable_error",
+            message,
+        )
     }
 
     pub fn internal() -> Self {
-        Self::new(StatusCode::INTERNAL_SERVER_ERROR, "server_error", "Internal server error")
+        Self::new(
+            StatusCode::INTERNAL_SERVER_ERROR,
+            "server_error",
+            "Internal server error",
+        )
+    }
+
+    /// A missing row, named as the route knows it; other failures as usual.
+    pub fn missing(id: &str, unknown: fn(&str) -> Self) -> impl FnOnce(StoreError) -> Self {
+        move |error| match error {
+            StoreError::NotFound => unknown(id),
+            other => other.into(),
+        }
     }
 
     pub fn method_not_allowed() -> Self {
-        Self::new(StatusCode::METHOD_NOT_ALLOWED, "invalid_request_error", "Method Not Allowed")
+        Self::new(
+            StatusCode::METHOD_NOT_ALLOWED,
+            "invalid_request_error",
+            "Method Not Allowed",
+        )
     }
 
     pub fn no_such_route() -> Self {
@@ -91,11 +125,19 @@ impl ApiError {
             },
         );
         let detail = problems.iter().map(|problem| {
-            let loc: Vec<Value> = std::iter::once(json!("body")).chain(problem.loc.iter().map(|part| loc_part(part))).collect();
+            let loc: Vec<Value> = std::iter::once(json!("body"))
+                .chain(problem.loc.iter().map(|part| loc_part(part)))
+                .collect();
             json!({"type": problem.kind, "loc": loc, "msg": problem.message})
         });
-        let mut error = Self::new(StatusCode::UNPROCESSABLE_ENTITY, "invalid_request_error", message);
-        error.param = first.map(|problem| problem.loc.join(".")).filter(|param| !param.is_empty());
+        let mut error = Self::new(
+            StatusCode::UNPROCESSABLE_ENTITY,
+            "invalid_request_error",
+            message,
+        );
+        error.param = first
+            .map(|problem| problem.loc.join("."))
+            .filter(|param| !param.is_empty());
         error.detail = Some(Value::Array(detail.collect()));
         error
     }
@@ -113,7 +155,10 @@ impl ApiError {
 
     /// The body in OpenAI's envelope.
     pub fn body(&self) -> Value {
-        let detail = self.detail.clone().unwrap_or_else(|| Value::String(self.message.clone()));
+        let detail = self
+            .detail
+            .clone()
+            .unwrap_or_else(|| Value::String(self.message.clone()));
         json!({
             "error": {"message": self.message, "type": self.kind, "param": self.param, "code": self.code},
             "detail": detail,
@@ -122,7 +167,8 @@ impl ApiError {
 }
 
 fn loc_part(part: &str) -> Value {
-    part.parse::<u64>().map_or_else(|_| json!(part), |index| json!(index))
+    part.parse::<u64>()
+        .map_or_else(|_| json!(part), |index| json!(index))
 }
 
 impl IntoResponse for ApiError {
@@ -196,23 +242,38 @@ impl ApiError {
             instance = failure.instance, kind = ?error.kind, status = error.status,
             message = error.client_message(), "an upstream call failed"
         );
-        let told = |fallback: &str| error.client_message().unwrap_or_else(|| fallback.to_owned());
+        let told = |fallback: &str| {
+            error
+                .client_message()
+                .unwrap_or_else(|| fallback.to_owned())
+        };
         let mut answer = match error.kind {
-            Kind::Timeout => Self::new(StatusCode::GATEWAY_TIMEOUT, "timeout_error", "LLM provider timeout"),
+            Kind::Timeout => Self::new(
+                StatusCode::GATEWAY_TIMEOUT,
+                "timeout_error",
+                "LLM provider timeout",
+            ),
             Kind::InvalidRequest => Self::bad_request(told("The provider rejected the request")),
-            Kind::ContextTooLong => {
-                Self::bad_request(told("The prompt is too long for the model")).code("context_length_exceeded")
-            }
+            Kind::ContextTooLong => Self::bad_request(told("The prompt is too long for the model"))
+                .code("context_length_exceeded"),
             Kind::ContentFiltered => {
-                Self::bad_request(told("The provider's content policy refused the request")).code("content_filter")
+                Self::bad_request(told("The provider's content policy refused the request"))
+                    .code("content_filter")
             }
-            Kind::NotFound => Self::not_found(told("The provider does not know this model")).code("model_not_found"),
-            Kind::Credentials => Self::bad_gateway("The provider rejected the gateway's credentials"),
-            Kind::BillingExhausted => Self::bad_gateway("The provider account of this gateway is out of credit"),
-            Kind::RateLimited => {
-                Self::new(StatusCode::TOO_MANY_REQUESTS, "rate_limit_error", "The provider rate-limited this request")
-                    .code("rate_limit_exceeded")
+            Kind::NotFound => Self::not_found(told("The provider does not know this model"))
+                .code("model_not_found"),
+            Kind::Credentials => {
+                Self::bad_gateway("The provider rejected the gateway's credentials")
             }
+            Kind::BillingExhausted => {
+                Self::bad_gateway("The provider account of this gateway is out of credit")
+            }
+            Kind::RateLimited => Self::new(
+                StatusCode::TOO_MANY_REQUESTS,
+                "rate_limit_error",
+                "The provider rate-limited this request",
+            )
+            .code("rate_limit_exceeded"),
             Kind::Unreachable | Kind::Overloaded | Kind::Malformed | Kind::Provider => {
                 Self::bad_gateway("LLM provider error")
             }
@@ -230,6 +291,8 @@ impl From<StoreError> for ApiError {
     fn from(error: StoreError) -> Self {
         match &error {
             StoreError::NotFound => Self::not_found("Not Found"),
+            StoreError::Missing { what } => Self::not_found(format!("{what} not found")),
+            StoreError::InUse { .. } => Self::conflict(error.to_string()),
             StoreError::Conflict { what } => Self::conflict(format!("{what} already exists")),
             _ if error.is_unavailable() => {
                 tracing::error!(%error, "the database is unavailable");
@@ -250,7 +313,10 @@ impl From<LedgerError> for ApiError {
         match error {
             LedgerError::Store(error) => Self::from(error),
             LedgerError::UnknownAccount(account) => {
-                let user = account.as_str().strip_prefix("user:").unwrap_or(account.as_str());
+                let user = account
+                    .as_str()
+                    .strip_prefix("user:")
+                    .unwrap_or(account.as_str());
                 Self::not_found(format!("User '{user}' not found"))
             }
             LedgerError::DataDir(error) => {
@@ -260,4 +326,3 @@ impl From<LedgerError> for ApiError {
         }
     }
 }
-

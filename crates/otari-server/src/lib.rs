@@ -1,1 +1,21 @@
-//! Placeholder.
+//! The HTTP edge: routes, extractors, middleware, errors, the API document. Decides nothing about calls or money.
+
+mod admin;
+mod compose;
+mod cors;
+mod data;
+mod docs;
+pub mod error;
+mod extract;
+pub mod listener;
+mod middleware;
+pub mod openapi;
+mod ops;
+mod router;
+mod start;
+mod state;
+
+pub use compose::ComposeError;
+pub use router::router;
+pub use start::{FirstRun, StartError, Started, open_store, start};
+pub use state::{App, Inner};

@@ -122,8 +122,11 @@ async fn serve_io(
     router: Router,
     drain: CancellationToken,
 ) {
-    let service = service_fn(move |request: Request<Incoming>| router.clone().oneshot(request.map(Body::new)));
-    let connection = server.serve_connection_with_upgrades(TokioIo::new(WithRefusals::new(io)), service);
+    let service = service_fn(move |request: Request<Incoming>| {
+        router.clone().oneshot(request.map(Body::new))
+    });
+    let connection =
+        server.serve_connection_with_upgrades(TokioIo::new(WithRefusals::new(io)), service);
     tokio::pin!(connection);
     let mut draining = false;
     loop {
@@ -145,7 +148,10 @@ async fn serve_io(
 /// A connection that died before it was accepted is nothing; running out of file descriptors needs a pause.
 async fn after_accept_error(error: &io::Error) {
     use io::ErrorKind::{ConnectionAborted, ConnectionRefused, ConnectionReset};
-    if matches!(error.kind(), ConnectionAborted | ConnectionRefused | ConnectionReset) {
+    if matches!(
+        error.kind(),
+        ConnectionAborted | ConnectionRefused | ConnectionReset
+    ) {
         return;
     }
     tracing::error!(%error, "connections cannot be accepted");

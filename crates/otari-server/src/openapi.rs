@@ -53,6 +53,9 @@ pub fn document() -> utoipa::openapi::OpenApi {
     let header = |name: &str| SecurityScheme::ApiKey(ApiKey::Header(ApiKeyValue::new(name)));
     components.add_security_scheme("ApiKeyAuth", header("Otari-Key"));
     components.add_security_scheme("XApiKeyAuth", header("x-api-key"));
-    components.add_security_scheme("Bearer", SecurityScheme::Http(Http::new(HttpAuthScheme::Bearer)));
+    components.add_security_scheme(
+        "Bearer",
+        SecurityScheme::Http(Http::new(HttpAuthScheme::Bearer)),
+    );
     document
 }

@@ -19,10 +19,10 @@ pub fn router(app: &App) -> Router {
         .nest("/v1", routes.clone())
         .nest("/api/v1", routes.merge(health()))
         .merge(health());
-    if app.config.enable_metrics() {
+    if app.config.metrics.enable_metrics {
         router = router.route("/metrics", get(ops::metrics::get_metrics));
     }
-    if app.config.enable_docs() {
+    if app.config.server.enable_docs {
         router = router
             .route("/openapi.json", get(docs::get_openapi))
             .route("/docs", get(docs::get_docs))
@@ -32,41 +32,65 @@ pub fn router(app: &App) -> Router {
         .route("/", get(docs::get_welcome))
         .fallback(|| async { ApiError::no_such_route() })
         .method_not_allowed_fallback(|| async { ApiError::method_not_allowed() });
-    let router = match cors::layer(app.config.cors_allow_origins()) {
+    let router = match cors::layer(&app.config.cors.cors_allow_origins) {
         Some(layer) => router.layer(layer),
         None => router,
     };
-    router.layer(from_fn_with_state(app.clone(), edge)).with_state(app.clone())
+    router
+        .layer(from_fn_with_state(app.clone(), edge))
+        .with_state(app.clone())
 }
 
 fn v1() -> Router<App> {
     Router::new()
         // Inference: virtual keys, or the master key naming a user.
-        .route("/chat/completions", post(data::chat::create_chat_completion))
+        .route(
+            "/chat/completions",
+            post(data::chat::create_chat_completion),
+        )
         .route("/models", get(data::models::list_models))
         .route("/models/{*model_id}", get(data::models::get_model))
         // Management: the master key.
-        .route("/keys", post(admin::keys::create_key).get(admin::keys::list_keys))
+        .route(
+            "/keys",
+            post(admin::keys::create_key).get(admin::keys::list_keys),
+        )
         .route(
             "/keys/{key_id}",
-            get(admin::keys::get_key).patch(admin::keys::update_key).delete(admin::keys::delete_key),
+            get(admin::keys::get_key)
+                .patch(admin::keys::update_key)
+                .delete(admin::keys::delete_key),
         )
         .route("/keys/{key_id}/rotate", post(admin::keys::rotate_key))
-        .route("/users", post(admin::users::create_user).get(admin::users::list_users))
+        .route(
+            "/users",
+            post(admin::users::create_user).get(admin::users::list_users),
+        )
         .route(
             "/users/{user_id}",
-            get(admin::users::get_user).patch(admin::users::update_user).delete(admin::users::delete_user),
+            get(admin::users::get_user)
+                .patch(admin::users::update_user)
+                .delete(admin::users::delete_user),
         )
         .route("/users/{user_id}/usage", get(admin::users::get_user_usage))
-        .route("/budgets", post(admin::budgets::create_budget).get(admin::budgets::list_budgets))
+        .route(
+            "/budgets",
+            post(admin::budgets::create_budget).get(admin::budgets::list_budgets),
+        )
         .route(
             "/budgets/{budget_id}",
             get(admin::budgets::get_budget)
                 .patch(admin::budgets::update_budget)
                 .delete(admin::budgets::delete_budget),
         )
-        .route("/budgets/{budget_id}/reset-logs", get(admin::budgets::list_reset_logs))
-        .route("/pricing", post(admin::pricing::set_pricing).get(admin::pricing::list_pricing))
+        .route(
+            "/budgets/{budget_id}/reset-logs",
+            get(admin::budgets::list_reset_logs),
+        )
+        .route(
+            "/pricing",
+            post(admin::pricing::set_pricing).get(admin::pricing::list_pricing),
+        )
         .route(
             "/pricing/{*model_key}",
             get(admin::pricing::get_pricing).delete(admin::pricing::delete_pricing),

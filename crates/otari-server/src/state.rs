@@ -28,6 +28,13 @@ impl App {
     }
 }
 
+impl Inner {
+    /// Largest request body accepted, in bytes.
+    pub fn max_body_bytes(&self) -> usize {
+        usize::try_from(self.config.server.max_body_bytes).unwrap_or(usize::MAX)
+    }
+}
+
 impl std::ops::Deref for App {
     type Target = Inner;
     fn deref(&self) -> &Inner {

@@ -1,1 +1,16 @@
-//! Placeholder.
+//! What tests share: an upstream that follows a script byte by byte, a gateway on a real socket, a plain client.
+//!
+//! The only fake is the upstream. Gateway, store and journal are the real ones.
+#![expect(
+    clippy::expect_used,
+    clippy::panic,
+    reason = "a broken test fixture should stop the test, loudly"
+)]
+
+mod app;
+mod client;
+mod upstream;
+
+pub use app::{MASTER_KEY, TestApp, TestAppBuilder};
+pub use client::{Client, Response, StreamingResponse};
+pub use upstream::{Captured, Script, Step, Upstream};

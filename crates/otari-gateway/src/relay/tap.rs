@@ -31,11 +31,16 @@ pub(super) enum Seen {
 
 impl Tap {
     pub(super) fn new(reasoning_outside: bool) -> Self {
-        Self { reasoning_outside, ..Self::default() }
+        Self {
+            reasoning_outside,
+            ..Self::default()
+        }
     }
 
     pub(super) fn read_event(&mut self, event: &Event) -> Result<Seen, UpstreamError> {
-        let Some(data) = event.data() else { return Ok(Seen::Forward) };
+        let Some(data) = event.data() else {
+            return Ok(Seen::Forward);
+        };
         if data.trim_ascii() == b"[DONE]" {
             self.done = true;
             return Ok(Seen::Done);
@@ -53,7 +58,10 @@ impl Tap {
         self.read(&answer)?;
         if answer.choices.is_none() {
             // A success without choices is no answer: an error in a shape nobody documented.
-            return Err(UpstreamError { status: Some(502), ..UpstreamError::from_answer(200, None, body) });
+            return Err(UpstreamError {
+                status: Some(502),
+                ..UpstreamError::from_answer(200, None, body)
+            });
         }
         self.done = true;
         Ok(())
@@ -95,11 +103,21 @@ fn token_usage(usage: &Usage, reasoning_outside: bool) -> TokenUsage {
     let from_total = usage.completion_tokens == 0 || reasoning_outside;
     TokenUsage {
         input: usage.prompt_tokens,
-        output: if from_total { by_total.max(usage.completion_tokens) } else { usage.completion_tokens },
+        output: if from_total {
+            by_total.max(usage.completion_tokens)
+        } else {
+            usage.completion_tokens
+        },
         cache_read: usage.cache_read(),
-        cache_write: usage.prompt_tokens_details.unwrap_or_default().cache_write_tokens,
+        cache_write: usage
+            .prompt_tokens_details
+            .unwrap_or_default()
+            .cache_write_tokens,
         cache_write_1h: 0,
-        reasoning: usage.completion_tokens_details.unwrap_or_default().reasoning_tokens,
+        reasoning: usage
+            .completion_tokens_details
+            .unwrap_or_default()
+            .reasoning_tokens,
         convention: CacheConvention::Inclusive,
     }
 }

@@ -33,7 +33,10 @@ use crate::state::App;
         (status = 504, description = "The provider did not answer in time"),
     )
 )]
-pub(crate) async fn create_chat_completion(State(app): State<App>, request: Request) -> Result<Response, ApiError> {
+pub(crate) async fn create_chat_completion(
+    State(app): State<App>,
+    request: Request,
+) -> Result<Response, ApiError> {
     let inbound = inbound(&app, request, "/v1/chat/completions").await?;
     let reply = app.gateway.chat(&inbound).await?;
     Ok(respond(reply))
@@ -43,19 +46,35 @@ pub(crate) async fn create_chat_completion(State(app): State<App>, request: Requ
 async fn inbound(app: &App, request: Request, endpoint: &'static str) -> Result<Inbound, ApiError> {
     let started = Instant::now();
     let received_at = app.gateway.clock.now();
-    let request_id = request.extensions().get::<RequestId>().map(|id| id.0.clone()).unwrap_or_default();
+    let request_id = request
+        .extensions()
+        .get::<RequestId>()
+        .map(|id| id.0.clone())
+        .unwrap_or_default();
     let headers = request.headers().clone();
-    let body = read_body(request, app.config.max_body_bytes()).await?;
-    Ok(Inbound { endpoint, headers, body, request_id, started, received_at })
+    let body = read_body(request, app.max_body_bytes()).await?;
+    Ok(Inbound {
+        endpoint,
+        headers,
+        body,
+        request_id,
+        started,
+        received_at,
+    })
 }
 
 fn respond(reply: Reply) -> Response {
     let mut response = match reply.body {
-        ReplyBody::Json(body) => ([(header::CONTENT_TYPE, "application/json")], body).into_response(),
+        ReplyBody::Json(body) => {
+            ([(header::CONTENT_TYPE, "application/json")], body).into_response()
+        }
         ReplyBody::Stream(stream) => {
             let mut response = Body::from_stream(events(stream)).into_response();
             let headers = response.headers_mut();
-            headers.insert(header::CONTENT_TYPE, HeaderValue::from_static("text/event-stream; charset=utf-8"));
+            headers.insert(
+                header::CONTENT_TYPE,
+                HeaderValue::from_static("text/event-stream; charset=utf-8"),
+            );
             // Tells nginx and its kind not to collect the stream.
             headers.insert("x-accel-buffering", HeaderValue::from_static("no"));
             response
@@ -67,6 +86,10 @@ fn respond(reply: Reply) -> Response {
     response
 }
 
-fn events(relay: Box<RelayStream>) -> impl futures_util::Stream<Item = Result<Bytes, std::convert::Infallible>> + Send {
-    stream::unfold(relay, |mut relay| async move { relay.next().await.map(|bytes| (Ok(bytes), relay)) })
+fn events(
+    relay: Box<RelayStream>,
+) -> impl futures_util::Stream<Item = Result<Bytes, std::convert::Infallible>> + Send {
+    stream::unfold(relay, |mut relay| async move {
+        relay.next().await.map(|bytes| (Ok(bytes), relay))
+    })
 }

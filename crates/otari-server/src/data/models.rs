@@ -43,9 +43,14 @@ struct ModelPricing {
 
 impl From<ModelEntry> for Model {
     fn from(entry: ModelEntry) -> Self {
-        let pricing_source = entry.price.as_ref().map_or("none", |point| point.source.as_str());
-        let pricing =
-            entry.price.map(|point| ModelPricing { price: point.price.as_ref().clone(), unit: "tokens" });
+        let pricing_source = entry
+            .price
+            .as_ref()
+            .map_or("none", |point| point.source.as_str());
+        let pricing = entry.price.map(|point| ModelPricing {
+            price: point.price.as_ref().clone(),
+            unit: "tokens",
+        });
         Self {
             id: entry.id,
             object: "model",
@@ -71,8 +76,14 @@ pub(crate) async fn list_models(
     key: AnyKey,
     query: QueryArgs,
 ) -> Result<Json<ModelList>, ApiError> {
-    let entries = app.gateway.list_models(query.one("provider"), key.allowed()).await?;
-    Ok(Json(ModelList { object: "list", data: entries.into_iter().map(Model::from).collect() }))
+    let entries = app
+        .gateway
+        .list_models(query.one("provider"), key.allowed())
+        .await?;
+    Ok(Json(ModelList {
+        object: "list",
+        data: entries.into_iter().map(Model::from).collect(),
+    }))
 }
 
 /// Get a model

@@ -16,14 +16,16 @@ impl<T: DeserializeOwned> FromRequest<App> for JsonBody<T> {
     type Rejection = ApiError;
 
     async fn from_request(request: Request, app: &App) -> Result<Self, ApiError> {
-        let bytes = read_body(request, app.config.max_body_bytes()).await?;
+        let bytes = read_body(request, app.max_body_bytes()).await?;
         let text: &[u8] = if bytes.is_empty() { b"{}" } else { &bytes };
         let mut deserializer = serde_json::Deserializer::from_slice(text);
         let value = serde_path_to_error::deserialize(&mut deserializer).map_err(|error| {
             let path = error.path().to_string();
             let inner = error.into_inner();
             if inner.is_syntax() || inner.is_eof() {
-                return ApiError::from(GatewayError::InvalidJson { offset: inner.column().saturating_sub(1) });
+                return ApiError::from(GatewayError::InvalidJson {
+                    offset: inner.column().saturating_sub(1),
+                });
             }
             ApiError::invalid_fields(&[problem(&path, &inner)])
         })?;
@@ -34,16 +36,30 @@ impl<T: DeserializeOwned> FromRequest<App> for JsonBody<T> {
 fn problem(path: &str, error: &serde_json::Error) -> FieldProblem {
     let text = error.to_string();
     let message = text.split(" at line ").next().unwrap_or_default();
-    if let Some(member) = message.strip_prefix("missing field `").and_then(|rest| rest.strip_suffix('`')) {
+    if let Some(member) = message
+        .strip_prefix("missing field `")
+        .and_then(|rest| rest.strip_suffix('`'))
+    {
         let loc = parts(path).chain([member.to_owned()]).collect();
-        return FieldProblem { loc, kind: "missing", message: "Field required".to_owned() };
+        return FieldProblem {
+            loc,
+            kind: "missing",
+            message: "Field required".to_owned(),
+        };
     }
-    FieldProblem { loc: parts(path).collect(), kind: "type_error", message: without_value(message) }
+    FieldProblem {
+        loc: parts(path).collect(),
+        kind: "type_error",
+        message: without_value(message),
+    }
 }
 
 /// What serde says of a wrong type repeats the value (``string "secret"``): keep the kind, drop the value.
 fn without_value(message: &str) -> String {
-    match (message.find('`').or_else(|| message.find('"')), message.rfind(", expected ")) {
+    match (
+        message.find('`').or_else(|| message.find('"')),
+        message.rfind(", expected "),
+    ) {
         (Some(quote), Some(expected)) if quote < expected => {
             let kind = message.get(..quote).unwrap_or_default().trim_end();
             format!("{kind}{}", message.get(expected..).unwrap_or_default())
@@ -53,7 +69,9 @@ fn without_value(message: &str) -> String {
 }
 
 fn parts(path: &str) -> impl Iterator<Item = String> {
-    path.split('.').filter(|part| !part.is_empty() && *part != "?").map(str::to_owned)
+    path.split('.')
+        .filter(|part| !part.is_empty() && *part != "?")
+        .map(str::to_owned)
 }
 
 /// The whole body, or 413.
@@ -63,12 +81,14 @@ pub(crate) async fn read_body(request: Request, max: usize) -> Result<Bytes, Api
     if declared.is_some_and(|length| length > max) {
         return Err(ApiError::too_large(max));
     }
-    axum::body::to_bytes(request.into_body(), max).await.map_err(|error| {
-        let cause = std::error::Error::source(&error);
-        if cause.is_some_and(|cause| cause.is::<http_body_util::LengthLimitError>()) {
-            ApiError::too_large(max)
-        } else {
-            ApiError::bad_request("The request body ended early")
-        }
-    })
+    axum::body::to_bytes(request.into_body(), max)
+        .await
+        .map_err(|error| {
+            let cause = std::error::Error::source(&error);
+            if cause.is_some_and(|cause| cause.is::<http_body_util::LengthLimitError>()) {
+                ApiError::too_large(max)
+            } else {
+                ApiError::bad_request("The request body ended early")
+            }
+        })
 }

@@ -49,7 +49,10 @@ impl FromRequestParts<App> for AnyKey {
             if gateway.operator.matches(&credential).await? {
                 return Ok::<_, GatewayError>(Self(None));
             }
-            let caller = gateway.callers.identify(&credential, gateway.clock.now()).await?;
+            let caller = gateway
+                .callers
+                .identify(&credential, gateway.clock.now())
+                .await?;
             Ok(Self(Some(caller)))
         };
         identify.await.map_err(|error| {

@@ -17,6 +17,12 @@ pub(crate) struct Page {
     pub(crate) limit: i64,
 }
 
+impl From<Page> for otari_store::Page {
+    fn from(page: Page) -> Self {
+        Self::skip(page.skip, page.limit)
+    }
+}
+
 impl FromRequestParts<App> for Page {
     type Rejection = ApiError;
 
@@ -25,13 +31,25 @@ impl FromRequestParts<App> for Page {
         let skip = args.int("skip")?.unwrap_or(0);
         let limit = args.int("limit")?.unwrap_or(LIMIT_DEFAULT);
         if skip < 0 {
-            return Err(query_problem("skip", "greater_than_equal", "Input should be greater than or equal to 0"));
+            return Err(query_problem(
+                "skip",
+                "greater_than_equal",
+                "Input should be greater than or equal to 0",
+            ));
         }
         if limit < 1 {
-            return Err(query_problem("limit", "greater_than_equal", "Input should be greater than or equal to 1"));
+            return Err(query_problem(
+                "limit",
+                "greater_than_equal",
+                "Input should be greater than or equal to 1",
+            ));
         }
         if limit > LIMIT_MAX {
-            return Err(query_problem("limit", "less_than_equal", "Input should be less than or equal to 1000"));
+            return Err(query_problem(
+                "limit",
+                "less_than_equal",
+                "Input should be less than or equal to 1000",
+            ));
         }
         Ok(Self { skip, limit })
     }
@@ -44,21 +62,38 @@ pub(crate) struct QueryArgs(Vec<(String, String)>);
 impl QueryArgs {
     fn read(parts: &Parts) -> Self {
         let query = parts.uri.query().unwrap_or_default();
-        Self(form_urlencoded::parse(query.as_bytes()).into_owned().collect())
+        Self(
+            form_urlencoded::parse(query.as_bytes())
+                .into_owned()
+                .collect(),
+        )
     }
 
     pub(crate) fn one(&self, name: &str) -> Option<&str> {
-        let value = self.0.iter().rev().find(|(key, _)| key == name).map(|(_, value)| value.as_str());
+        let value = self
+            .0
+            .iter()
+            .rev()
+            .find(|(key, _)| key == name)
+            .map(|(_, value)| value.as_str());
         value.filter(|value| !value.is_empty())
     }
 
     pub(crate) fn all(&self, name: &str) -> Vec<String> {
-        self.0.iter().filter(|(key, value)| key == name && !value.is_empty()).map(|(_, value)| value.clone()).collect()
+        self.0
+            .iter()
+            .filter(|(key, value)| key == name && !value.is_empty())
+            .map(|(_, value)| value.clone())
+            .collect()
     }
 
     pub(crate) fn int(&self, name: &str) -> Result<Option<i64>, ApiError> {
-        let Some(text) = self.one(name) else { return Ok(None) };
-        let value = text.parse().map_err(|_| query_problem(name, "int_parsing", "Input should be a valid integer"))?;
+        let Some(text) = self.one(name) else {
+            return Ok(None);
+        };
+        let value = text
+            .parse()
+            .map_err(|_| query_problem(name, "int_parsing", "Input should be a valid integer"))?;
         Ok(Some(value))
     }
 
@@ -67,7 +102,11 @@ impl QueryArgs {
             None => Ok(None),
             Some("true" | "1" | "yes" | "on") => Ok(Some(true)),
             Some("false" | "0" | "no" | "off") => Ok(Some(false)),
-            Some(_) => Err(query_problem(name, "bool_parsing", "Input should be a valid boolean")),
+            Some(_) => Err(query_problem(
+                name,
+                "bool_parsing",
+                "Input should be a valid boolean",
+            )),
         }
     }
 }
@@ -81,7 +120,11 @@ impl FromRequestParts<App> for QueryArgs {
 }
 
 pub(crate) fn query_problem(name: &str, kind: &'static str, message: &str) -> ApiError {
-    let problem = FieldProblem { loc: vec![name.to_owned()], kind, message: message.to_owned() };
+    let problem = FieldProblem {
+        loc: vec![name.to_owned()],
+        kind,
+        message: message.to_owned(),
+    };
     let detail = serde_json::json!([{"type": kind, "loc": ["query", name], "msg": message}]);
     ApiError::invalid_fields(&[problem]).with_detail(detail)
 }

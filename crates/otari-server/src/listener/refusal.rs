@@ -31,15 +31,27 @@ fn refusal_for(head: &[u8]) -> Option<Vec<u8>> {
             "The request headers are too large; this gateway accepts up to 64 KiB",
             "headers_too_large",
         ),
-        b"HTTP/1.1 414" => ("414 URI Too Long", "The request URI is too long", "uri_too_long"),
-        b"HTTP/1.1 400" => ("400 Bad Request", "The request is not valid HTTP", "bad_http"),
+        b"HTTP/1.1 414" => (
+            "414 URI Too Long",
+            "The request URI is too long",
+            "uri_too_long",
+        ),
+        b"HTTP/1.1 400" => (
+            "400 Bad Request",
+            "The request is not valid HTTP",
+            "bad_http",
+        ),
         _ => return None,
     };
-    let is_bare = head.ends_with(b"\r\n\r\n") && head.windows(19).any(|w| w.eq_ignore_ascii_case(b"content-length: 0\r\n"));
+    let is_bare = head.ends_with(b"\r\n\r\n")
+        && head
+            .windows(19)
+            .any(|w| w.eq_ignore_ascii_case(b"content-length: 0\r\n"));
     if !is_bare {
         return None;
     }
-    let error = json!({"message": reason, "type": "invalid_request_error", "param": null, "code": code});
+    let error =
+        json!({"message": reason, "type": "invalid_request_error", "param": null, "code": code});
     let body = json!({"error": error, "detail": reason}).to_string();
     Some(
         format!(
@@ -51,13 +63,21 @@ fn refusal_for(head: &[u8]) -> Option<Vec<u8>> {
 }
 
 impl<T: AsyncRead + Unpin> AsyncRead for WithRefusals<T> {
-    fn poll_read(mut self: Pin<&mut Self>, cx: &mut Context<'_>, buf: &mut ReadBuf<'_>) -> Poll<io::Result<()>> {
+    fn poll_read(
+        mut self: Pin<&mut Self>,
+        cx: &mut Context<'_>,
+        buf: &mut ReadBuf<'_>,
+    ) -> Poll<io::Result<()>> {
         Pin::new(&mut self.io).poll_read(cx, buf)
     }
 }
 
 impl<T: AsyncWrite + Unpin> AsyncWrite for WithRefusals<T> {
-    fn poll_write(mut self: Pin<&mut Self>, cx: &mut Context<'_>, buf: &[u8]) -> Poll<io::Result<usize>> {
+    fn poll_write(
+        mut self: Pin<&mut Self>,
+        cx: &mut Context<'_>,
+        buf: &[u8],
+    ) -> Poll<io::Result<usize>> {
         let this = &mut *self;
         if this.refusal.is_none() {
             match refusal_for(buf) {
@@ -96,7 +116,9 @@ impl<T: AsyncWrite + Unpin> AsyncWrite for WithRefusals<T> {
 
 impl<T: AsyncWrite + Unpin> WithRefusals<T> {
     fn poll_refusal(&mut self, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
-        let Some((bytes, sent)) = &mut self.refusal else { return Poll::Ready(Ok(())) };
+        let Some((bytes, sent)) = &mut self.refusal else {
+            return Poll::Ready(Ok(()));
+        };
         while let Some(rest) = bytes.get(*sent..).filter(|rest| !rest.is_empty()) {
             let written = std::task::ready!(Pin::new(&mut self.io).poll_write(cx, rest))?;
             if written == 0 {

@@ -12,7 +12,10 @@ use tokio_rustls::TlsAcceptor;
 #[derive(Debug, thiserror::Error)]
 pub enum TlsError {
     #[error("{path} cannot be read as PEM: {source}")]
-    Pem { path: PathBuf, source: rustls_pki_types::pem::Error },
+    Pem {
+        path: PathBuf,
+        source: rustls_pki_types::pem::Error,
+    },
     #[error("{0} holds no certificate")]
     NoCertificate(PathBuf),
     #[error("the certificate and the key do not go together: {0}")]

@@ -33,7 +33,9 @@ pub(crate) async fn edge(State(app): State<App>, mut request: Request, next: Nex
     let request_id = request_id(request.headers());
     let method = static_method(request.method());
     let path = request.uri().path().to_owned();
-    request.extensions_mut().insert(RequestId(request_id.clone()));
+    request
+        .extensions_mut()
+        .insert(RequestId(request_id.clone()));
     let endpoint = route_of(&request);
     let metrics = Arc::clone(&app.gateway.metrics);
     metrics.active_requests.inc();
@@ -44,27 +46,55 @@ pub(crate) async fn edge(State(app): State<App>, mut request: Request, next: Nex
     });
     let status = response.status();
     if status.is_server_error() {
-        tracing::warn!(request_id, method, path, status = status.as_u16(), "request failed");
+        tracing::warn!(
+            request_id,
+            method,
+            path,
+            status = status.as_u16(),
+            "request failed"
+        );
     } else {
-        tracing::debug!(request_id, method, path, status = status.as_u16(), "request answered");
+        tracing::debug!(
+            request_id,
+            method,
+            path,
+            status = status.as_u16(),
+            "request answered"
+        );
     }
     put_headers(&path, &request_id, response.headers_mut());
     // Scraping does not count itself.
     let counted = (endpoint != "/metrics").then_some((method, endpoint, status.as_u16()));
-    response.map(|body| Body::new(Counted { body, ending: Some(Ending { metrics, started, counted }) }))
+    response.map(|body| {
+        Body::new(Counted {
+            body,
+            ending: Some(Ending {
+                metrics,
+                started,
+                counted,
+            }),
+        })
+    })
 }
 
 fn request_id(headers: &HeaderMap) -> String {
-    let sent = headers.get(&REQUEST_ID).and_then(|value| value.to_str().ok());
+    let sent = headers
+        .get(&REQUEST_ID)
+        .and_then(|value| value.to_str().ok());
     let sane = |id: &&str| {
-        !id.is_empty() && id.len() <= REQUEST_ID_MAX && id.bytes().all(|byte| byte.is_ascii_graphic())
+        !id.is_empty()
+            && id.len() <= REQUEST_ID_MAX
+            && id.bytes().all(|byte| byte.is_ascii_graphic())
     };
     sent.filter(sane).map_or_else(new_id, str::to_owned)
 }
 
 /// The route's template, interned: the set of routes is closed.
 fn route_of(request: &Request) -> &'static str {
-    let matched = request.extensions().get::<MatchedPath>().map(MatchedPath::as_str);
+    let matched = request
+        .extensions()
+        .get::<MatchedPath>()
+        .map(MatchedPath::as_str);
     matched.map_or("unmatched", crate::router::interned)
 }
 
@@ -85,20 +115,36 @@ fn put_headers(path: &str, request_id: &str, headers: &mut HeaderMap) {
     if let Ok(value) = HeaderValue::from_str(request_id) {
         headers.insert(REQUEST_ID, value);
     }
-    headers.insert(header::X_CONTENT_TYPE_OPTIONS, HeaderValue::from_static("nosniff"));
+    headers.insert(
+        header::X_CONTENT_TYPE_OPTIONS,
+        HeaderValue::from_static("nosniff"),
+    );
     headers.insert(header::X_FRAME_OPTIONS, HeaderValue::from_static("DENY"));
-    headers.insert(header::REFERRER_POLICY, HeaderValue::from_static("strict-origin-when-cross-origin"));
+    headers.insert(
+        header::REFERRER_POLICY,
+        HeaderValue::from_static("strict-origin-when-cross-origin"),
+    );
     if path.starts_with("/health") {
         return;
     }
-    headers.entry(header::CACHE_CONTROL).or_insert(HeaderValue::from_static("private, no-store, no-cache"));
-    let vary = match headers.get(header::VARY).and_then(|value| value.to_str().ok()) {
+    headers
+        .entry(header::CACHE_CONTROL)
+        .or_insert(HeaderValue::from_static("private, no-store, no-cache"));
+    let vary = match headers
+        .get(header::VARY)
+        .and_then(|value| value.to_str().ok())
+    {
         None => HeaderValue::from_static("Authorization"),
         Some(existing) => {
-            let mut names: Vec<&str> = existing.split(',').map(str::trim).chain(["Authorization"]).collect();
+            let mut names: Vec<&str> = existing
+                .split(',')
+                .map(str::trim)
+                .chain(["Authorization"])
+                .collect();
             names.sort_unstable_by_key(|name| name.to_ascii_lowercase());
             names.dedup_by(|a, b| a.eq_ignore_ascii_case(b));
-            HeaderValue::from_str(&names.join(", ")).unwrap_or(HeaderValue::from_static("Authorization"))
+            HeaderValue::from_str(&names.join(", "))
+                .unwrap_or(HeaderValue::from_static("Authorization"))
         }
     };
     headers.insert(header::VARY, vary);
@@ -119,8 +165,17 @@ struct Ending {
 impl Ending {
     fn count(self) {
         self.metrics.active_requests.dec();
-        let Some((method, endpoint, status)) = self.counted else { return };
-        self.metrics.requests.get_or_create(&RequestLabels { method, endpoint, status }).inc();
+        let Some((method, endpoint, status)) = self.counted else {
+            return;
+        };
+        self.metrics
+            .requests
+            .get_or_create(&RequestLabels {
+                method,
+                endpoint,
+                status,
+            })
+            .inc();
         self.metrics
             .request_duration
             .get_or_create(&EndpointLabels { method, endpoint })

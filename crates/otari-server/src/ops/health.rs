@@ -40,6 +40,12 @@ pub(crate) async fn get_readiness(State(app): State<App>) -> Response {
     if ready {
         return Json(body).into_response();
     }
-    let reason = if connected { "Shutting down" } else { "Database unavailable" };
-    ApiError::unavailable(reason).with_detail(body).into_response()
+    let reason = if connected {
+        "Shutting down"
+    } else {
+        "Database unavailable"
+    };
+    ApiError::unavailable(reason)
+        .with_detail(body)
+        .into_response()
 }

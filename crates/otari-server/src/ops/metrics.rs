@@ -12,15 +12,24 @@ use crate::state::App;
 /// The version of the text format that Prometheus and OpenMetrics scrapers both read.
 const CONTENT_TYPE: &str = "application/openmetrics-text; version=1.0.0; charset=utf-8";
 
-pub(crate) async fn get_metrics(State(app): State<App>, headers: HeaderMap) -> Result<Response, ApiError> {
-    if let Some(token) = app.config.metrics_token() {
-        let presented = headers.get(header::AUTHORIZATION).and_then(|value| value.to_str().ok());
-        let presented = presented.and_then(|value| value.strip_prefix("Bearer ")).unwrap_or_default();
+pub(crate) async fn get_metrics(
+    State(app): State<App>,
+    headers: HeaderMap,
+) -> Result<Response, ApiError> {
+    if let Some(token) = &app.config.metrics.metrics_token {
+        let presented = headers
+            .get(header::AUTHORIZATION)
+            .and_then(|value| value.to_str().ok());
+        let presented = presented
+            .and_then(|value| value.strip_prefix("Bearer "))
+            .unwrap_or_default();
         if !bool::from(hash_token(presented).ct_eq(&hash_token(token.expose()))) {
             return Err(ApiError::unauthorized("Invalid metrics token"));
         }
     }
     let metrics = &app.gateway.metrics;
-    metrics.usage_log_queue_depth.set(i64::try_from(app.gateway.ledger.waiting()).unwrap_or(i64::MAX));
+    metrics
+        .usage_log_queue_depth
+        .set(i64::try_from(app.gateway.ledger.waiting()).unwrap_or(i64::MAX));
     Ok(([(header::CONTENT_TYPE, CONTENT_TYPE)], metrics.render()).into_response())
 }

@@ -51,7 +51,7 @@ async fn serve(config: Config) -> anyhow::Result<()> {
 
     let (drain, stop) = (app.draining.clone(), CancellationToken::new());
     let watching = tokio::spawn(signals.run(drain.clone(), stop.clone(), grace));
-    listener::serve(listener, tls, router(app.clone()), drain, stop).await;
+    listener::serve(listener, tls, router(&app), drain, stop).await;
     watching.abort();
     app.gateway.ledger.close(FLUSH_MAX).await;
     app.gateway.store.close().await;
@@ -78,7 +78,16 @@ fn announce(first_run: &FirstRun, address: SocketAddr, tls: bool) -> anyhow::Res
             "{rule}\nThe {what}, shown this once:\n\n{}\n",
             key.expose()
         ))?;
-        print(&format!("Otari is at {scheme}://{host}\n{rule}"))?;
     }
+    let key = first_run
+        .bootstrap_key
+        .as_ref()
+        .map_or("$OTARI_KEY", otari_types::Secret::expose);
+    print(&format!(
+        "{rule}\nOtari is at {scheme}://{host}. A first call, answered without any provider key:\n\n\
+         curl -s {scheme}://{host}/v1/chat/completions -H 'Authorization: Bearer {key}' \\\n  \
+         -H 'Content-Type: application/json' \\\n  \
+         -d '{{\"model\": \"echo:hello\", \"messages\": [{{\"role\": \"user\", \"content\": \"Hi\"}}]}}'\n{rule}"
+    ))?;
     Ok(())
 }

@@ -14,7 +14,18 @@ fn every_problem_is_told_with_its_hint() {
         &["check-config", "-c", "config.yml"],
     ));
     assert_eq!(code, 1);
-    insta::assert_snapshot!(told, @"");
+    insta::assert_snapshot!(told, @r#"
+    warning: prot: unknown key, ignored
+        hint: did you mean `port`?
+    problem: master_key: `${MISSING}` refers to an environment variable that is not set
+        hint: set MISSING, or give a default: `${MISSING:-…}`
+    problem: port: expected a whole number, found text
+    problem: providers.lab: `lab` is not a known provider
+        hint: name the kind with `provider_type`, as `openai-compatible`
+    problem: providers.lab.api_base: is not an http(s) address
+        hint: start it with https:// or http://
+    4 problems
+    "#);
 }
 
 #[test]

@@ -1,0 +1,188 @@
+//! From configuration to the parts of a gateway.
+
+use std::collections::HashMap;
+use std::path::PathBuf;
+use std::sync::Arc;
+use std::time::Duration;
+
+use otari_config::section::budgets::{BudgetStrategy, MissingUsage};
+use otari_config::section::ledger::{JournalUnwritable, UsageDurability};
+use otari_config::section::providers::{ClientArgs, ProviderInstance};
+use otari_config::{Config, Environment};
+use otari_gateway::models::ModelsOptions;
+use otari_gateway::{GatewayOptions, MissingUsagePolicy, Settings};
+use otari_ledger::{Durability, LedgerOptions, WhenUnwritable};
+use otari_providers::{
+    Dialect, Instance, InstanceError, InstanceSettings, Provider, Timeouts, catalog,
+};
+use otari_store::Store;
+use otari_types::{Clock, Secret};
+
+/// A provider instance that cannot work.
+#[derive(Debug, thiserror::Error)]
+#[error("providers.{name}: {error}")]
+pub struct ComposeError {
+    pub name: String,
+    pub error: InstanceError,
+}
+
+pub(crate) fn gateway_options(
+    config: &Config,
+    store: Store,
+    clock: Arc<dyn Clock>,
+) -> Result<GatewayOptions, ComposeError> {
+    let aliases = config.routing.aliases.0.iter();
+    Ok(GatewayOptions {
+        instances: instances(config)?,
+        aliases: aliases
+            .map(|(name, target)| (name.clone(), target.to_string()))
+            .collect(),
+        ledger: ledger_options(config),
+        settings: settings(config),
+        default_pricing: config.pricing.default_pricing,
+        rate_limit_rpm: config.rate_limit.rate_limit_rpm,
+        master_key: config.auth.master_key.clone(),
+        models: ModelsOptions {
+            enabled: config.models.model_discovery,
+            ttl: Duration::from_secs(u64::from(config.models.model_cache_ttl_seconds)),
+            negative_ttl: seconds(config.models.model_discovery_negative_ttl_seconds),
+            timeout: seconds(config.models.model_discovery_timeout_seconds),
+        },
+        connect_timeout: timeouts(config, &ClientArgs::default()).connect,
+        store,
+        clock,
+    })
+}
+
+fn seconds(seconds: f64) -> Duration {
+    Duration::try_from_secs_f64(seconds).unwrap_or(Duration::MAX)
+}
+
+fn settings(config: &Config) -> Settings {
+    let default_output = i64::from(config.budgets.budget_estimate_default_output_tokens);
+    let interval = config.server.streaming_keepalive_interval_ms;
+    let keepalive = (interval > 0).then(|| Duration::from_millis(u64::from(interval)));
+    let mut settings = Settings::new(
+        config.pricing.require_pricing,
+        config.auth.reject_user_mismatch,
+        default_output,
+    );
+    settings.missing_usage = match config.budgets.stream_missing_usage_policy {
+        MissingUsage::Estimate => MissingUsagePolicy::Estimate,
+        MissingUsage::Fail => MissingUsagePolicy::Fail,
+        MissingUsage::AllowFree => MissingUsagePolicy::AllowFree,
+    };
+    settings.keepalive = keepalive;
+    settings.budgets_disabled = config.budgets.budget_strategy == BudgetStrategy::Disabled;
+    settings
+}
+
+fn ledger_options(config: &Config) -> LedgerOptions {
+    LedgerOptions {
+        data_dir: PathBuf::from(&config.ledger.data_dir),
+        lease_ttl_secs: i64::from(config.ledger.lease_ttl_seconds),
+        durability: match config.ledger.usage_durability {
+            UsageDurability::Journal => Durability::Journal,
+            UsageDurability::Database => Durability::Database,
+        },
+        when_unwritable: match config.ledger.journal_unwritable {
+            JournalUnwritable::Refuse => WhenUnwritable::Refuse,
+            JournalUnwritable::Allow => WhenUnwritable::Allow,
+        },
+    }
+}
+
+/// Configured instances, and every provider whose credential is in the environment or that needs none.
+fn instances(config: &Config) -> Result<HashMap<String, Arc<Instance>>, ComposeError> {
+    let mut instances = HashMap::new();
+    for entry in &config.providers.providers.0 {
+        let name = entry.name.clone();
+        // Checked when the configuration was read; a provider that is later removed must not stop the others.
+        let Some(provider) = catalog::find(entry.provider()) else {
+            continue;
+        };
+        let settings = configured(config, entry, provider);
+        let instance = Instance::new(provider, settings).map_err(|error| ComposeError {
+            name: name.clone(),
+            error,
+        })?;
+        instances.insert(name, Arc::new(instance));
+    }
+    for provider in catalog::all() {
+        if instances.contains_key(provider.id)
+            || !usable_unconfigured(provider, &config.environment)
+        {
+            continue;
+        }
+        let entry = ProviderInstance {
+            name: provider.id.to_owned(),
+            provider_type: None,
+            api_key: None,
+            api_base: None,
+            models: Vec::new(),
+            client_args: ClientArgs::default(),
+            extra: Default::default(),
+        };
+        let settings = InstanceSettings {
+            implicit: from_environment(provider.key_env, &config.environment).is_none(),
+            ..configured(config, &entry, provider)
+        };
+        // One that still lacks something (an address) is simply not there.
+        if let Ok(instance) = Instance::new(provider, settings) {
+            instances.insert(provider.id.to_owned(), Arc::new(instance));
+        }
+    }
+    Ok(instances)
+}
+
+fn usable_unconfigured(provider: &Provider, environment: &Environment) -> bool {
+    let keyless = !provider.key_required
+        && (provider.dialect.is_openai_shaped() || provider.dialect == Dialect::Echo);
+    keyless || from_environment(provider.key_env, environment).is_some()
+}
+
+fn configured(
+    config: &Config,
+    entry: &ProviderInstance,
+    provider: &'static Provider,
+) -> InstanceSettings {
+    let environment = &config.environment;
+    let key = entry
+        .api_key
+        .clone()
+        .or_else(|| from_environment(provider.key_env, environment).map(Secret::new));
+    let base = entry
+        .api_base
+        .clone()
+        .or_else(|| from_environment(provider.base_url_env, environment));
+    let headers = entry.client_args.custom_headers.iter();
+    InstanceSettings {
+        name: entry.name.clone(),
+        api_key: key,
+        api_base: base,
+        custom_headers: headers
+            .map(|(name, value)| (name.clone(), value.expose().to_owned()))
+            .collect(),
+        models: entry.models.clone(),
+        timeouts: timeouts(config, &entry.client_args),
+        implicit: false,
+    }
+}
+
+fn timeouts(config: &Config, args: &ClientArgs) -> Timeouts {
+    let limits = args.timeouts(config.upstream.timeouts());
+    Timeouts {
+        connect: limits.connect,
+        first_byte: limits.first_byte,
+        idle: limits.idle,
+        total: limits.total,
+    }
+}
+
+fn from_environment(names: &[&str], environment: &Environment) -> Option<String> {
+    names
+        .iter()
+        .find_map(|name| environment.get(name))
+        .filter(|value| !value.is_empty())
+        .map(str::to_owned)
+}
