@@ -14,7 +14,7 @@ fn every_problem_is_told_with_its_hint() {
         &["check-config", "-c", "config.yml"],
     ));
     assert_eq!(code, 1);
-    insta::assert_snapshot!(told, @r#"
+    insta::assert_snapshot!(told, @r"
     warning: prot: unknown key, ignored
         hint: did you mean `port`?
     problem: master_key: `${MISSING}` refers to an environment variable that is not set
@@ -25,7 +25,7 @@ fn every_problem_is_told_with_its_hint() {
     problem: providers.lab.api_base: is not an http(s) address
         hint: start it with https:// or http://
     4 problems
-    "#);
+    ");
 }
 
 #[test]

@@ -9,7 +9,7 @@ fn help(arguments: &[&str]) -> String {
 
 #[test]
 fn the_overview_lists_the_commands_and_examples() {
-    insta::assert_snapshot!(help(&["--help"]), @r#"
+    insta::assert_snapshot!(help(&["--help"]), @r"
     An LLM gateway: virtual keys, budgets, usage, any provider
 
     Usage: otari <COMMAND>
@@ -34,12 +34,12 @@ fn the_overview_lists_the_commands_and_examples() {
       otari gen-secret-key                 for OTARI_SECRET_KEY
 
     Every key and variable: docs/reference/configuration.md
-    "#);
+    ");
 }
 
 #[test]
 fn serve_lists_its_flags_and_examples() {
-    insta::assert_snapshot!(help(&["serve", "--help"]), @r#"
+    insta::assert_snapshot!(help(&["serve", "--help"]), @r"
     Serve the gateway until SIGINT or SIGTERM
 
     Usage: otari serve [OPTIONS]
@@ -62,5 +62,5 @@ fn serve_lists_its_flags_and_examples() {
       OTARI_MASTER_KEY=… otari serve --database-url postgresql://otari@db/otari
 
     The first signal drains: no new connections, open answers finish. The second stops at once.
-    "#);
+    ");
 }
