@@ -58,7 +58,7 @@ pub async fn compare(options: &Options) -> Result<Comparison> {
 async fn measure(options: &Options, dir: &Path) -> Result<Comparison> {
     let machine = machine::facts(options);
     let mut figures = Figures::default();
-    let mut remarks = Vec::new();
+    let mut remarks: Vec<String> = machine::busy().into_iter().collect();
     let (upstream, _upstream_process) = start_upstream(dir).await?;
 
     (options.progress)("nginx: start and memory");

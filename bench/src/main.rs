@@ -157,7 +157,7 @@ async fn side_by_side(arguments: CompareArgs) -> Result<()> {
     }
     let mut text = format!("{}\n\n{}", comparison.figures.table(), comparison.machine);
     for remark in &comparison.remarks {
-        text.push_str(&format!("\n{remark}"));
+        text.extend(["\n", remark]);
     }
     print(&format!("{text}\n"))
 }

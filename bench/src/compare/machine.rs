@@ -5,6 +5,9 @@ use std::process::Command;
 
 use super::Options;
 
+/// Load average of the last minute above which a machine is not at rest.
+const BUSY: f64 = 0.7;
+
 /// One line: processor, cores, kernel, versions, length of the runs.
 pub(super) fn facts(options: &Options) -> String {
     let cpu = first_line_after("/proc/cpuinfo", "model name")
@@ -26,6 +29,15 @@ pub(super) fn facts(options: &Options) -> String {
         options.rounds,
         options.duration.as_secs_f64(),
     )
+}
+
+/// A remark when other work was going on; figures of such a run say little.
+pub(super) fn busy() -> Option<String> {
+    let text = fs::read_to_string("/proc/loadavg").ok()?;
+    let load: f64 = text.split_ascii_whitespace().next()?.parse().ok()?;
+    (load > BUSY).then(|| {
+        format!("the machine was busy before the run (load {load}): do not quote these figures")
+    })
 }
 
 fn first_line_after(path: &str, key: &str) -> Option<String> {

@@ -78,7 +78,10 @@ impl Body for Chunks {
             self.finished = true;
             return Poll::Ready(Some(Ok(Frame::data(self.end()))));
         }
-        ready!(self.timer.as_mut().poll(cx));
+        // The timer counts whole milliseconds; the first chunk shall not wait for the next one.
+        if self.sent > 0 {
+            ready!(self.timer.as_mut().poll(cx));
+        }
         self.sent += 1;
         // From the start, not from the last chunk: late wake-ups must not add up.
         let next = self.started + self.shape.gap * self.sent;
