@@ -1,1 +1,70 @@
+//! Every table through its public functions, on every engine at hand.
 
+mod accounts;
+mod api_keys;
+mod budgets;
+mod changes;
+mod migrate;
+mod model_aliases;
+mod model_pricing;
+mod runtime_settings;
+mod settle;
+mod usage;
+mod users;
+
+use otari_types::{AccountId, Amounts, CallStatus, Charge, NanoUsd, UsageRecord, new_id};
+
+pub(crate) fn amounts(cost: i64, tokens: i64, requests: i64) -> Amounts {
+    Amounts {
+        cost: NanoUsd(cost),
+        tokens,
+        requests,
+    }
+}
+
+/// A successful call that charges nobody.
+pub(crate) fn record() -> UsageRecord {
+    UsageRecord {
+        id: new_id(),
+        timestamp: otari_store::testing::EPOCH,
+        status: CallStatus::Success,
+        endpoint: "/v1/chat/completions".to_owned(),
+        model: "gpt-5".to_owned(),
+        provider: Some("openai".to_owned()),
+        user_id: None,
+        api_key_id: None,
+        source: "gateway".to_owned(),
+        source_label: None,
+        usage: None,
+        usage_estimated: false,
+        cost: None,
+        pricing_breakdown: None,
+        billing_meters: None,
+        error_message: None,
+        status_code: None,
+        latency_ms: 12,
+        first_chunk_ms: None,
+        counts_toward_budget: true,
+        policy_name: None,
+        selection_reason: None,
+        attempt_position: None,
+        attempt_count: None,
+        request_group_id: None,
+        request_id: None,
+        charges: Vec::new(),
+    }
+}
+
+/// A call that charges one account, all of it from the lease.
+pub(crate) fn charged(account: &AccountId, spent: Amounts) -> UsageRecord {
+    let charge = Charge {
+        account: account.clone(),
+        amounts: spent,
+        from_lease: spent,
+    };
+    UsageRecord {
+        cost: Some(spent.cost),
+        charges: vec![charge],
+        ..record()
+    }
+}

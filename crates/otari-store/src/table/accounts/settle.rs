@@ -19,6 +19,14 @@ static LOCK: LazyLock<MultiRow> = LazyLock::new(|| {
         ") ORDER BY account_id FOR UPDATE",
     )
 });
+/// An account that does not exist yet is created: no charge may be lost because a row is late.
+static CREATE: LazyLock<MultiRow> = LazyLock::new(|| {
+    MultiRow::values(
+        "INSERT INTO accounts (account_id) VALUES ",
+        1,
+        " ON CONFLICT (account_id) DO NOTHING",
+    )
+});
 static LEASES: LazyLock<MultiRow> = LazyLock::new(|| {
     MultiRow::list(
         "SELECT account_id, cost, tokens, requests FROM leases WHERE node_id = $1 AND account_id IN (",
@@ -26,7 +34,7 @@ static LEASES: LazyLock<MultiRow> = LazyLock::new(|| {
         ")",
     )
 });
-/// An account that does not exist yet is created: no charge may be lost because a row is late.
+/// Creates what is missing where nothing was locked before.
 static CHARGE: LazyLock<MultiRow> = LazyLock::new(|| {
     MultiRow::values(
         "INSERT INTO accounts (account_id, settled_cost, settled_tokens, settled_requests, \
@@ -100,7 +108,9 @@ async fn charge(
         return Ok(());
     }
     if tx.engine() == Engine::Postgres {
-        for (text, accounts) in LOCK.cut(totals) {
+        // A row that appears between two locks would be locked out of order: first they all exist, then they are
+        // locked, by everybody in the order of their ids.
+        for (text, accounts) in CREATE.cut(totals).into_iter().chain(LOCK.cut(totals)) {
             let mut query = Query::new(TABLE, text);
             accounts.iter().for_each(|(account, _)| query.add(account));
             tx.rows(query).await?;

@@ -1,0 +1,401 @@
+use otari_store::api_keys::{self, NewKey};
+use otari_store::testing::{Database, EPOCH, databases};
+use otari_store::usage::{self, ToolUse, UsageFilter};
+use otari_store::users::{self, NewUser};
+use otari_store::{Cursor, Page, accounts};
+use otari_types::{
+    CacheConvention, CallStatus, KeyId, NanoUsd, NodeId, TokenUsage, UsageRecord, UserId,
+};
+
+use crate::record;
+
+async fn write(db: &Database, records: &[UsageRecord]) {
+    accounts::settle(db, &NodeId::from("n"), records)
+        .await
+        .unwrap();
+}
+
+fn named(id: &str) -> UsageRecord {
+    UsageRecord {
+        id: id.to_owned(),
+        ..record()
+    }
+}
+
+async fn ids(db: &Database, filter: UsageFilter, page: Page) -> Vec<String> {
+    let rows = usage::list(db, &filter, &page).await.unwrap();
+    rows.into_iter().map(|row| row.id).collect()
+}
+
+#[tokio::test]
+async fn every_field_reads_back_with_the_labels_of_today() {
+    for db in databases().await {
+        let user = NewUser {
+            alias: Some("Ada".to_owned()),
+            ..NewUser::of(UserId::from("ada"))
+        };
+        users::create(&db, &user).await.unwrap();
+        let key = NewKey {
+            key_name: Some("ci".to_owned()),
+            user_id: Some(user.user_id),
+            ..NewKey::of(KeyId::from("k"), &[1; 32], "gw-x")
+        };
+        api_keys::insert(&db, &key).await.unwrap();
+        let tokens = TokenUsage {
+            input: 10,
+            output: 20,
+            cache_read: 3,
+            cache_write: 4,
+            cache_write_1h: 1,
+            reasoning: 5,
+            convention: CacheConvention::Additive,
+        };
+        let full = UsageRecord {
+            user_id: Some("ada".to_owned()),
+            api_key_id: Some("k".to_owned()),
+            source_label: Some("label".to_owned()),
+            usage: Some(tokens),
+            usage_estimated: true,
+            cost: Some(NanoUsd(123)),
+            pricing_breakdown: Some("[]".to_owned()),
+            billing_meters: Some("{}".to_owned()),
+            error_message: Some("late".to_owned()),
+            status_code: Some(504),
+            first_chunk_ms: Some(7),
+            counts_toward_budget: false,
+            policy_name: Some("p".to_owned()),
+            selection_reason: Some("r".to_owned()),
+            attempt_position: Some(1),
+            attempt_count: Some(2),
+            request_group_id: Some("g".to_owned()),
+            request_id: Some("req".to_owned()),
+            ..named("full")
+        };
+        let gone = UsageRecord {
+            user_id: Some("nobody".to_owned()),
+            api_key_id: Some("none".to_owned()),
+            ..named("gone")
+        };
+        write(&db, &[full.clone(), gone]).await;
+        let rows = usage::list(&db, &UsageFilter::default(), &Page::all())
+            .await
+            .unwrap();
+        let [gone, row] = rows.as_slice() else {
+            panic!("two rows")
+        };
+        assert_eq!(
+            (gone.user_alias.as_ref(), gone.user_id.as_deref()),
+            (None, Some("nobody"))
+        );
+        assert_eq!((gone.usage, gone.total_tokens), (None, None));
+        assert_eq!(
+            (row.user_alias.as_deref(), row.api_key_name.as_deref()),
+            (Some("Ada"), Some("ci"))
+        );
+        assert_eq!((row.usage, row.total_tokens), (Some(tokens), Some(37)));
+        let back = UsageRecord {
+            id: row.id.clone(),
+            timestamp: row.timestamp,
+            endpoint: row.endpoint.clone(),
+            model: row.model.clone(),
+            provider: row.provider.clone(),
+            user_id: row.user_id.clone(),
+            api_key_id: row.api_key_id.clone(),
+            source: row.source.clone(),
+            source_label: row.source_label.clone(),
+            usage: row.usage,
+            usage_estimated: row.usage_estimated,
+            cost: row.cost,
+            pricing_breakdown: row.pricing_breakdown.clone(),
+            billing_meters: row.billing_meters.clone(),
+            error_message: row.error_message.clone(),
+            status_code: row.status_code.map(|code| u16::try_from(code).unwrap()),
+            latency_ms: row.latency_ms,
+            first_chunk_ms: row.first_chunk_ms,
+            counts_toward_budget: row.counts_toward_budget,
+            policy_name: row.policy_name.clone(),
+            selection_reason: row.selection_reason.clone(),
+            attempt_position: row.attempt_position,
+            attempt_count: row.attempt_count,
+            request_group_id: row.request_group_id.clone(),
+            request_id: row.request_id.clone(),
+            ..full.clone()
+        };
+        assert_eq!(back, full);
+        assert_eq!(row.status, "success");
+        db.finish().await;
+    }
+}
+
+#[tokio::test]
+async fn each_filter_picks_its_rows() {
+    let tool = |name: &str| Some(format!(r#"[{{"meter":"{name}","units":1}}]"#));
+    let of = |text: &str| Some(text.to_owned());
+    let records = [
+        UsageRecord {
+            timestamp: EPOCH.plus_secs(10),
+            user_id: of("u"),
+            cost: Some(NanoUsd(1)),
+            ..named("a")
+        },
+        UsageRecord {
+            api_key_id: of("k"),
+            model: "m".to_owned(),
+            status: CallStatus::Error,
+            status_code: Some(429),
+            ..named("b")
+        },
+        UsageRecord {
+            status: CallStatus::Absorbed,
+            status_code: Some(429),
+            request_group_id: of("g"),
+            ..named("c")
+        },
+        UsageRecord {
+            endpoint: "/v1/rerank".to_owned(),
+            provider: None,
+            source: "import".to_owned(),
+            ..named("d")
+        },
+        UsageRecord {
+            source_label: of("l"),
+            counts_toward_budget: false,
+            pricing_breakdown: tool("web_search"),
+            ..named("e")
+        },
+        UsageRecord {
+            request_id: of("r"),
+            pricing_breakdown: tool("code_execution"),
+            ..named("f")
+        },
+    ];
+    let one = |text: &str| vec![text.to_owned()];
+    let cases = [
+        (
+            UsageFilter {
+                start: Some(EPOCH.plus_secs(10)),
+                ..UsageFilter::default()
+            },
+            "a",
+        ),
+        (
+            UsageFilter {
+                end: Some(EPOCH.plus_secs(10)),
+                ..UsageFilter::default()
+            },
+            "fedcb",
+        ),
+        (
+            UsageFilter {
+                user_ids: one("u"),
+                ..UsageFilter::default()
+            },
+            "a",
+        ),
+        (
+            UsageFilter {
+                models: vec!["m".to_owned(), "x".to_owned()],
+                ..UsageFilter::default()
+            },
+            "b",
+        ),
+        (
+            UsageFilter {
+                api_key_ids: one("k"),
+                ..UsageFilter::default()
+            },
+            "b",
+        ),
+        (
+            UsageFilter {
+                status: of("absorbed"),
+                ..UsageFilter::default()
+            },
+            "c",
+        ),
+        (
+            UsageFilter {
+                status_code: Some(429),
+                ..UsageFilter::default()
+            },
+            "b",
+        ),
+        (
+            UsageFilter {
+                status_code: Some(429),
+                status: of("absorbed"),
+                ..UsageFilter::default()
+            },
+            "c",
+        ),
+        (
+            UsageFilter {
+                endpoint: of("/v1/rerank"),
+                ..UsageFilter::default()
+            },
+            "d",
+        ),
+        (
+            UsageFilter {
+                provider: of("openai"),
+                source: of("gateway"),
+                ..UsageFilter::default()
+            },
+            "afecb",
+        ),
+        (
+            UsageFilter {
+                source: of("import"),
+                ..UsageFilter::default()
+            },
+            "d",
+        ),
+        (
+            UsageFilter {
+                source_label: of("l"),
+                ..UsageFilter::default()
+            },
+            "e",
+        ),
+        (
+            UsageFilter {
+                priced: Some(true),
+                ..UsageFilter::default()
+            },
+            "a",
+        ),
+        (
+            UsageFilter {
+                priced: Some(false),
+                ..UsageFilter::default()
+            },
+            "fedcb",
+        ),
+        (
+            UsageFilter {
+                tool: Some(ToolUse::Any),
+                ..UsageFilter::default()
+            },
+            "fe",
+        ),
+        (
+            UsageFilter {
+                tool: Some(ToolUse::WebSearch),
+                ..UsageFilter::default()
+            },
+            "e",
+        ),
+        (
+            UsageFilter {
+                tool: Some(ToolUse::CodeExecution),
+                ..UsageFilter::default()
+            },
+            "f",
+        ),
+        (
+            UsageFilter {
+                counts_toward_budget: Some(false),
+                ..UsageFilter::default()
+            },
+            "e",
+        ),
+        (
+            UsageFilter {
+                request_group_ids: one("g"),
+                ..UsageFilter::default()
+            },
+            "c",
+        ),
+        (
+            UsageFilter {
+                request_id: of("r"),
+                ..UsageFilter::default()
+            },
+            "f",
+        ),
+    ];
+    for db in databases().await {
+        write(&db, &records).await;
+        for (filter, expected) in &cases {
+            assert_eq!(
+                ids(&db, filter.clone(), Page::all()).await.concat(),
+                *expected,
+                "{filter:?}"
+            );
+            let count = usage::count(&db, filter).await.unwrap();
+            assert_eq!(usize::try_from(count).unwrap(), expected.len());
+        }
+        db.finish().await;
+    }
+}
+
+#[tokio::test]
+async fn a_cursor_keeps_its_place_while_rows_arrive() {
+    for db in databases().await {
+        let records: Vec<UsageRecord> = (0..6i64)
+            .map(|n| UsageRecord {
+                timestamp: EPOCH.plus_secs(n / 2),
+                ..named(&format!("r{n}"))
+            })
+            .collect();
+        write(&db, &records).await;
+        let all = || UsageFilter::default();
+        assert_eq!(ids(&db, all(), Page::skip(0, 2)).await, ["r5", "r4"]);
+        let newer = UsageRecord {
+            timestamp: EPOCH.plus_secs(99),
+            ..named("r9")
+        };
+        write(&db, &[newer]).await;
+        let after = Cursor::new(EPOCH.plus_secs(2), "r4");
+        assert_eq!(
+            ids(&db, all(), Page::after(after, 3)).await,
+            ["r3", "r2", "r1"]
+        );
+        assert_eq!(ids(&db, all(), Page::skip(5, 3)).await, ["r1", "r0"]);
+        db.finish().await;
+    }
+}
+
+#[tokio::test]
+async fn totals_are_per_status() {
+    for db in databases().await {
+        let tokens = TokenUsage {
+            input: 10,
+            output: 5,
+            cache_read: 2,
+            ..TokenUsage::default()
+        };
+        let priced = |id: &str| UsageRecord {
+            usage: Some(tokens),
+            cost: Some(NanoUsd(7)),
+            ..named(id)
+        };
+        let failed = UsageRecord {
+            status: CallStatus::Error,
+            ..named("e")
+        };
+        write(&db, &[priced("a"), priced("b"), failed, named("c")]).await;
+        let totals = usage::totals(&db, &UsageFilter::default()).await.unwrap();
+        let [error, success] = totals.as_slice() else {
+            panic!("two statuses: {totals:?}")
+        };
+        assert_eq!(
+            (error.status.as_str(), error.rows, error.cost),
+            ("error", 1, NanoUsd(0))
+        );
+        assert_eq!(
+            (success.rows, success.cost, success.unpriced),
+            (3, NanoUsd(14), 1)
+        );
+        assert_eq!(
+            (
+                success.prompt_tokens,
+                success.completion_tokens,
+                success.total_tokens
+            ),
+            (20, 10, 30)
+        );
+        assert_eq!((success.cache_read_tokens, success.latency_ms), (4, 36));
+        db.finish().await;
+    }
+}
