@@ -1,6 +1,6 @@
 //! Bringing the schema up to date: numbered files, each applied once, under a lock.
 
-use crate::sql::Query;
+use crate::sql::{Query, Row};
 use crate::tx::Tx;
 use crate::{Engine, Store, StoreError};
 
@@ -44,7 +44,7 @@ impl Store {
             )
             .await?;
         }
-        let applied = versions(tx.rows(applied_query()).await?)?;
+        let applied = versions(&tx.rows(applied_query()).await?)?;
         for migration in pending(&applied)? {
             let script = match tx.engine() {
                 Engine::Sqlite => migration.sqlite,
@@ -75,7 +75,7 @@ impl Store {
                 .as_ref(),
         )?;
         let applied = if exists {
-            versions(self.rows(applied_query()).await?)?
+            versions(&self.rows(applied_query()).await?)?
         } else {
             Vec::new()
         };
@@ -105,7 +105,7 @@ fn applied_query() -> Query {
     )
 }
 
-fn versions(rows: Vec<crate::sql::Row>) -> Result<Vec<i64>, StoreError> {
+fn versions(rows: &[Row]) -> Result<Vec<i64>, StoreError> {
     rows.iter().map(|row| row.get("version")).collect()
 }
 
@@ -121,7 +121,7 @@ fn table_query(engine: Engine, table: &'static str) -> Query {
     Query::new("schema", text).bind(table)
 }
 
-fn has_table(row: Option<&crate::sql::Row>) -> Result<bool, StoreError> {
+fn has_table(row: Option<&Row>) -> Result<bool, StoreError> {
     Ok(match row {
         Some(row) => row.get::<i64>("n")? > 0,
         None => false,

@@ -18,7 +18,7 @@ use crate::{Change, Changes, StoreError, StoreOptions};
 /// Readers of a SQLite file beside its one writer.
 const SQLITE_READERS: u32 = 4;
 /// An idle reader ends after this long: each is a thread with a page cache.
-const SQLITE_READER_IDLE: Duration = Duration::from_secs(60);
+const SQLITE_READER_IDLE: Duration = Duration::from_mins(1);
 /// How long SQLite waits for another process's write.
 const SQLITE_BUSY: Duration = Duration::from_secs(5);
 

@@ -41,8 +41,8 @@ impl Tx {
     /// Runs several statements without values, as a migration has them.
     pub(crate) async fn script(&mut self, text: &'static str) -> Result<(), StoreError> {
         match self {
-            Self::Sqlite(tx) => drop(sqlx::raw_sql(text).execute(&mut **tx).await?),
-            Self::Postgres(tx) => drop(sqlx::raw_sql(text).execute(&mut **tx).await?),
+            Self::Sqlite(tx) => sqlx::raw_sql(text).execute(&mut **tx).await.map(|_| ())?,
+            Self::Postgres(tx) => sqlx::raw_sql(text).execute(&mut **tx).await.map(|_| ())?,
         }
         Ok(())
     }

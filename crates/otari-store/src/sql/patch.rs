@@ -3,10 +3,6 @@
 use super::{Query, Value};
 
 /// What a request says about a member that may be null: nothing, null, or a value.
-#[expect(
-    clippy::option_option,
-    reason = "absent and null are two different wishes, and serde already speaks this form"
-)]
 pub type Patch<T> = Option<Option<T>>;
 
 /// `UPDATE table SET …` with the columns that are given.

@@ -99,15 +99,14 @@ pub async fn load(store: &Store, ids: &[AccountId]) -> Result<Vec<AccountRow>, S
     if ids.is_empty() {
         return Ok(Vec::new());
     }
-    let query = match ids {
-        [id] => Query::new(TABLE, WHERE_ID.as_str()).bind(id),
-        _ => {
-            let mut query = Query::new(TABLE, SELECT);
-            query.push("WHERE a.account_id IN ");
-            query.push_list(ids);
-            query.push(" ORDER BY a.account_id");
-            query
-        }
+    let query = if let [id] = ids {
+        Query::new(TABLE, WHERE_ID.as_str()).bind(id)
+    } else {
+        let mut query = Query::new(TABLE, SELECT);
+        query.push("WHERE a.account_id IN ");
+        query.push_list(ids);
+        query.push(" ORDER BY a.account_id");
+        query
     };
     store
         .rows(query)

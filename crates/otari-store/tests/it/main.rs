@@ -1,5 +1,11 @@
 //! Every table through its public functions, on every engine at hand.
 
+#![expect(
+    clippy::unwrap_used,
+    clippy::panic,
+    reason = "what a test cannot set up fails it"
+)]
+
 mod accounts;
 mod api_keys;
 mod budgets;

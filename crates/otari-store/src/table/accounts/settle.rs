@@ -34,7 +34,7 @@ static LEASES: LazyLock<MultiRow> = LazyLock::new(|| {
         ")",
     )
 });
-/// Creates what is missing where nothing was locked before.
+/// On SQLite this is also what creates a missing account.
 static CHARGE: LazyLock<MultiRow> = LazyLock::new(|| {
     MultiRow::values(
         "INSERT INTO accounts (account_id, settled_cost, settled_tokens, settled_requests, \
@@ -112,7 +112,9 @@ async fn charge(
         // locked, by everybody in the order of their ids.
         for (text, accounts) in CREATE.cut(totals).into_iter().chain(LOCK.cut(totals)) {
             let mut query = Query::new(TABLE, text);
-            accounts.iter().for_each(|(account, _)| query.add(account));
+            for (account, _) in accounts {
+                query.add(account);
+            }
             tx.rows(query).await?;
         }
     }
@@ -153,7 +155,9 @@ async fn leases_of(
     let mut held = HashMap::new();
     for (text, accounts) in LEASES.cut(totals) {
         let mut query = Query::new("leases", text).bind(node);
-        accounts.iter().for_each(|(account, _)| query.add(account));
+        for (account, _) in accounts {
+            query.add(account);
+        }
         for row in tx.rows(query).await? {
             held.insert(row.get("account_id")?, lease_amounts(&row)?);
         }
