@@ -155,7 +155,7 @@ async fn side_by_side(arguments: CompareArgs) -> Result<()> {
         std::fs::write(path, format!("{all:#}\n"))
             .with_context(|| format!("cannot write {}", path.display()))?;
     }
-    let mut text = format!("{}\n\n{}", comparison.figures.table(), comparison.machine);
+    let mut text = format!("{}\n{}", comparison.figures.table(), comparison.machine);
     for remark in &comparison.remarks {
         text.extend(["\n", remark]);
     }

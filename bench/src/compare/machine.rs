@@ -23,7 +23,7 @@ pub(super) fn facts(options: &Options) -> String {
         .unwrap_or_default();
     let nginx = String::from_utf8_lossy(&nginx);
     format!(
-        "{cpu}, {cores} cores shared by driver, upstream and gateway, {memory}, Linux {}, {}; {} rounds of {} s, medians",
+        "{cpu}, {cores} cores shared by driver, upstream and gateway, {memory}, Linux {}, {}; medians of {} x {} s",
         kernel.trim(),
         nginx.trim().trim_start_matches("nginx version: "),
         options.rounds,

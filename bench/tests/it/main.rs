@@ -4,4 +4,5 @@
 
 mod figures;
 mod load;
+mod process;
 mod stats;
