@@ -2,6 +2,8 @@
 
 mod edges;
 mod sizes;
+#[cfg(test)]
+mod tests;
 
 use std::fs;
 use std::path::{Path, PathBuf};
