@@ -21,6 +21,9 @@ const RECALL_WAITS: [Duration; 3] = [
 /// A refusal holds this long before the database is asked again for the same account.
 const REFUSAL_SECS: i64 = 1;
 
+/// How long new terms wait for rows on their way to the database.
+const FLUSH_BEFORE_TERMS: Duration = Duration::from_secs(2);
+
 pub(crate) enum Refill {
     /// Try the memory again.
     Ready,
@@ -66,6 +69,9 @@ impl Ledger {
 
     /// Reads the terms; starts a new period when the old one is over.
     async fn learn(&self, account: &Account) -> Result<(), LedgerError> {
+        // What this node settled while a unit had no limit came from no lease: a limit set meanwhile must find
+        // it in the counters.
+        self.flush(FLUSH_BEFORE_TERMS).await;
         let mut row = self.load(account).await?;
         if let Some(end) = row.period_end.filter(|end| *end <= self.now()) {
             let window = row.cadence.window_at(self.now());

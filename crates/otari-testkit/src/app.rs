@@ -8,7 +8,7 @@ use otari_providers::catalog;
 use otari_server::{App, Started, listener, router};
 use otari_types::{Clock, ManualClock, SystemClock, Timestamp};
 use serde_json::{Value, json};
-use tokio_util::sync::CancellationToken;
+use tokio_util::sync::{CancellationToken, DropGuard};
 
 use crate::client::Client;
 use crate::upstream::Upstream;
@@ -31,7 +31,8 @@ pub struct TestApp {
     pub client: Client,
     pub upstream: Upstream,
     pub address: std::net::SocketAddr,
-    stop: CancellationToken,
+    /// Dropping it ends the listener.
+    _stop: DropGuard,
     dir: Arc<tempfile::TempDir>,
 }
 
@@ -60,15 +61,8 @@ impl TestAppBuilder {
 
     /// Starts on the data of a stopped one, as after a restart.
     pub async fn restart(self, stopped: TestApp) -> TestApp {
-        let TestApp {
-            upstream,
-            dir,
-            stop,
-            app,
-            ..
-        } = stopped;
-        stop.cancel();
-        drop(app);
+        let TestApp { upstream, dir, app, .. } = stopped;
+        app.gateway.ledger.close(std::time::Duration::from_secs(10)).await;
         self.start_in(dir, upstream).await
     }
 
@@ -113,7 +107,7 @@ impl TestAppBuilder {
             app,
             upstream,
             address,
-            stop,
+            _stop: stop.drop_guard(),
             dir,
         }
     }
@@ -184,11 +178,5 @@ impl TestApp {
             .get(&format!("/v1/users/{user}"), MASTER_KEY)
             .await
             .expect(200)
-    }
-}
-
-impl Drop for TestApp {
-    fn drop(&mut self) {
-        self.stop.cancel();
     }
 }

@@ -10,7 +10,7 @@ use parking_lot::Mutex;
 use serde_json::Value;
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::{TcpListener, TcpStream};
-use tokio::sync::Notify;
+use tokio::sync::{Notify, Semaphore, watch};
 
 /// One thing the upstream does after it has read a request.
 #[derive(Clone, Debug)]
@@ -181,7 +181,9 @@ struct Shared {
     queue: Mutex<VecDeque<Script>>,
     default: Mutex<Script>,
     captured: Mutex<Vec<Captured>>,
-    go_on: Notify,
+    arrived: watch::Sender<usize>,
+    /// One permit lets one paused script go on.
+    go_on: Semaphore,
     /// Rung when the gateway closes a connection before its script ended.
     abandoned: Notify,
 }
@@ -194,7 +196,8 @@ impl Upstream {
             queue: Mutex::default(),
             default: Mutex::new(Script::chat("hello")),
             captured: Mutex::default(),
-            go_on: Notify::new(),
+            arrived: watch::Sender::new(0),
+            go_on: Semaphore::new(0),
             abandoned: Notify::new(),
         });
         let served = Arc::clone(&shared);
@@ -221,9 +224,18 @@ impl Upstream {
         *self.shared.default.lock() = script;
     }
 
-    /// Lets one script that waits at a [`Step::Pause`] continue.
+    /// Lets one script that waits at a [`Step::Pause`], or will, continue.
     pub fn go_on(&self) {
-        self.shared.go_on.notify_one();
+        self.shared.go_on.add_permits(1);
+    }
+
+    /// Waits until so many requests have arrived in all.
+    pub async fn arrived(&self, requests: usize) {
+        let mut arrived = self.shared.arrived.subscribe();
+        arrived
+            .wait_for(|seen| *seen >= requests)
+            .await
+            .expect("the upstream runs");
     }
 
     /// Waits until the gateway hangs up on an unfinished answer.
@@ -245,6 +257,7 @@ async fn serve(mut stream: TcpStream, shared: Arc<Shared>) {
     let mut buffer = BytesMut::new();
     while let Some(request) = read_request(&mut stream, &mut buffer).await {
         shared.captured.lock().push(request);
+        shared.arrived.send_modify(|seen| *seen += 1);
         let script = shared.queue.lock().pop_front();
         let script = script.unwrap_or_else(|| shared.default.lock().clone());
         if !play(&mut stream, &shared, &script).await {
@@ -300,7 +313,10 @@ async fn perform(stream: &mut TcpStream, shared: &Shared, script: &Script, step:
         Step::Pause => {
             let gone = closed(stream);
             tokio::select! {
-                () = shared.go_on.notified() => return true,
+                permit = shared.go_on.acquire() => {
+                    permit.expect("never closed").forget();
+                    return true;
+                }
                 () = gone => {
                     shared.abandoned.notify_one();
                     return false;

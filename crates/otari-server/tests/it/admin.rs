@@ -1,0 +1,5 @@
+mod budgets;
+mod keys;
+mod pricing;
+mod usage;
+mod users;

@@ -1,0 +1,4 @@
+mod chat;
+mod chat_errors;
+mod chat_stream;
+mod models;
