@@ -9,6 +9,7 @@ mod error;
 mod migrate;
 mod options;
 mod page;
+mod seal;
 mod sql;
 mod store;
 mod table;
@@ -20,6 +21,7 @@ pub use changes::{Change, Changes};
 pub use error::StoreError;
 pub use options::StoreOptions;
 pub use page::{Cursor, Page, Start};
+pub use seal::{SealError, Sealer};
 pub use sql::Patch;
 pub use store::{Engine, Store};
 pub use table::{

@@ -1,6 +1,6 @@
 use otari_store::api_keys::{self, NewKey};
 use otari_store::testing::{Database, EPOCH, databases};
-use otari_store::usage::{self, ToolUse, UsageFilter};
+use otari_store::usage::{self, ToolUse, UsageFilter, UsageRow};
 use otari_store::users::{self, NewUser};
 use otari_store::{Cursor, Page, accounts};
 use otari_types::{
@@ -27,6 +27,72 @@ async fn ids(db: &Database, filter: UsageFilter, page: Page) -> Vec<String> {
     rows.into_iter().map(|row| row.id).collect()
 }
 
+/// A record with every field set.
+fn full() -> UsageRecord {
+    let tokens = TokenUsage {
+        input: 10,
+        output: 20,
+        cache_read: 3,
+        cache_write: 4,
+        cache_write_1h: 1,
+        reasoning: 5,
+        convention: CacheConvention::Additive,
+    };
+    UsageRecord {
+        user_id: Some("ada".to_owned()),
+        api_key_id: Some("k".to_owned()),
+        source_label: Some("label".to_owned()),
+        usage: Some(tokens),
+        usage_estimated: true,
+        cost: Some(NanoUsd(123)),
+        pricing_breakdown: Some("[]".to_owned()),
+        billing_meters: Some("{}".to_owned()),
+        error_message: Some("late".to_owned()),
+        status_code: Some(504),
+        first_chunk_ms: Some(7),
+        counts_toward_budget: false,
+        policy_name: Some("p".to_owned()),
+        selection_reason: Some("r".to_owned()),
+        attempt_position: Some(1),
+        attempt_count: Some(2),
+        request_group_id: Some("g".to_owned()),
+        request_id: Some("req".to_owned()),
+        ..named("full")
+    }
+}
+
+/// The record a row was written from; what rows do not hold is taken from `written`.
+fn back(row: &UsageRow, written: &UsageRecord) -> UsageRecord {
+    UsageRecord {
+        id: row.id.clone(),
+        timestamp: row.timestamp,
+        endpoint: row.endpoint.clone(),
+        model: row.model.clone(),
+        provider: row.provider.clone(),
+        user_id: row.user_id.clone(),
+        api_key_id: row.api_key_id.clone(),
+        source: row.source.clone(),
+        source_label: row.source_label.clone(),
+        usage: row.usage,
+        usage_estimated: row.usage_estimated,
+        cost: row.cost,
+        pricing_breakdown: row.pricing_breakdown.clone(),
+        billing_meters: row.billing_meters.clone(),
+        error_message: row.error_message.clone(),
+        status_code: row.status_code.map(|code| u16::try_from(code).unwrap()),
+        latency_ms: row.latency_ms,
+        first_chunk_ms: row.first_chunk_ms,
+        counts_toward_budget: row.counts_toward_budget,
+        policy_name: row.policy_name.clone(),
+        selection_reason: row.selection_reason.clone(),
+        attempt_position: row.attempt_position,
+        attempt_count: row.attempt_count,
+        request_group_id: row.request_group_id.clone(),
+        request_id: row.request_id.clone(),
+        ..written.clone()
+    }
+}
+
 #[tokio::test]
 async fn every_field_reads_back_with_the_labels_of_today() {
     for db in databases().await {
@@ -41,36 +107,7 @@ async fn every_field_reads_back_with_the_labels_of_today() {
             ..NewKey::of(KeyId::from("k"), &[1; 32], "gw-x")
         };
         api_keys::insert(&db, &key).await.unwrap();
-        let tokens = TokenUsage {
-            input: 10,
-            output: 20,
-            cache_read: 3,
-            cache_write: 4,
-            cache_write_1h: 1,
-            reasoning: 5,
-            convention: CacheConvention::Additive,
-        };
-        let full = UsageRecord {
-            user_id: Some("ada".to_owned()),
-            api_key_id: Some("k".to_owned()),
-            source_label: Some("label".to_owned()),
-            usage: Some(tokens),
-            usage_estimated: true,
-            cost: Some(NanoUsd(123)),
-            pricing_breakdown: Some("[]".to_owned()),
-            billing_meters: Some("{}".to_owned()),
-            error_message: Some("late".to_owned()),
-            status_code: Some(504),
-            first_chunk_ms: Some(7),
-            counts_toward_budget: false,
-            policy_name: Some("p".to_owned()),
-            selection_reason: Some("r".to_owned()),
-            attempt_position: Some(1),
-            attempt_count: Some(2),
-            request_group_id: Some("g".to_owned()),
-            request_id: Some("req".to_owned()),
-            ..named("full")
-        };
+        let full = full();
         let gone = UsageRecord {
             user_id: Some("nobody".to_owned()),
             api_key_id: Some("none".to_owned()),
@@ -92,54 +129,26 @@ async fn every_field_reads_back_with_the_labels_of_today() {
             (row.user_alias.as_deref(), row.api_key_name.as_deref()),
             (Some("Ada"), Some("ci"))
         );
-        assert_eq!((row.usage, row.total_tokens), (Some(tokens), Some(37)));
-        let back = UsageRecord {
-            id: row.id.clone(),
-            timestamp: row.timestamp,
-            endpoint: row.endpoint.clone(),
-            model: row.model.clone(),
-            provider: row.provider.clone(),
-            user_id: row.user_id.clone(),
-            api_key_id: row.api_key_id.clone(),
-            source: row.source.clone(),
-            source_label: row.source_label.clone(),
-            usage: row.usage,
-            usage_estimated: row.usage_estimated,
-            cost: row.cost,
-            pricing_breakdown: row.pricing_breakdown.clone(),
-            billing_meters: row.billing_meters.clone(),
-            error_message: row.error_message.clone(),
-            status_code: row.status_code.map(|code| u16::try_from(code).unwrap()),
-            latency_ms: row.latency_ms,
-            first_chunk_ms: row.first_chunk_ms,
-            counts_toward_budget: row.counts_toward_budget,
-            policy_name: row.policy_name.clone(),
-            selection_reason: row.selection_reason.clone(),
-            attempt_position: row.attempt_position,
-            attempt_count: row.attempt_count,
-            request_group_id: row.request_group_id.clone(),
-            request_id: row.request_id.clone(),
-            ..full.clone()
-        };
+        assert_eq!((row.usage, row.total_tokens), (full.usage, Some(37)));
+        let back = back(row, &full);
         assert_eq!(back, full);
         assert_eq!(row.status, "success");
         db.finish().await;
     }
 }
 
-#[tokio::test]
-async fn each_filter_picks_its_rows() {
+/// One row per letter, each with something of its own.
+fn records() -> Vec<UsageRecord> {
     let tool = |name: &str| Some(format!(r#"[{{"meter":"{name}","units":1}}]"#));
-    let of = |text: &str| Some(text.to_owned());
-    let records = [
+    vec![
         UsageRecord {
             timestamp: EPOCH.plus_secs(10),
-            user_id: of("u"),
+            user_id: Some("u".into()),
             cost: Some(NanoUsd(1)),
             ..named("a")
         },
         UsageRecord {
-            api_key_id: of("k"),
+            api_key_id: Some("k".into()),
             model: "m".to_owned(),
             status: CallStatus::Error,
             status_code: Some(429),
@@ -148,7 +157,7 @@ async fn each_filter_picks_its_rows() {
         UsageRecord {
             status: CallStatus::Absorbed,
             status_code: Some(429),
-            request_group_id: of("g"),
+            request_group_id: Some("g".into()),
             ..named("c")
         },
         UsageRecord {
@@ -158,165 +167,71 @@ async fn each_filter_picks_its_rows() {
             ..named("d")
         },
         UsageRecord {
-            source_label: of("l"),
+            source_label: Some("l".into()),
             counts_toward_budget: false,
             pricing_breakdown: tool("web_search"),
             ..named("e")
         },
         UsageRecord {
-            request_id: of("r"),
+            request_id: Some("r".into()),
             pricing_breakdown: tool("code_execution"),
             ..named("f")
         },
-    ];
+    ]
+}
+
+/// A filter and the letters of the rows it picks, newest first.
+fn cases() -> Vec<(UsageFilter, &'static str)> {
+    fn filter(
+        set: impl FnOnce(&mut UsageFilter),
+        picked: &'static str,
+    ) -> (UsageFilter, &'static str) {
+        let mut filter = UsageFilter::default();
+        set(&mut filter);
+        (filter, picked)
+    }
     let one = |text: &str| vec![text.to_owned()];
-    let cases = [
-        (
-            UsageFilter {
-                start: Some(EPOCH.plus_secs(10)),
-                ..UsageFilter::default()
-            },
-            "a",
-        ),
-        (
-            UsageFilter {
-                end: Some(EPOCH.plus_secs(10)),
-                ..UsageFilter::default()
-            },
-            "fedcb",
-        ),
-        (
-            UsageFilter {
-                user_ids: one("u"),
-                ..UsageFilter::default()
-            },
-            "a",
-        ),
-        (
-            UsageFilter {
-                models: vec!["m".to_owned(), "x".to_owned()],
-                ..UsageFilter::default()
-            },
-            "b",
-        ),
-        (
-            UsageFilter {
-                api_key_ids: one("k"),
-                ..UsageFilter::default()
-            },
-            "b",
-        ),
-        (
-            UsageFilter {
-                status: of("absorbed"),
-                ..UsageFilter::default()
+    vec![
+        filter(|f| f.start = Some(EPOCH.plus_secs(10)), "a"),
+        filter(|f| f.end = Some(EPOCH.plus_secs(10)), "fedcb"),
+        filter(|f| f.user_ids = one("u"), "a"),
+        filter(|f| f.models = vec!["m".to_owned(), "x".to_owned()], "b"),
+        filter(|f| f.api_key_ids = one("k"), "b"),
+        filter(|f| f.status = Some("absorbed".into()), "c"),
+        filter(|f| f.status_code = Some(429), "b"),
+        filter(
+            |f| {
+                f.status_code = Some(429);
+                f.status = Some("absorbed".into());
             },
             "c",
         ),
-        (
-            UsageFilter {
-                status_code: Some(429),
-                ..UsageFilter::default()
-            },
-            "b",
-        ),
-        (
-            UsageFilter {
-                status_code: Some(429),
-                status: of("absorbed"),
-                ..UsageFilter::default()
-            },
-            "c",
-        ),
-        (
-            UsageFilter {
-                endpoint: of("/v1/rerank"),
-                ..UsageFilter::default()
-            },
-            "d",
-        ),
-        (
-            UsageFilter {
-                provider: of("openai"),
-                source: of("gateway"),
-                ..UsageFilter::default()
+        filter(|f| f.endpoint = Some("/v1/rerank".into()), "d"),
+        filter(
+            |f| {
+                f.provider = Some("openai".into());
+                f.source = Some("gateway".into());
             },
             "afecb",
         ),
-        (
-            UsageFilter {
-                source: of("import"),
-                ..UsageFilter::default()
-            },
-            "d",
-        ),
-        (
-            UsageFilter {
-                source_label: of("l"),
-                ..UsageFilter::default()
-            },
-            "e",
-        ),
-        (
-            UsageFilter {
-                priced: Some(true),
-                ..UsageFilter::default()
-            },
-            "a",
-        ),
-        (
-            UsageFilter {
-                priced: Some(false),
-                ..UsageFilter::default()
-            },
-            "fedcb",
-        ),
-        (
-            UsageFilter {
-                tool: Some(ToolUse::Any),
-                ..UsageFilter::default()
-            },
-            "fe",
-        ),
-        (
-            UsageFilter {
-                tool: Some(ToolUse::WebSearch),
-                ..UsageFilter::default()
-            },
-            "e",
-        ),
-        (
-            UsageFilter {
-                tool: Some(ToolUse::CodeExecution),
-                ..UsageFilter::default()
-            },
-            "f",
-        ),
-        (
-            UsageFilter {
-                counts_toward_budget: Some(false),
-                ..UsageFilter::default()
-            },
-            "e",
-        ),
-        (
-            UsageFilter {
-                request_group_ids: one("g"),
-                ..UsageFilter::default()
-            },
-            "c",
-        ),
-        (
-            UsageFilter {
-                request_id: of("r"),
-                ..UsageFilter::default()
-            },
-            "f",
-        ),
-    ];
+        filter(|f| f.source = Some("import".into()), "d"),
+        filter(|f| f.source_label = Some("l".into()), "e"),
+        filter(|f| f.priced = Some(true), "a"),
+        filter(|f| f.priced = Some(false), "fedcb"),
+        filter(|f| f.tool = Some(ToolUse::Any), "fe"),
+        filter(|f| f.tool = Some(ToolUse::WebSearch), "e"),
+        filter(|f| f.tool = Some(ToolUse::CodeExecution), "f"),
+        filter(|f| f.counts_toward_budget = Some(false), "e"),
+        filter(|f| f.request_group_ids = one("g"), "c"),
+        filter(|f| f.request_id = Some("r".into()), "f"),
+    ]
+}
+
+#[tokio::test]
+async fn each_filter_picks_its_rows() {
     for db in databases().await {
-        write(&db, &records).await;
-        for (filter, expected) in &cases {
+        write(&db, &records()).await;
+        for (filter, expected) in &cases() {
             assert_eq!(
                 ids(&db, filter.clone(), Page::all()).await.concat(),
                 *expected,
