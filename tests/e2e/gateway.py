@@ -17,12 +17,13 @@ MASTER_KEY = "master-canary-7b1f0c55d2e94a3e8f"
 LONG = os.environ.get("OTARI_E2E_LONG") == "1"
 """The long forms of the tests of endurance: 60 seconds, 50 kills."""
 
-PRICES = {
-    "echo:chat": {"input_price_per_million": 1, "output_price_per_million": 1},
-    "echo:embedding": {"input_price_per_million": 1, "output_price_per_million": 0},
-}
 START_MAX = 30
 STOP_MAX = 60
+
+
+def priced(*models):
+    """A `pricing` block: a dollar a million tokens, in and out."""
+    return {model: {"input_price_per_million": 1, "output_price_per_million": 1} for model in models}
 
 
 def binary():
@@ -48,7 +49,7 @@ class Gateway:
             "master_key": MASTER_KEY,
             "bootstrap_api_key": False,
             "models_dev_metadata": False,
-            "pricing": PRICES,
+            "pricing": priced("echo:chat", "echo:embedding"),
             **config,
         }
         self.log = self.folder / "log"

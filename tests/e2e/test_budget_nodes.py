@@ -5,28 +5,29 @@ import asyncio
 import pytest
 
 from database import assert_counters_equal_rows, nothing_waits, rows
-from gateway import Gateway, eventually, running
+from gateway import Gateway, eventually, priced, running
 from load import Outcome, all_at_once, chat
 
 CALLS = 1000
 COVERED = 300
 # 1000 tokens answered, 1 dollar a million: the answer costs 0.001 and a prompt of one token 0.000001.
-MODEL = "echo:budgeted+tokens=1000"
+# Names of one length, because a hold bounds the prompt by the bytes of the body.
+MODEL = "echo:budgeted+tokens=1000+latency=1ms"
+SLOW_MODEL = "echo:budgeted+tokens=1000+latency=15s"
 BODY = chat(MODEL, "hi", max_tokens=1000)
 COST = 0.001001
 
 
 @pytest.fixture
 def nodes(postgres, tmp_path):
-    price = {MODEL: {"input_price_per_million": 1, "output_price_per_million": 1}}
-    nodes = [Gateway(tmp_path / f"node-{n}", postgres.url, pricing=price) for n in range(2)]
+    nodes = [Gateway(tmp_path / f"node-{n}", postgres.url, pricing=priced(MODEL, SLOW_MODEL)) for n in range(2)]
     with running(*nodes):
         yield nodes
 
 
 def hold_of_one_call(node):
     """What one call reserves: the answer's declared maximum and a bound of its prompt. Found by asking."""
-    low, high = 0, 10_000_000
+    low, high = 1_000_000, 1_200_000
     key = node.new_key("probe", {"max_budget": 0})
     user = node.manage("GET", "/v1/users/probe")
     with node.http(key) as http:
@@ -74,14 +75,10 @@ def test_a_money_limit_admits_what_fits_and_is_never_passed(postgres, nodes):
 
 def test_holds_that_overlap_admit_exactly_those_that_fit(postgres, nodes):
     """No call ends before all were asked, so each hold stays whole: as many as fit, on both nodes together."""
-    slow = f"{MODEL}+latency=15s"
-    nodes[0].manage("POST", "/v1/pricing", {
-        "model_key": slow, "input_price_per_million": 1, "output_price_per_million": 1,
-    })
     limit = COVERED * hold_of_one_call(nodes[0])
     key = nodes[1].new_key("ada", {"max_budget": limit / 1e9})
     outcome = Outcome()
-    bodies = [{**BODY, "model": slow}] * CALLS
+    bodies = [{**BODY, "model": SLOW_MODEL}] * CALLS
     asyncio.run(all_at_once([node.url for node in nodes], key, bodies, outcome))
     for node in nodes:
         nothing_waits(node)

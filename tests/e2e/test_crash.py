@@ -4,7 +4,7 @@ import asyncio
 import random
 
 from database import assert_counters_equal_rows, nothing_waits, rows
-from gateway import LONG, Gateway, running
+from gateway import LONG, Gateway, priced, running
 from load import Outcome, chat, keep_busy
 
 KILLS = 50 if LONG else 10
@@ -36,7 +36,7 @@ async def until_killed(gateway, key, outcome, kill_after):
 
 def test_every_call_seen_to_its_end_has_one_row_after_kills(database, tmp_path):
     outcome = Outcome()
-    gateway = Gateway(tmp_path / "node", database.url)
+    gateway = Gateway(tmp_path / "node", database.url, pricing=priced(*MODELS))
     with running(gateway):
         key = gateway.new_key("ada", {"max_budget": 1000})
         for _ in range(KILLS):

@@ -3,22 +3,25 @@
 import asyncio
 
 from database import assert_counters_equal_rows, nothing_waits, rows
-from gateway import LONG, Gateway, eventually, running
+from gateway import LONG, Gateway, eventually, priced, running
 from load import Outcome, after, chat, keep_busy, session
 
 IN_FLIGHT = 300
 SECONDS = 60 if LONG else 10
 
 
+# A second of answer, whole or streamed: 300 a second, and always 300 at once.
+MODELS = ["echo:chat+latency=1s", "echo:chat+ttft=500ms+gap=50ms+tokens=10"]
+LONG_ANSWER = "echo:chat+gap=200ms+tokens=100"
+
+
 def body(n):
-    # A second of answer, streamed or not: 300 a second, and always 300 at once.
-    model = "echo:chat+ttft=500ms+gap=50ms+tokens=10" if n % 2 else "echo:chat+latency=1s"
-    return chat(model, f"call {n}", stream=n % 2 == 1, max_tokens=10)
+    return chat(MODELS[n % 2], f"call {n}", stream=n % 2 == 1, max_tokens=10)
 
 
 def test_three_hundred_calls_in_flight(database, tmp_path):
     outcome = Outcome()
-    with running(Gateway(tmp_path / "node", database.url)) as gateway:
+    with running(Gateway(tmp_path / "node", database.url, pricing=priced(*MODELS))) as gateway:
         key = gateway.new_key("ada", {"max_budget": 1_000_000})
         asyncio.run(keep_busy(gateway.url, key, body, IN_FLIGHT, outcome, until=after(SECONDS)))
         assert outcome.refused == {}, outcome.statuses
@@ -38,14 +41,14 @@ def test_clients_that_go_away_leave_nothing_held(database, tmp_path):
     async def vanish(gateway, key):
         async with session(key, 50) as http:
             async def one(n):
-                slow = chat("echo:chat+gap=200ms+tokens=100", f"call {n}", stream=True, max_tokens=100)
+                slow = chat(LONG_ANSWER, f"call {n}", stream=True, max_tokens=100)
                 async with http.post(f"{gateway.url}/v1/chat/completions", json=slow) as answer:
-                    await answer.content.readany()
+                    await answer.content.readuntil(b"echo")
                     answer.close()
 
             await asyncio.gather(*(one(n) for n in range(50)))
 
-    with running(Gateway(tmp_path / "node", database.url)) as gateway:
+    with running(Gateway(tmp_path / "node", database.url, pricing=priced(LONG_ANSWER))) as gateway:
         key = gateway.new_key("ada", {"max_budget": 1})
         asyncio.run(vanish(gateway, key))
         eventually(lambda: database.query("SELECT COUNT(*) FROM usage_logs") == [(50,)])

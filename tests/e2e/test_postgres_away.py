@@ -6,17 +6,18 @@ import time
 import pytest
 
 from database import assert_counters_equal_rows, nothing_waits, rows
-from gateway import LONG, Gateway, eventually, running
+from gateway import LONG, Gateway, eventually, priced, running
 from load import Outcome, after, chat, keep_busy
 from proxy import proxy_to
 
 AWAY = 60 if LONG else 10
 WORKERS = 16
+# Paced, so that the count of calls stays bounded.
+MODEL = "echo:chat+latency=10ms"
 
 
 def body(n):
-    # Paced, so that the count of calls stays bounded.
-    return chat("echo:chat+latency=10ms", f"call {n}", stream=n % 2 == 0, max_tokens=20)
+    return chat(MODEL, f"call {n}", stream=n % 2 == 0, max_tokens=20)
 
 
 async def load_while_away(gateway, key, proxy, outcome):
@@ -43,7 +44,7 @@ def test_known_keys_are_served_while_the_database_is_away(postgres, tmp_path, bu
     outcome = Outcome()
     with proxy_to(postgres.address) as proxy:
         url = postgres.url_through("127.0.0.1", proxy.port)
-        with running(Gateway(tmp_path / "node", url, db_pool_timeout=2)) as gateway:
+        with running(Gateway(tmp_path / "node", url, db_pool_timeout=2, pricing=priced(MODEL))) as gateway:
             key = gateway.new_key("ada", budget)
             parts = asyncio.run(load_while_away(gateway, key, proxy, outcome))
             assert all(parts), parts
@@ -89,7 +90,8 @@ def test_a_crash_while_the_database_is_away_loses_nothing(postgres, tmp_path):
     outcome = Outcome()
     with proxy_to(postgres.address) as proxy:
         url = postgres.url_through("127.0.0.1", proxy.port)
-        with running(Gateway(tmp_path / "node", url, db_pool_timeout=1)) as gateway:
+        node = Gateway(tmp_path / "node", url, db_pool_timeout=1, pricing=priced(MODEL))
+        with running(node) as gateway:
             key = gateway.new_key("ada", {"max_budget": 1_000_000})
             asyncio.run(keep_busy(gateway.url, key, body, WORKERS, outcome, until=after(1)))
             proxy.cut()
