@@ -34,7 +34,7 @@ ci:
 
 # measure throughput and latency
 bench *ARGS:
-    cargo run --release -p otari-bench -- {{ARGS}}
+    bench/run {{ARGS}}
 
 # where compile time goes
 timings:

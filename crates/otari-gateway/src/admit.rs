@@ -203,17 +203,14 @@ async fn hold(
         .price
         .as_ref()
         .is_some_and(|point| point.price.is_free());
-    match gateway
+    let held = gateway
         .ledger
         .hold(&billed.accounts, estimate, free)
-        .await?
-    {
-        Ok(hold) => Ok(hold),
-        Err(_) => {
-            gateway.metrics.budget_exceeded.inc();
-            Err(GatewayError::BudgetExceeded(billed.user.to_string()))
-        }
-    }
+        .await?;
+    held.map_err(|_| {
+        gateway.metrics.budget_exceeded.inc();
+        GatewayError::BudgetExceeded(billed.user.to_string())
+    })
 }
 
 fn unpriced(target: &Target) -> GatewayError {

@@ -161,17 +161,17 @@ fn string_member<'a>(
     #[derive(Deserialize)]
     struct Text<'a>(#[serde(borrow)] Cow<'a, str>);
     let raw = present(members, name)?;
-    match serde_json::from_str::<Text<'a>>(raw) {
-        Ok(Text(text)) => Some(text),
-        Err(_) => {
-            problems.push(problem(
-                &[name],
-                "string_type",
-                "Input should be a valid string",
-            ));
-            None
-        }
+    let text = serde_json::from_str::<Text<'a>>(raw)
+        .ok()
+        .map(|Text(text)| text);
+    if text.is_none() {
+        problems.push(problem(
+            &[name],
+            "string_type",
+            "Input should be a valid string",
+        ));
     }
+    text
 }
 
 fn bool_member(

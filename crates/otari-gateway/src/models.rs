@@ -146,7 +146,8 @@ impl Gateway {
         }
         let mut list: Vec<_> = entries.into_values().collect();
         for entry in &mut list {
-            entry.price = self.targets.resolve(&entry.id, now).await?.price.clone();
+            let target = self.targets.resolve(&entry.id, now).await?;
+            entry.price.clone_from(&target.price);
         }
         Ok(list)
     }
@@ -270,7 +271,7 @@ impl Gateway {
                 .models
                 .last_seen(&instance.name)
                 .is_some_and(|seen| seen.checked_at >= asked_at);
-            (!answered).then(|| async move {
+            (!answered).then_some(async move {
                 let answer = ask_one(&self.transport, &instance, self.models.options.timeout).await;
                 (instance, answer)
             })

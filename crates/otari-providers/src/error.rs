@@ -60,7 +60,13 @@ pub struct UpstreamError {
 
 impl UpstreamError {
     pub fn new(kind: UpstreamErrorKind, message: impl Into<String>) -> Self {
-        Self { kind, status: None, retry_after: None, message: Some(message.into()), code: None }
+        Self {
+            kind,
+            status: None,
+            retry_after: None,
+            message: Some(message.into()),
+            code: None,
+        }
     }
 
     /// Classifies an answered failure by its body and status.
@@ -68,7 +74,13 @@ impl UpstreamError {
         let told = Told::read(body);
         let kind = classify(status, &told);
         let retry_after = retry_after.or_else(|| told.retry_delay());
-        Self { kind, status: Some(status), retry_after, message: told.message, code: told.code }
+        Self {
+            kind,
+            status: Some(status),
+            retry_after,
+            message: told.message,
+            code: told.code,
+        }
     }
 
     /// The vendor's message made safe to show to a caller, or `None` when nothing legible remains.
@@ -101,7 +113,10 @@ impl Told {
             let text = String::from_utf8_lossy(body);
             let text = text.trim();
             let is_page = text.starts_with('<');
-            return Self { message: (!text.is_empty() && !is_page).then(|| clip(text)), ..Self::default() };
+            return Self {
+                message: (!text.is_empty() && !is_page).then(|| clip(text)),
+                ..Self::default()
+            };
         };
         // Gemini's OpenAI layer wraps the error in an array.
         let value = match value {
@@ -114,19 +129,28 @@ impl Told {
     fn from_value(value: &Value) -> Self {
         let inner = match value.get("error") {
             Some(Value::String(text)) => {
-                return Self { message: Some(clip(text)), code: text_of(value.get("code")), ..Self::default() };
+                return Self {
+                    message: Some(clip(text)),
+                    code: text_of(value.get("code")),
+                    ..Self::default()
+                };
             }
             Some(inner @ Value::Object(_)) => inner,
             _ => value,
         };
-        let first = value.get("errors").and_then(|errors| errors.get(0)).unwrap_or(inner);
+        let first = value
+            .get("errors")
+            .and_then(|errors| errors.get(0))
+            .unwrap_or(inner);
         let message = ["message", "Message", "detail", "error_description", "msg"]
             .iter()
             .find_map(|name| first.get(name))
             .or_else(|| value.pointer("/base_resp/status_msg"))
             .map(flatten_message);
         // OpenRouter and proxies put the first vendor's JSON into the message as text: unwrap once.
-        if let Some(nested) = message.as_deref().and_then(|text| serde_json::from_str::<Value>(text).ok())
+        if let Some(nested) = message
+            .as_deref()
+            .and_then(|text| serde_json::from_str::<Value>(text).ok())
             && nested.is_object()
         {
             let nested = Self::from_value(&nested);
@@ -134,41 +158,77 @@ impl Told {
                 return nested;
             }
         }
-        let retry_delay = first.get("details").and_then(Value::as_array).and_then(|details| {
-            details.iter().find_map(|detail| text_of(detail.get("retryDelay")))
-        });
+        let retry_delay = first
+            .get("details")
+            .and_then(Value::as_array)
+            .and_then(|details| {
+                details
+                    .iter()
+                    .find_map(|detail| text_of(detail.get("retryDelay")))
+            });
         Self {
-            message: message.filter(|text| !text.is_empty()).map(|text| clip(&text)),
-            code: text_of(first.get("code")).or_else(|| text_of(value.pointer("/base_resp/status_code"))),
-            kind: text_of(first.get("type")).or_else(|| text_of(first.get("status"))).or_else(|| text_of(value.get("__type"))),
+            message: message
+                .filter(|text| !text.is_empty())
+                .map(|text| clip(&text)),
+            code: text_of(first.get("code"))
+                .or_else(|| text_of(value.pointer("/base_resp/status_code"))),
+            kind: text_of(first.get("type"))
+                .or_else(|| text_of(first.get("status")))
+                .or_else(|| text_of(value.get("__type"))),
             retry_delay,
         }
     }
 
     fn retry_delay(&self) -> Option<Duration> {
-        let seconds: f64 = self.retry_delay.as_deref()?.strip_suffix('s')?.parse().ok()?;
+        let seconds: f64 = self
+            .retry_delay
+            .as_deref()?
+            .strip_suffix('s')?
+            .parse()
+            .ok()?;
         Duration::try_from_secs_f64(seconds).ok()
     }
 
     fn mentions(&self, probes: &[&str]) -> bool {
-        [&self.message, &self.code, &self.kind].into_iter().flatten().any(|text| {
-            let text = text.to_lowercase();
-            probes.iter().any(|probe| text.contains(probe))
-        })
+        [&self.message, &self.code, &self.kind]
+            .into_iter()
+            .flatten()
+            .any(|text| {
+                let text = text.to_lowercase();
+                probes.iter().any(|probe| text.contains(probe))
+            })
     }
 }
 
 fn classify(status: u16, told: &Told) -> UpstreamErrorKind {
     use UpstreamErrorKind as Kind;
     const BILLING: &[&str] = &[
-        "credit balance too low", "credit balance is too low", "purchase credits", "plans & billing", "billing hard limit",
-        "insufficient balance", "insufficient_quota", "exceeded your current quota", "insufficient credits",
+        "credit balance too low",
+        "credit balance is too low",
+        "purchase credits",
+        "plans & billing",
+        "billing hard limit",
+        "insufficient balance",
+        "insufficient_quota",
+        "exceeded your current quota",
+        "insufficient credits",
     ];
     const TOO_LONG: &[&str] = &[
-        "maximum context length", "context_length_exceeded", "prompt is too long", "input length and max_tokens exceed",
-        "input length and `max_tokens` exceed", "too many tokens", "exceeds the maximum number of tokens", "reduce the length",
+        "maximum context length",
+        "context_length_exceeded",
+        "prompt is too long",
+        "input length and max_tokens exceed",
+        "input length and `max_tokens` exceed",
+        "too many tokens",
+        "exceeds the maximum number of tokens",
+        "reduce the length",
     ];
-    const FILTERED: &[&str] = &["content_filter", "responsibleaipolicyviolation", "content_policy_violation", "guardrail"];
+    const FILTERED: &[&str] = &[
+        "content_filter",
+        "responsibleaipolicyviolation",
+        "content_policy_violation",
+        "guardrail",
+    ];
     match status {
         402 => Kind::BillingExhausted,
         400 | 413 | 422 if told.mentions(BILLING) => Kind::BillingExhausted,
@@ -187,7 +247,10 @@ fn classify(status: u16, told: &Told) -> UpstreamErrorKind {
 }
 
 fn classify_by_words(told: &Told) -> UpstreamErrorKind {
-    let embedded = told.code.as_deref().and_then(|code| code.parse::<u16>().ok());
+    let embedded = told
+        .code
+        .as_deref()
+        .and_then(|code| code.parse::<u16>().ok());
     match embedded {
         // MiniMax's own numbers, sent under 200.
         Some(1002) => UpstreamErrorKind::RateLimited,
@@ -231,7 +294,9 @@ fn clip(text: &str) -> String {
 /// `Retry-After` in its three spellings: milliseconds, seconds, or (ignored, for want of a clock) a date.
 pub fn retry_after(headers: &http::HeaderMap) -> Option<Duration> {
     let number = |name: &str| headers.get(name)?.to_str().ok()?.trim().parse::<f64>().ok();
-    let seconds = number("retry-after-ms").map(|ms| ms / 1000.0).or_else(|| number("retry-after"))?;
+    let seconds = number("retry-after-ms")
+        .map(|ms| ms / 1000.0)
+        .or_else(|| number("retry-after"))?;
     Duration::try_from_secs_f64(seconds).ok()
 }
 
@@ -241,7 +306,12 @@ pub fn embedded_error(error: &str) -> UpstreamError {
     struct Wrapped {
         error: Value,
     }
-    let wrapped = Wrapped { error: serde_json::from_str(error).unwrap_or(Value::Null) };
+    let wrapped = Wrapped {
+        error: serde_json::from_str(error).unwrap_or(Value::Null),
+    };
     let body = serde_json::json!({ "error": wrapped.error });
-    UpstreamError { status: None, ..UpstreamError::from_answer(200, None, body.to_string().as_bytes()) }
+    UpstreamError {
+        status: None,
+        ..UpstreamError::from_answer(200, None, body.to_string().as_bytes())
+    }
 }

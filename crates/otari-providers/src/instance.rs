@@ -66,13 +66,23 @@ pub enum InstanceError {
 }
 
 impl Instance {
-    pub fn new(provider: &'static Provider, settings: InstanceSettings) -> Result<Self, InstanceError> {
-        let InstanceSettings { name, api_key, api_base, custom_headers, models, timeouts, implicit } = settings;
-        let base = match (api_base.as_deref(), provider.base_url) {
-            (Some(base), _) => base,
-            (None, Some(base)) => base,
-            (None, None) if provider.dialect == Dialect::Echo => "http://echo.invalid",
-            (None, None) => return Err(InstanceError::NoBase(provider.id)),
+    pub fn new(
+        provider: &'static Provider,
+        settings: InstanceSettings,
+    ) -> Result<Self, InstanceError> {
+        let InstanceSettings {
+            name,
+            api_key,
+            api_base,
+            custom_headers,
+            models,
+            timeouts,
+            implicit,
+        } = settings;
+        let base = match api_base.as_deref().or(provider.base_url) {
+            Some(base) => base,
+            None if provider.dialect == Dialect::Echo => "http://echo.invalid",
+            None => return Err(InstanceError::NoBase(provider.id)),
         };
         let base = base.trim().trim_end_matches('/').to_owned();
         let is_http = base.starts_with("http://") || base.starts_with("https://");
@@ -87,7 +97,16 @@ impl Instance {
         };
         let chat_uri = join(&base, provider.paths.chat)?;
         let headers = build_headers(provider, key.as_ref(), &custom_headers)?;
-        Ok(Self { name, provider, models, timeouts, implicit, base, chat_uri, headers })
+        Ok(Self {
+            name,
+            provider,
+            models,
+            timeouts,
+            implicit,
+            base,
+            chat_uri,
+            headers,
+        })
     }
 
     pub fn chat_uri(&self) -> &Uri {
@@ -120,11 +139,20 @@ fn build_headers(
     custom: &[(String, String)],
 ) -> Result<HeaderMap, InstanceError> {
     let mut headers = HeaderMap::new();
-    headers.insert(header::CONTENT_TYPE, HeaderValue::from_static("application/json"));
-    headers.insert(header::USER_AGENT, HeaderValue::from_static(concat!("otari/", env!("CARGO_PKG_VERSION"))));
+    headers.insert(
+        header::CONTENT_TYPE,
+        HeaderValue::from_static("application/json"),
+    );
+    headers.insert(
+        header::USER_AGENT,
+        HeaderValue::from_static(concat!("otari/", env!("CARGO_PKG_VERSION"))),
+    );
     let credential = key.and_then(|key| match provider.auth {
         AuthScheme::Bearer => Some((header::AUTHORIZATION, format!("Bearer {}", key.expose()))),
-        AuthScheme::Header(name) => Some((header::HeaderName::from_static(name), key.expose().to_owned())),
+        AuthScheme::Header(name) => Some((
+            header::HeaderName::from_static(name),
+            key.expose().to_owned(),
+        )),
         _ => None,
     });
     if let Some((name, value)) = credential {

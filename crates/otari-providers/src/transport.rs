@@ -71,34 +71,61 @@ enum Source {
 
 impl Transport {
     pub fn new(connect_timeout: Duration) -> Self {
-        Self { connect_timeout, pool: OnceLock::new() }
+        Self {
+            connect_timeout,
+            pool: OnceLock::new(),
+        }
     }
 
     /// Sends one request and waits for its headers. Every status outside 2xx is an error, its body read and
     /// classified.
-    pub async fn send(&self, instance: &Instance, outbound: Outbound) -> Result<Answered, UpstreamError> {
-        let Timeouts { first_byte, idle, total, .. } = instance.timeouts;
+    pub async fn send(
+        &self,
+        instance: &Instance,
+        outbound: Outbound,
+    ) -> Result<Answered, UpstreamError> {
+        let Timeouts {
+            first_byte,
+            idle,
+            total,
+            ..
+        } = instance.timeouts;
         let now = Instant::now();
         let deadline = now + total;
         let headers_by = (now + first_byte).min(deadline);
         let (status, headers, source) = if instance.provider.dialect == Dialect::Echo {
-            let answer = timeout_at(headers_by, echo::answer(outbound)).await.map_err(|_| timed_out())?;
+            let answer = timeout_at(headers_by, echo::answer(outbound))
+                .await
+                .map_err(|_| timed_out())?;
             let (status, headers, body) = answer?;
             (status, headers, Source::Echo(body))
         } else {
-            let response = timeout_at(headers_by, self.pool().request(request(instance, outbound)?))
+            let response = timeout_at(headers_by, self.pool().request(request(instance, outbound)))
                 .await
                 .map_err(|_| timed_out())?
                 .map_err(|error| unreachable_upstream(&error))?;
             let (parts, body) = response.into_parts();
             (parts.status, parts.headers, Source::Http(body))
         };
-        let mut body = UpstreamBody { source, idle, last_chunk: Instant::now(), deadline };
+        let mut body = UpstreamBody {
+            source,
+            idle,
+            last_chunk: Instant::now(),
+            deadline,
+        };
         if status.is_success() {
-            return Ok(Answered { status, headers, body });
+            return Ok(Answered {
+                status,
+                headers,
+                body,
+            });
         }
         let text = body.collect_up_to(ERROR_BODY_BYTES_MAX).await;
-        Err(UpstreamError::from_answer(status.as_u16(), retry_after(&headers), &text))
+        Err(UpstreamError::from_answer(
+            status.as_u16(),
+            retry_after(&headers),
+            &text,
+        ))
     }
 
     fn pool(&self) -> &Pool {
@@ -117,32 +144,40 @@ impl Transport {
 
 impl fmt::Debug for Transport {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Transport").field("connect_timeout", &self.connect_timeout).finish_non_exhaustive()
+        f.debug_struct("Transport")
+            .field("connect_timeout", &self.connect_timeout)
+            .finish_non_exhaustive()
     }
 }
 
-fn request(instance: &Instance, outbound: Outbound) -> Result<Request<Full<Bytes>>, UpstreamError> {
+fn request(instance: &Instance, outbound: Outbound) -> Request<Full<Bytes>> {
     let mut request = Request::new(Full::new(outbound.body));
     *request.method_mut() = outbound.method;
     *request.uri_mut() = outbound.uri;
     *request.headers_mut() = instance.headers().clone();
     request.headers_mut().extend(outbound.headers);
-    Ok(request)
+    request
 }
 
 impl UpstreamBody {
     /// The next chunk, or `None` at the end. Safe to cancel: a chunk is never lost between two calls.
     pub async fn next_chunk(&mut self) -> Result<Option<Bytes>, UpstreamError> {
         let until = (self.last_chunk + self.idle).min(self.deadline);
-        let chunk = timeout_at(until, self.source.next()).await.map_err(|_| timed_out())??;
+        let chunk = timeout_at(until, self.source.next())
+            .await
+            .map_err(|_| timed_out())??;
         self.last_chunk = Instant::now();
         Ok(chunk)
     }
 
     /// The whole body; more than `max` bytes is a malformed answer.
     pub async fn collect(mut self, max: usize) -> Result<Bytes, UpstreamError> {
-        let Some(first) = self.next_chunk().await? else { return Ok(Bytes::new()) };
-        let Some(second) = self.next_chunk().await? else { return within(first, max) };
+        let Some(first) = self.next_chunk().await? else {
+            return Ok(Bytes::new());
+        };
+        let Some(second) = self.next_chunk().await? else {
+            return within(first, max);
+        };
         let mut whole = BytesMut::from(first);
         whole.extend_from_slice(&second);
         while let Some(chunk) = self.next_chunk().await? {
@@ -181,12 +216,17 @@ impl Source {
                     None => return Ok(None),
                     Some(Ok(frame)) => {
                         // Trailers carry nothing the gateway reads.
-                        if let Ok(data) = frame.into_data() && !data.is_empty() {
+                        if let Ok(data) = frame.into_data()
+                            && !data.is_empty()
+                        {
                             return Ok(Some(data));
                         }
                     }
                     Some(Err(error)) => {
-                        return Err(UpstreamError::new(UpstreamErrorKind::Malformed, format!("the answer was cut short: {error}")));
+                        return Err(UpstreamError::new(
+                            UpstreamErrorKind::Malformed,
+                            format!("the answer was cut short: {error}"),
+                        ));
                     }
                 }
             },
@@ -195,15 +235,25 @@ impl Source {
 }
 
 fn within(body: Bytes, max: usize) -> Result<Bytes, UpstreamError> {
-    if body.len() > max { Err(too_large(max)) } else { Ok(body) }
+    if body.len() > max {
+        Err(too_large(max))
+    } else {
+        Ok(body)
+    }
 }
 
 fn too_large(max: usize) -> UpstreamError {
-    UpstreamError::new(UpstreamErrorKind::Malformed, format!("the answer is larger than {max} bytes"))
+    UpstreamError::new(
+        UpstreamErrorKind::Malformed,
+        format!("the answer is larger than {max} bytes"),
+    )
 }
 
 fn timed_out() -> UpstreamError {
-    UpstreamError::new(UpstreamErrorKind::Timeout, "the provider did not answer in time")
+    UpstreamError::new(
+        UpstreamErrorKind::Timeout,
+        "the provider did not answer in time",
+    )
 }
 
 fn unreachable_upstream(error: &hyper_util::client::legacy::Error) -> UpstreamError {
@@ -214,6 +264,10 @@ fn unreachable_upstream(error: &hyper_util::client::legacy::Error) -> UpstreamEr
         text.push_str(&cause.to_string());
         source = cause.source();
     }
-    let kind = if text.contains("timed out") { UpstreamErrorKind::Timeout } else { UpstreamErrorKind::Unreachable };
+    let kind = if text.contains("timed out") {
+        UpstreamErrorKind::Timeout
+    } else {
+        UpstreamErrorKind::Unreachable
+    };
     UpstreamError::new(kind, text)
 }

@@ -121,7 +121,7 @@ fn instances(config: &Config) -> Result<HashMap<String, Arc<Instance>>, ComposeE
             api_base: None,
             models: Vec::new(),
             client_args: ClientArgs::default(),
-            extra: Default::default(),
+            extra: serde_json::Map::default(),
         };
         let settings = InstanceSettings {
             implicit: from_environment(provider.key_env, &config.environment).is_none(),

@@ -37,7 +37,7 @@ pub(crate) fn layer(origins: &[String]) -> Option<CorsLayer> {
             HeaderName::from_static("x-api-key"),
         ])
         .expose_headers([HeaderName::from_static("x-request-id"), header::RETRY_AFTER])
-        .max_age(Duration::from_secs(600));
+        .max_age(Duration::from_mins(10));
     Some(if any {
         layer
     } else {

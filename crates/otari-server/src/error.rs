@@ -28,9 +28,9 @@ pub struct ApiError {
     pub code: Option<&'static str>,
     /// The member of the request that is at fault.
     pub param: Option<String>,
-    detail: Option<Value>,
+    detail: Option<Box<Value>>,
     retry_after: Option<Duration>,
-    rate: Option<Window>,
+    rate: Option<Box<Window>>,
 }
 
 impl ApiError {
@@ -138,7 +138,7 @@ impl ApiError {
         error.param = first
             .map(|problem| problem.loc.join("."))
             .filter(|param| !param.is_empty());
-        error.detail = Some(Value::Array(detail.collect()));
+        error.detail = Some(Box::new(Value::Array(detail.collect())));
         error
     }
 
@@ -149,7 +149,7 @@ impl ApiError {
 
     /// `detail` other than the message, where clients of the reference expect an object.
     pub fn with_detail(mut self, detail: Value) -> Self {
-        self.detail = Some(detail);
+        self.detail = Some(Box::new(detail));
         self
     }
 
@@ -157,7 +157,8 @@ impl ApiError {
     pub fn body(&self) -> Value {
         let detail = self
             .detail
-            .clone()
+            .as_deref()
+            .cloned()
             .unwrap_or_else(|| Value::String(self.message.clone()));
         json!({
             "error": {"message": self.message, "type": self.kind, "param": self.param, "code": self.code},
@@ -218,7 +219,7 @@ impl From<GatewayError> for ApiError {
             E::RateLimited(window) => {
                 let mut error = Self::new(StatusCode::TOO_MANY_REQUESTS, "rate_limit_error", text);
                 error.retry_after = u64::try_from(window.retry_after_secs).ok().map(Duration::from_secs);
-                error.rate = Some(window);
+                error.rate = Some(Box::new(window));
                 error.code("rate_limit_exceeded")
             }
             E::InvalidJson { offset } => {
@@ -301,7 +302,7 @@ impl From<StoreError> for ApiError {
             _ => {
                 tracing::error!(%error, "a database operation failed");
                 let mut answer = Self::internal();
-                answer.message = "Database error".to_owned();
+                "Database error".clone_into(&mut answer.message);
                 answer
             }
         }

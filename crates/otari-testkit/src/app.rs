@@ -61,8 +61,13 @@ impl TestAppBuilder {
 
     /// Starts on the data of a stopped one, as after a restart.
     pub async fn restart(self, stopped: TestApp) -> TestApp {
-        let TestApp { upstream, dir, app, .. } = stopped;
-        app.gateway.ledger.close(std::time::Duration::from_secs(10)).await;
+        let TestApp {
+            upstream, dir, app, ..
+        } = stopped;
+        app.gateway
+            .ledger
+            .close(std::time::Duration::from_secs(10))
+            .await;
         self.start_in(dir, upstream).await
     }
 

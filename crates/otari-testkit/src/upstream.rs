@@ -352,8 +352,8 @@ async fn read_request(stream: &mut TcpStream, buffer: &mut BytesMut) -> Option<C
             return None;
         }
     };
-    let head = String::from_utf8_lossy(&buffer[..head_end]).into_owned();
-    buffer.advance(head_end + 4);
+    let head = String::from_utf8_lossy(&buffer.split_to(head_end)).into_owned();
+    buffer.advance(4);
     let mut lines = head.split("\r\n");
     let mut first = lines.next()?.split(' ');
     let (method, path) = (first.next()?.to_owned(), first.next()?.to_owned());

@@ -7,14 +7,19 @@ use regex::Regex;
 const CHARS_MAX: usize = 400;
 const MARK: &str = "[redacted]";
 
-#[expect(clippy::expect_used, reason = "constant patterns; a test compiles them")]
+#[expect(
+    clippy::expect_used,
+    reason = "constant patterns; a test compiles them"
+)]
 fn pattern(text: &str) -> Regex {
     Regex::new(text).expect("constant pattern")
 }
 
 /// A text that repeats the request back may hold anything the caller's user typed.
 static ECHO: LazyLock<Regex> = LazyLock::new(|| {
-    pattern(r#"(?i)["']?\b(messages|input|prompt|tools|response|request|body|content|input_value)\b["']?\s*[:=]\s*["'\[{]"#)
+    pattern(
+        r#"(?i)["']?\b(messages|input|prompt|tools|response|request|body|content|input_value)\b["']?\s*[:=]\s*["'\[{]"#,
+    )
 });
 
 static SECRETS: LazyLock<[Regex; 7]> = LazyLock::new(|| {
@@ -22,7 +27,9 @@ static SECRETS: LazyLock<[Regex; 7]> = LazyLock::new(|| {
         pattern(r"(?i)\b(bearer|basic|token)\s+[A-Za-z0-9._~+/=-]{6,}"),
         pattern(r"\b(sk|pk|rk|gsk|xai|tk|gw)[-_][A-Za-z0-9_*.-]{8,}"),
         pattern(r"\bAIza[A-Za-z0-9_-]{10,}"),
-        pattern(r#"(?i)\b(api[_-]?key|access[_-]?token|secret|password)["']?\s*[:=]\s*["']?[^\s"',;]{4,}"#),
+        pattern(
+            r#"(?i)\b(api[_-]?key|access[_-]?token|secret|password)["']?\s*[:=]\s*["']?[^\s"',;]{4,}"#,
+        ),
         pattern(r"\b(org|proj|acct|account)[-_][A-Za-z0-9]{6,}"),
         pattern(r#"https?://[^\s"'<>]+"#),
         pattern(r"\b([A-Za-z0-9]{32}|[A-Za-z0-9_+/=-]{40,})\b"),

@@ -10,13 +10,33 @@ fn kind(status: u16, body: &str) -> UpstreamErrorKind {
 fn the_body_decides_before_the_status() {
     use UpstreamErrorKind as Kind;
     for (status, body, expected) in [
-        (400, r#"{"error":{"message":"mock error 400","type":"invalid_request_error"}}"#, Kind::InvalidRequest),
-        (400, r#"{"error":{"message":"Your credit balance is too low"}}"#, Kind::BillingExhausted),
+        (
+            400,
+            r#"{"error":{"message":"mock error 400","type":"invalid_request_error"}}"#,
+            Kind::InvalidRequest,
+        ),
+        (
+            400,
+            r#"{"error":{"message":"Your credit balance is too low"}}"#,
+            Kind::BillingExhausted,
+        ),
         (402, "", Kind::BillingExhausted),
         // The same words on a 429 are a rate limit.
-        (429, r#"{"error":{"message":"You exceeded your current quota"}}"#, Kind::RateLimited),
-        (400, r#"{"error":{"code":"context_length_exceeded","message":"x"}}"#, Kind::ContextTooLong),
-        (400, r#"{"error":{"code":"content_filter","message":"x"}}"#, Kind::ContentFiltered),
+        (
+            429,
+            r#"{"error":{"message":"You exceeded your current quota"}}"#,
+            Kind::RateLimited,
+        ),
+        (
+            400,
+            r#"{"error":{"code":"context_length_exceeded","message":"x"}}"#,
+            Kind::ContextTooLong,
+        ),
+        (
+            400,
+            r#"{"error":{"code":"content_filter","message":"x"}}"#,
+            Kind::ContentFiltered,
+        ),
         (401, "{}", Kind::Credentials),
         (403, "{}", Kind::Credentials),
         (404, r#"{"detail":"Not Found"}"#, Kind::NotFound),
@@ -24,8 +44,16 @@ fn the_body_decides_before_the_status() {
         (529, "{}", Kind::Overloaded),
         (503, "{}", Kind::Overloaded),
         (504, "{}", Kind::Timeout),
-        (200, r#"{"base_resp":{"status_code":1008,"status_msg":"insufficient balance"}}"#, Kind::BillingExhausted),
-        (200, r#"{"error":{"code":429,"message":"slow down"}}"#, Kind::RateLimited),
+        (
+            200,
+            r#"{"base_resp":{"status_code":1008,"status_msg":"insufficient balance"}}"#,
+            Kind::BillingExhausted,
+        ),
+        (
+            200,
+            r#"{"error":{"code":429,"message":"slow down"}}"#,
+            Kind::RateLimited,
+        ),
     ] {
         assert_eq!(kind(status, body), expected, "{status} {body}");
     }
@@ -49,18 +77,30 @@ fn messages_are_found_in_every_vendors_shape() {
         let error = UpstreamError::from_answer(404, None, body.as_bytes());
         assert_eq!(error.message.as_deref(), Some("no such model"), "{body}");
     }
-    assert_eq!(UpstreamError::from_answer(502, None, b"<html>Bad Gateway</html>").message, None);
+    assert_eq!(
+        UpstreamError::from_answer(502, None, b"<html>Bad Gateway</html>").message,
+        None
+    );
 }
 
 #[test]
 fn what_a_caller_sees_holds_no_secret() {
     for (text, expected) in [
-        ("Incorrect API key provided: sk-abcdefgh1234", Some("Incorrect API key provided: [redacted]")),
-        ("see https://internal.example/x?k=1 for help", Some("see [redacted] for help")),
+        (
+            "Incorrect API key provided: sk-abcdefgh1234",
+            Some("Incorrect API key provided: [redacted]"),
+        ),
+        (
+            "see https://internal.example/x?k=1 for help",
+            Some("see [redacted] for help"),
+        ),
         ("  model\n\n overloaded ", Some("model overloaded")),
         ("invalid: {\"messages\": [{\"role\":\"user\"}]}", None),
         ("0123456789abcdef0123456789abcdef", None),
-        ("limit for org-abcdef123456 reached", Some("limit for [redacted] reached")),
+        (
+            "limit for org-abcdef123456 reached",
+            Some("limit for [redacted] reached"),
+        ),
     ] {
         assert_eq!(client_safe(text).as_deref(), expected, "{text}");
     }
@@ -76,5 +116,8 @@ fn retry_delays_come_from_headers_or_the_body() {
     headers.insert("retry-after-ms", "250".parse().unwrap());
     assert_eq!(retry_after(&headers), Some(Duration::from_millis(250)));
     let body = r#"{"error":{"message":"x","details":[{"@type":"RetryInfo","retryDelay":"12s"}]}}"#;
-    assert_eq!(UpstreamError::from_answer(429, None, body.as_bytes()).retry_after, Some(Duration::from_secs(12)));
+    assert_eq!(
+        UpstreamError::from_answer(429, None, body.as_bytes()).retry_after,
+        Some(Duration::from_secs(12))
+    );
 }

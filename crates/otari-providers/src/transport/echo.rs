@@ -30,7 +30,9 @@ enum End {
     Hang,
 }
 
-pub(super) async fn answer(outbound: Outbound) -> Result<(StatusCode, HeaderMap, EchoBody), UpstreamError> {
+pub(super) async fn answer(
+    outbound: Outbound,
+) -> Result<(StatusCode, HeaderMap, EchoBody), UpstreamError> {
     let plan = plan(outbound.uri.path(), &outbound.body);
     if !plan.delay.is_zero() {
         tokio::time::sleep(plan.delay).await;
@@ -41,7 +43,11 @@ pub(super) async fn answer(outbound: Outbound) -> Result<(StatusCode, HeaderMap,
         EchoOutcome::Cut { chunks } => (200, chunks, End::Cut),
         EchoOutcome::Hang => std::future::pending().await,
         EchoOutcome::HangMidStream { chunks } => (200, chunks, End::Hang),
-        EchoOutcome::Fail { status, body, retry_after } => {
+        EchoOutcome::Fail {
+            status,
+            body,
+            retry_after,
+        } => {
             if let Some(seconds) = retry_after {
                 headers.insert(header::RETRY_AFTER, HeaderValue::from(seconds));
             }
@@ -66,11 +72,18 @@ impl EchoBody {
         if self.chunks.is_empty() {
             return match self.end {
                 End::Clean => Ok(None),
-                End::Cut => Err(UpstreamError::new(UpstreamErrorKind::Malformed, "the answer was cut short, as asked")),
+                End::Cut => Err(UpstreamError::new(
+                    UpstreamErrorKind::Malformed,
+                    "the answer was cut short, as asked",
+                )),
                 End::Hang => std::future::pending().await,
             };
         }
-        let wait = if self.started { self.gap } else { self.before_first };
+        let wait = if self.started {
+            self.gap
+        } else {
+            self.before_first
+        };
         if !wait.is_zero() {
             let due = *self.due.get_or_insert_with(|| Instant::now() + wait);
             tokio::time::sleep_until(due).await;

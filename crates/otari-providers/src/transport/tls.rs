@@ -7,17 +7,27 @@ use hyper_util::client::legacy::connect::HttpConnector;
 use rustls::{ClientConfig, RootCertStore};
 
 pub(super) fn connector(http: HttpConnector) -> HttpsConnector<HttpConnector> {
-    let mut roots = RootCertStore { roots: webpki_roots::TLS_SERVER_ROOTS.to_vec() };
+    let mut roots = RootCertStore {
+        roots: webpki_roots::TLS_SERVER_ROOTS.to_vec(),
+    };
     // A scratch image has none; a company's own authority is usually among them.
     let native = rustls_native_certs::load_native_certs();
     let (_, ignored) = roots.add_parsable_certificates(native.certs);
     if ignored > 0 {
         tracing::debug!(ignored, "host certificates that could not be read");
     }
-    let config = ClientConfig::builder_with_provider(Arc::new(rustls::crypto::ring::default_provider()))
-        .with_safe_default_protocol_versions()
-        .map(|builder| builder.with_root_certificates(roots).with_no_client_auth());
-    #[expect(clippy::expect_used, reason = "ring supports the default protocol versions")]
+    let config =
+        ClientConfig::builder_with_provider(Arc::new(rustls::crypto::ring::default_provider()))
+            .with_safe_default_protocol_versions()
+            .map(|builder| builder.with_root_certificates(roots).with_no_client_auth());
+    #[expect(
+        clippy::expect_used,
+        reason = "ring supports the default protocol versions"
+    )]
     let config = config.expect("ring speaks TLS 1.2 and 1.3");
-    HttpsConnectorBuilder::new().with_tls_config(config).https_or_http().enable_all_versions().wrap_connector(http)
+    HttpsConnectorBuilder::new()
+        .with_tls_config(config)
+        .https_or_http()
+        .enable_all_versions()
+        .wrap_connector(http)
 }

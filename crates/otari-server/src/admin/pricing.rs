@@ -110,7 +110,7 @@ pub(crate) async fn set_pricing(
         cache_write_1h: body.cache_write_1h_price_per_million,
         tiers: body
             .pricing_tiers
-            .map(|tiers| tiers_json(tiers.unwrap_or_default())),
+            .map(|tiers| tiers_json(&tiers.unwrap_or_default())),
         origin: "api".to_owned(),
         unit,
     };
@@ -119,8 +119,8 @@ pub(crate) async fn set_pricing(
     Ok(Json(row.into()))
 }
 
-fn tiers_json(tiers: Vec<Tier>) -> String {
-    serde_json::to_string(&tiers).unwrap_or_else(|_| "[]".to_owned())
+fn tiers_json(tiers: &[Tier]) -> String {
+    serde_json::to_string(tiers).unwrap_or_else(|_| "[]".to_owned())
 }
 
 /// The canonical key, if a price under it can ever count.

@@ -85,7 +85,9 @@ pub(crate) async fn read_body(request: Request, max: usize) -> Result<Bytes, Api
         .await
         .map_err(|error| {
             let cause = std::error::Error::source(&error);
-            if cause.is_some_and(|cause| cause.is::<http_body_util::LengthLimitError>()) {
+            let too_long =
+                cause.and_then(|cause| cause.downcast_ref::<http_body_util::LengthLimitError>());
+            if too_long.is_some() {
                 ApiError::too_large(max)
             } else {
                 ApiError::bad_request("The request body ended early")
