@@ -1,12 +1,16 @@
 //! Statements over many rows at once, in few fixed sizes so that each is prepared once per connection.
 
+use crate::Engine;
+
 /// Rows per statement, largest first. Ends in 1, so that every number of rows can be made of these.
 const SIZES: [usize; 3] = [32, 8, 1];
 
 /// `head (…),(…),… tail` for every size.
 #[derive(Debug)]
 pub(crate) struct MultiRow {
-    texts: [String; SIZES.len()],
+    postgres: [String; SIZES.len()],
+    /// With `?` in order: the driver looks every numbered placeholder up by walking through all of them.
+    sqlite: [String; SIZES.len()],
 }
 
 impl MultiRow {
@@ -26,18 +30,33 @@ impl MultiRow {
     }
 
     fn build(head: &str, tail: &str, one: impl Fn(usize) -> String) -> Self {
-        let texts = SIZES.map(|size| {
+        let postgres = SIZES.map(|size| {
             let rows: Vec<String> = (0..size).map(&one).collect();
             format!("{head}{}{tail}", rows.join(","))
         });
-        Self { texts }
+        let sqlite = postgres.each_ref().map(|text| {
+            let mut parts = text.split('$');
+            let head = parts.next().unwrap_or_default().to_owned();
+            parts.fold(head, |text, part| {
+                text + "?" + part.trim_start_matches(|c: char| c.is_ascii_digit())
+            })
+        });
+        Self { postgres, sqlite }
     }
 
     /// Cuts `rows` into the sizes there are texts for.
-    pub(crate) fn cut<'s, 'r, T>(&'s self, rows: &'r [T]) -> Vec<(&'s str, &'r [T])> {
+    pub(crate) fn cut<'s, 'r, T>(
+        &'s self,
+        engine: Engine,
+        rows: &'r [T],
+    ) -> Vec<(&'s str, &'r [T])> {
+        let texts = match engine {
+            Engine::Sqlite => &self.sqlite,
+            Engine::Postgres => &self.postgres,
+        };
         let mut rest = rows;
         let mut cuts = Vec::new();
-        for (size, text) in SIZES.into_iter().zip(&self.texts) {
+        for (size, text) in SIZES.into_iter().zip(texts) {
             while let Some((cut, remaining)) = rest.split_at_checked(size) {
                 cuts.push((text.as_str(), cut));
                 rest = remaining;
@@ -59,7 +78,13 @@ mod tests {
         let statement = MultiRow::values("INSERT ", 2, " END");
         for count in [0, 1, 7, 8, 9, 31, 32, 33, 105] {
             let rows: Vec<usize> = (0..count).collect();
-            let cuts = statement.cut(&rows);
+            let cuts = statement.cut(Engine::Postgres, &rows);
+            for (text, cut) in statement.cut(Engine::Sqlite, &rows) {
+                assert_eq!(
+                    text,
+                    format!("INSERT {} END", vec!["(?,?)"; cut.len()].join(","))
+                );
+            }
             let all: Vec<usize> = cuts
                 .iter()
                 .flat_map(|(_, cut)| cut.iter().copied())

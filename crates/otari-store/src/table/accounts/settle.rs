@@ -110,7 +110,11 @@ async fn charge(
     if tx.engine() == Engine::Postgres {
         // A row that appears between two locks would be locked out of order: first they all exist, then they are
         // locked, by everybody in the order of their ids.
-        for (text, accounts) in CREATE.cut(totals).into_iter().chain(LOCK.cut(totals)) {
+        for (text, accounts) in CREATE
+            .cut(tx.engine(), totals)
+            .into_iter()
+            .chain(LOCK.cut(tx.engine(), totals))
+        {
             let mut query = Query::new(TABLE, text);
             for (account, _) in accounts {
                 query.add(account);
@@ -130,14 +134,14 @@ async fn charge(
             draws.push((account, drawn));
         }
     }
-    for (text, charges) in CHARGE.cut(&charges) {
+    for (text, charges) in CHARGE.cut(tx.engine(), &charges) {
         let mut query = Query::new(TABLE, text);
         for (account, spent, drawn) in charges {
             query = with_amounts(with_amounts(query.bind(*account), *spent), -*drawn);
         }
         tx.execute(query).await?;
     }
-    for (text, draws) in DRAW.cut(&draws) {
+    for (text, draws) in DRAW.cut(tx.engine(), &draws) {
         let mut query = Query::new("leases", text);
         for (account, drawn) in draws {
             query = with_amounts(query.bind(*account).bind(node), -*drawn).bind(Timestamp(0));
@@ -153,7 +157,7 @@ async fn leases_of(
     totals: &[(AccountId, Total)],
 ) -> Result<HashMap<AccountId, Amounts>, StoreError> {
     let mut held = HashMap::new();
-    for (text, accounts) in LEASES.cut(totals) {
+    for (text, accounts) in LEASES.cut(tx.engine(), totals) {
         let mut query = Query::new("leases", text).bind(node);
         for (account, _) in accounts {
             query.add(account);

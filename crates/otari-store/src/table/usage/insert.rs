@@ -61,7 +61,7 @@ pub(crate) async fn insert(
     records: &[UsageRecord],
 ) -> Result<Vec<String>, StoreError> {
     let mut inserted = Vec::with_capacity(records.len());
-    for (text, records) in INSERT.cut(records) {
+    for (text, records) in INSERT.cut(tx.engine(), records) {
         let mut query = Query::new(TABLE, text);
         for record in records {
             query = bind(query, record);
