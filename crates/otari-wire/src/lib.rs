@@ -3,6 +3,9 @@
 //!
 //! Pure: bytes in, borrowed views out. Unknown members are never lost, because they are never parsed.
 
+pub mod anthropic;
+mod count;
+pub mod gemini;
 pub mod members;
 pub mod openai;
 pub mod sse;

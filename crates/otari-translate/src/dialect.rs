@@ -1,0 +1,111 @@
+//! The formats providers are called in: [`Call`] to requests, answers to [`Event`]s.
+
+mod anthropic;
+mod blocks;
+mod carry;
+mod gemini;
+mod openai_chat;
+mod openai_responses;
+mod stream;
+
+use bytes::Bytes;
+
+use crate::call::Call;
+use crate::error::{DecodeError, TranslateError};
+use crate::event::Event;
+use crate::route::Wire;
+
+use stream::Sse;
+
+/// What the dialect must know of the model that is called, beside the call.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Target<'a> {
+    /// The provider's name for the model.
+    pub model: &'a str,
+    /// Tokens, for dialects that demand a limit when the client gave none; a table of known models otherwise.
+    pub max_output: Option<i64>,
+    /// Leave out what cannot be carried, instead of refusing it.
+    pub drop_unsupported: bool,
+    /// Send an assistant's unsigned reasoning back as `reasoning_content`: DeepSeek and Moonshot demand it, OpenAI
+    /// refuses it. OpenAI chat only.
+    pub replay_reasoning: bool,
+    /// Send cache marks as `prompt_cache_breakpoint`. OpenAI chat and Responses only.
+    pub cache_breakpoints: bool,
+}
+
+/// A request, ready but for its address and credentials.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Encoded {
+    /// Below the provider's base URL, as in `/messages`; with a query where the dialect needs one.
+    pub path: String,
+    /// Beyond the content type and what authentication adds.
+    pub headers: Vec<(&'static str, String)>,
+    pub body: Vec<u8>,
+}
+
+/// Writes the request for one attempt.
+pub fn encode(wire: Wire, call: &Call, target: &Target<'_>) -> Result<Encoded, TranslateError> {
+    match wire {
+        Wire::OpenAiChat => openai_chat::encode(call, target),
+        Wire::OpenAiResponses => openai_responses::encode(call, target),
+        Wire::Anthropic => anthropic::encode(call, target),
+        Wire::Gemini => gemini::encode(call, target),
+    }
+}
+
+/// Reads a stream as it arrives. Where the bytes are cut makes no difference.
+#[derive(Debug)]
+pub struct Decoder(Kind);
+
+#[derive(Debug)]
+enum Kind {
+    OpenAiChat(Sse<openai_chat::Frames>),
+    OpenAiResponses(Sse<openai_responses::Frames>),
+    Anthropic(Sse<anthropic::Frames>),
+    Gemini(Sse<gemini::Frames>),
+}
+
+impl Decoder {
+    /// `seed` makes the tool call ids that a provider leaves out; it must be unique over a conversation, so the
+    /// gateway's id of the call serves. Letters and digits.
+    pub fn new(wire: Wire, seed: &str) -> Self {
+        Self(match wire {
+            Wire::OpenAiChat => Kind::OpenAiChat(Sse::new(openai_chat::Frames::new(seed))),
+            Wire::OpenAiResponses => {
+                Kind::OpenAiResponses(Sse::new(openai_responses::Frames::new(seed)))
+            }
+            Wire::Anthropic => Kind::Anthropic(Sse::new(anthropic::Frames::new(seed))),
+            Wire::Gemini => Kind::Gemini(Sse::new(gemini::Frames::new(seed))),
+        })
+    }
+
+    /// Appends what `chunk` completes. The events before an error are whole and count.
+    pub fn push(&mut self, chunk: Bytes, events: &mut Vec<Event>) -> Result<(), DecodeError> {
+        match &mut self.0 {
+            Kind::OpenAiChat(sse) => sse.push(chunk, events),
+            Kind::OpenAiResponses(sse) => sse.push(chunk, events),
+            Kind::Anthropic(sse) => sse.push(chunk, events),
+            Kind::Gemini(sse) => sse.push(chunk, events),
+        }
+    }
+
+    /// The connection ended. An answer that is not complete by now never will be.
+    pub fn finish(&mut self, events: &mut Vec<Event>) -> Result<(), DecodeError> {
+        match &mut self.0 {
+            Kind::OpenAiChat(sse) => sse.finish(events),
+            Kind::OpenAiResponses(sse) => sse.finish(events),
+            Kind::Anthropic(sse) => sse.finish(events),
+            Kind::Gemini(sse) => sse.finish(events),
+        }
+    }
+}
+
+/// Reads a whole answer as the events a stream of it would have given. `seed` as in [`Decoder::new`].
+pub fn decode_reply(wire: Wire, body: &[u8], seed: &str) -> Result<Vec<Event>, DecodeError> {
+    match wire {
+        Wire::OpenAiChat => openai_chat::decode_reply(body, seed),
+        Wire::OpenAiResponses => openai_responses::decode_reply(body, seed),
+        Wire::Anthropic => anthropic::decode_reply(body, seed),
+        Wire::Gemini => gemini::decode_reply(body, seed),
+    }
+}

@@ -1,0 +1,255 @@
+//! The top level of a Messages request.
+
+use crate::call::{Call, FunctionTool, ResponseFormat, Thinking, Tool, ToolChoice};
+use crate::effort::Effort;
+use crate::error::TranslateError;
+use crate::json::{Json, Object, Raw};
+use crate::route::Wire;
+
+use super::super::carry::{extra, is_set, own, refuse, refuse_if};
+use super::super::{Encoded, Target};
+use super::model::{Model, ThinkingStyle, of};
+use super::{content, schema};
+
+type Result<T> = std::result::Result<T, TranslateError>;
+
+const WIRE: Wire = Wire::Anthropic;
+const MIN_BUDGET: i64 = 1024;
+
+pub(in crate::dialect) fn encode(call: &Call, target: &Target<'_>) -> Result<Encoded> {
+    let model = of(target.model);
+    let mut body = Object::new().with("model", target.model);
+    let thinking = thinking(call, &model);
+    let wanted = call.max_output.or(target.max_output);
+    body.set("max_tokens", max_tokens(wanted, &model, &thinking));
+    let system = content::system(call)?;
+    if !system.is_empty() {
+        body.set("system", system);
+    }
+    body.set("messages", content::messages(call)?);
+    tools(call, &mut body)?;
+    if let Some(choice) = tool_choice(call) {
+        body.set("tool_choice", choice);
+    }
+    sampling(call, &model, thinking.is_on(), &mut body);
+    if !call.stop.is_empty() {
+        let stop = call.stop.iter().filter(|text| !text.trim().is_empty());
+        body.set("stop_sequences", stop.map(Json::from).collect::<Json>());
+    }
+    if let Some(object) = thinking.object() {
+        body.set("thinking", object);
+    }
+    let config = output_config(call, &model, &thinking, target)?;
+    if !config.is_empty() {
+        body.set("output_config", config);
+    }
+    refuse_if(is_set(call.frequency_penalty), "frequency_penalty", target)?;
+    refuse_if(is_set(call.presence_penalty), "presence_penalty", target)?;
+    if let Some(user) = &call.user {
+        body.set("metadata", Object::new().with("user_id", user));
+    }
+    match call.service_tier.as_deref() {
+        Some("auto") => body.set("service_tier", "auto"),
+        Some("default" | "standard_only") => body.set("service_tier", "standard_only"),
+        _ => {}
+    }
+    if call.stream {
+        body.set("stream", true);
+    }
+    extra(call, WIRE, &[], target, &mut body)?;
+    Ok(Encoded {
+        path: "/messages".to_owned(),
+        headers: betas(&mut body),
+        body: body.to_vec(),
+    })
+}
+
+/// Clients put betas into the body, where only their libraries look; the API wants a header.
+fn betas(body: &mut Object) -> Vec<(&'static str, String)> {
+    let Some(Json::Raw(raw)) = body.remove("betas") else {
+        return Vec::new();
+    };
+    let names: Vec<String> = serde_json::from_str(raw.get()).unwrap_or_default();
+    if names.is_empty() {
+        return Vec::new();
+    }
+    vec![("anthropic-beta", names.join(","))]
+}
+
+/// How the model is told to think.
+enum Mode {
+    Silent,
+    Off,
+    Budget(i64),
+    Adaptive(Option<Effort>),
+}
+
+impl Mode {
+    fn is_on(&self) -> bool {
+        matches!(self, Self::Budget(_) | Self::Adaptive(_))
+    }
+
+    fn object(&self) -> Option<Object> {
+        match self {
+            Self::Silent => None,
+            Self::Off => Some(Object::typed("disabled")),
+            Self::Budget(tokens) => Some(Object::typed("enabled").with("budget_tokens", *tokens)),
+            Self::Adaptive(_) => Some(Object::typed("adaptive")),
+        }
+    }
+}
+
+/// A forced tool call is refused together with thinking, and being forced is the plainer wish.
+fn thinking(call: &Call, model: &Model) -> Mode {
+    let Some(wish) = call.thinking else {
+        return Mode::Silent;
+    };
+    let forced = matches!(
+        call.tool_choice,
+        Some(
+            ToolChoice::Required
+                | ToolChoice::Named(_)
+                | ToolChoice::Allowed { required: true, .. }
+        )
+    );
+    if forced || model.thinking == ThinkingStyle::None {
+        return Mode::Silent;
+    }
+    if wish.is_off() {
+        return Mode::Off;
+    }
+    match model.thinking {
+        ThinkingStyle::None => Mode::Silent,
+        ThinkingStyle::Budget => Mode::Budget(budget(wish)),
+        ThinkingStyle::Adaptive => Mode::Adaptive(wish.level()),
+    }
+}
+
+fn budget(wish: Thinking) -> i64 {
+    let level = wish.effort.unwrap_or(Effort::Medium);
+    wish.budget
+        .unwrap_or_else(|| level.claude_budget())
+        .max(MIN_BUDGET)
+}
+
+/// The limit is not optional, and thinking counts inside it: it must leave room for an answer.
+fn max_tokens(wanted: Option<i64>, model: &Model, thinking: &Mode) -> i64 {
+    let limit = wanted.unwrap_or(model.max_output);
+    match thinking {
+        Mode::Budget(tokens) if limit <= *tokens => tokens.saturating_add(limit.max(1)),
+        _ => limit,
+    }
+}
+
+fn sampling(call: &Call, model: &Model, thinks: bool, body: &mut Object) {
+    if !model.sampling || thinks {
+        return;
+    }
+    if let Some(temperature) = call.temperature {
+        // Chat's scale goes to 2; both together are refused.
+        body.set("temperature", temperature.clamp(0.0, 1.0));
+    } else if let Some(top_p) = call.top_p {
+        body.set("top_p", top_p);
+    }
+    if let Some(top_k) = call.top_k {
+        body.set("top_k", top_k);
+    }
+}
+
+fn tools(call: &Call, body: &mut Object) -> Result<()> {
+    let mut tools = Vec::new();
+    for tool in &call.tools {
+        match tool {
+            Tool::Native(unknown) => tools.push(own(unknown, WIRE)?.into()),
+            Tool::Function(tool) if is_allowed(call, &tool.name) => {
+                tools.push(Json::Object(function(tool)));
+            }
+            Tool::Function(_) => {}
+        }
+    }
+    if !tools.is_empty() {
+        body.set("tools", tools);
+    }
+    Ok(())
+}
+
+/// There is no list of allowed tools here, so the others are not declared.
+fn is_allowed(call: &Call, name: &str) -> bool {
+    match &call.tool_choice {
+        Some(ToolChoice::Allowed { names, .. }) => names.iter().any(|allowed| allowed == name),
+        _ => true,
+    }
+}
+
+fn function(tool: &FunctionTool) -> Object {
+    let object = Object::new()
+        .with("name", &tool.name)
+        .with_some("description", tool.description.as_ref())
+        .with("input_schema", input_schema(tool.schema.as_ref()))
+        .with_some("strict", tool.strict);
+    content::marked(object, tool.cache.as_ref())
+}
+
+/// A schema must say that it is an object's.
+fn input_schema(schema: Option<&Raw>) -> Json {
+    let empty = || Object::typed("object").with("properties", Object::new());
+    let Some(schema) = schema else {
+        return Json::Object(empty());
+    };
+    let serde_json::Value::Object(mut members) = schema.value() else {
+        return Json::Object(empty());
+    };
+    if members.contains_key("type") {
+        return Json::from(schema);
+    }
+    members.insert("type".to_owned(), "object".into());
+    Json::Raw(Raw::from(&serde_json::Value::Object(members)))
+}
+
+fn tool_choice(call: &Call) -> Option<Object> {
+    if call.tools.is_empty() {
+        return None;
+    }
+    let serial = call.parallel_tools == Some(false);
+    let choice = match &call.tool_choice {
+        Some(ToolChoice::None) => return Some(Object::typed("none")),
+        None if serial => Object::typed("auto"),
+        None => return None,
+        Some(
+            ToolChoice::Auto
+            | ToolChoice::Allowed {
+                required: false, ..
+            },
+        ) => Object::typed("auto"),
+        Some(ToolChoice::Required | ToolChoice::Allowed { required: true, .. }) => {
+            Object::typed("any")
+        }
+        Some(ToolChoice::Named(name)) => Object::typed("tool").with("name", name),
+    };
+    Some(if serial {
+        choice.with("disable_parallel_tool_use", true)
+    } else {
+        choice
+    })
+}
+
+fn output_config(
+    call: &Call,
+    model: &Model,
+    thinking: &Mode,
+    target: &Target<'_>,
+) -> Result<Object> {
+    let mut config = Object::new();
+    if let Mode::Adaptive(Some(effort)) = thinking {
+        config.set("effort", effort.anthropic(model.xhigh));
+    }
+    match &call.response_format {
+        None | Some(ResponseFormat::Text) => {}
+        Some(ResponseFormat::JsonSchema { schema: wanted, .. }) if model.structured => {
+            let format = Object::typed("json_schema").with("schema", schema::restrict(wanted));
+            config.set("format", format);
+        }
+        Some(_) => refuse("response_format", target)?,
+    }
+    Ok(config)
+}

@@ -1,0 +1,90 @@
+//! What becomes of members that have no neutral form, and of values a dialect has no place for.
+
+use crate::call::{Call, Unknown};
+use crate::error::TranslateError;
+use crate::json::Object;
+use crate::route::{Path, Wire, path};
+
+use super::Target;
+
+type Result<T> = std::result::Result<T, TranslateError>;
+
+/// Members that say how a provider should store, label or cache a call. The answer is the same without them, so a
+/// provider that has no place for them is none the worse.
+const HARMLESS: &[&str] = &[
+    "cache_control",
+    "client_metadata",
+    "include",
+    "inference_geo",
+    "metadata",
+    "prediction",
+    "prompt_cache_key",
+    "prompt_cache_options",
+    "prompt_cache_retention",
+    "safety_identifier",
+    "store",
+    "stream_options",
+    "top_logprobs",
+    "truncation",
+];
+
+/// Whether the call came in the very format of `wire`, so that what only that format knows can be carried.
+pub(super) fn is_native(call: &Call, wire: Wire) -> bool {
+    path(call.surface, wire) == Path::Verbatim
+}
+
+/// Carries the members without a neutral form: into a body of their own format as they are, `shared` ones too, and
+/// otherwise only if nothing is lost.
+pub(super) fn extra(
+    call: &Call,
+    wire: Wire,
+    shared: &[&str],
+    target: &Target<'_>,
+    body: &mut Object,
+) -> Result<()> {
+    for (name, raw) in &call.extra {
+        if is_native(call, wire) || shared.contains(&name.as_str()) {
+            body.set(name.clone(), raw);
+        } else if !HARMLESS.contains(&name.as_str()) {
+            refuse(name, target)?;
+        }
+    }
+    Ok(())
+}
+
+/// Refuses a member of the call, unless what cannot be carried is to be left out.
+pub(super) fn refuse(member: &str, target: &Target<'_>) -> Result<()> {
+    if target.drop_unsupported {
+        return Ok(());
+    }
+    Err(unsupported(member))
+}
+
+/// Refuses the member where it was given and would have made a difference.
+pub(super) fn refuse_if(given: bool, member: &str, target: &Target<'_>) -> Result<()> {
+    if given {
+        refuse(member, target)
+    } else {
+        Ok(())
+    }
+}
+
+pub(super) fn unsupported(member: &str) -> TranslateError {
+    TranslateError::Unsupported {
+        member: member.to_owned(),
+    }
+}
+
+/// The raw form of a block or tool of this wire's own.
+pub(super) fn own<'a>(unknown: &'a Unknown, wire: Wire) -> Result<&'a crate::json::Raw> {
+    if unknown.wire == wire {
+        Ok(&unknown.raw)
+    } else {
+        Err(unsupported(&unknown.loc))
+    }
+}
+
+/// A penalty that is there and not zero: clients send zeros by default.
+pub(super) fn is_set(penalty: Option<f64>) -> bool {
+    penalty.is_some_and(|value| value != 0.0)
+}

@@ -1,0 +1,229 @@
+//! Chat answers, with the liberties that servers take.
+
+use otari_types::{CacheConvention, TokenUsage};
+use otari_wire::openai::completion::{Annotation, Completion, Message, error_text};
+use otari_wire::openai::usage::Usage;
+use serde::Deserialize;
+use serde_json::value::RawValue;
+
+use crate::error::DecodeError;
+use crate::event::{Citation, Event, Opening};
+use crate::route::Wire;
+
+use super::super::blocks::Blocks;
+use super::super::stream::ReadFrames;
+use super::tool_calls::ToolCalls;
+
+const WIRE: Wire = Wire::OpenAiChat;
+
+/// Reads the chunks of the first choice.
+#[derive(Debug)]
+pub(in crate::dialect) struct Frames {
+    blocks: Blocks,
+    calls: ToolCalls,
+    finish: Option<String>,
+}
+
+impl Frames {
+    pub(in crate::dialect) fn new(seed: &str) -> Self {
+        Self {
+            blocks: Blocks::new(seed),
+            calls: ToolCalls::default(),
+            finish: None,
+        }
+    }
+
+    fn completion(
+        &mut self,
+        completion: Completion<'_>,
+        events: &mut Vec<Event>,
+    ) -> Result<(), DecodeError> {
+        check(&completion)?;
+        let usage = completion
+            .usage
+            .or_else(|| completion.x_groq.as_ref().and_then(|extra| extra.usage));
+        let choices = completion.choices.unwrap_or_default();
+        // Azure begins with a chunk that has neither choices nor an id.
+        if !choices.is_empty() {
+            self.blocks.start(completion.id, completion.model, events);
+        }
+        for choice in choices.into_iter().filter(|choice| choice.index == 0) {
+            if let Some(message) = choice.delta.or(choice.message) {
+                self.message(&message, events);
+            }
+            if let Some(reason) = choice.finish_reason.filter(|reason| !reason.is_empty()) {
+                self.finish = Some(reason);
+            }
+        }
+        if let Some(usage) = usage.filter(|usage| !usage.is_empty()) {
+            events.push(Event::Usage(token_usage(&usage)));
+        }
+        Ok(())
+    }
+
+    fn message(&mut self, message: &Message<'_>, events: &mut Vec<Event>) {
+        let reasoning = match (&message.reasoning_content, message.reasoning) {
+            (Some(text), _) => Some(text.clone()),
+            (None, Some(raw)) => reasoning_text(raw),
+            (None, None) => None,
+        };
+        self.blocks
+            .reasoning(&reasoning.unwrap_or_default(), events);
+        if let Some(content) = message.content.filter(|raw| !is_nothing(raw)) {
+            // Text after calls ends them: what comes later could not be told from it.
+            self.calls.finish(&mut self.blocks, events);
+            self.content(content, events);
+        }
+        for annotation in message.annotations.iter().flatten() {
+            if let Some(citation) = citation(annotation)
+                && self.blocks.is_open(&Opening::Text)
+            {
+                events.push(Event::Citation(citation));
+            }
+        }
+        if let Some(refusal) = &message.refusal {
+            self.blocks.fragment(Opening::Refusal, refusal, events);
+        }
+        for call in message.tool_calls.iter().flatten() {
+            self.calls.push(call, &mut self.blocks, events);
+        }
+    }
+
+    /// A text, or a list of parts of which some are thinking.
+    fn content(&mut self, raw: &RawValue, events: &mut Vec<Event>) {
+        if let Ok(text) = serde_json::from_str::<String>(raw.get()) {
+            self.blocks.text(&text, events);
+            return;
+        }
+        let parts: Vec<ContentPart> = serde_json::from_str(raw.get()).unwrap_or_default();
+        for part in parts {
+            for inner in part.thinking.unwrap_or_default() {
+                self.blocks
+                    .reasoning(&inner.text.unwrap_or_default(), events);
+            }
+            self.blocks.text(&part.text.unwrap_or_default(), events);
+        }
+    }
+}
+
+#[derive(Default, Deserialize)]
+#[serde(default)]
+struct ContentPart {
+    text: Option<String>,
+    thinking: Option<Vec<ContentPart>>,
+}
+
+impl ReadFrames for Frames {
+    fn frame(&mut self, data: &[u8], events: &mut Vec<Event>) -> Result<(), DecodeError> {
+        if self.blocks.has_ended() {
+            return Ok(());
+        }
+        if data.trim_ascii() == b"[DONE]" {
+            return self.end(events);
+        }
+        let completion = serde_json::from_slice(data).map_err(|_| DecodeError::Malformed {
+            what: "stream chunk",
+        })?;
+        self.completion(completion, events)
+    }
+
+    fn end(&mut self, events: &mut Vec<Event>) -> Result<(), DecodeError> {
+        if self.blocks.has_ended() {
+            return Ok(());
+        }
+        let reason = self.finish.take().ok_or(DecodeError::Truncated)?;
+        self.calls.finish(&mut self.blocks, events);
+        self.blocks.end(WIRE, &reason, None, events)
+    }
+}
+
+pub(in crate::dialect) fn decode_reply(body: &[u8], seed: &str) -> Result<Vec<Event>, DecodeError> {
+    // DeepSeek sends blank lines while it is busy; JSON allows them.
+    let completion =
+        serde_json::from_slice(body).map_err(|_| DecodeError::Malformed { what: "completion" })?;
+    let mut frames = Frames::new(seed);
+    let mut events = Vec::new();
+    frames.completion(completion, &mut events)?;
+    frames.end(&mut events)?;
+    Ok(events)
+}
+
+/// Errors come under a status of success too, in several shapes.
+fn check(completion: &Completion<'_>) -> Result<(), DecodeError> {
+    let nested = completion.x_groq.as_ref().and_then(|extra| extra.error);
+    if let Some(raw) = completion.error.or(nested) {
+        let error = error_text(raw.get());
+        return Err(DecodeError::Upstream {
+            code: error.code,
+            status: error.status,
+            message: error.message,
+        });
+    }
+    if completion.object.as_deref() == Some("error") {
+        return Err(DecodeError::Upstream {
+            code: String::new(),
+            status: None,
+            message: completion.message.clone().unwrap_or_default(),
+        });
+    }
+    match &completion.base_resp {
+        Some(base) if base.status_code != 0 => Err(DecodeError::Upstream {
+            code: base.status_code.to_string(),
+            status: None,
+            message: base.status_msg.clone(),
+        }),
+        _ => Ok(()),
+    }
+}
+
+fn is_nothing(raw: &RawValue) -> bool {
+    matches!(raw.get(), "null" | "\"\"" | "[]")
+}
+
+fn reasoning_text(raw: &RawValue) -> Option<String> {
+    #[derive(Deserialize)]
+    #[serde(untagged)]
+    enum Shape {
+        Text(String),
+        Object { content: Option<String> },
+    }
+    match serde_json::from_str(raw.get()) {
+        Ok(Shape::Text(text)) => Some(text),
+        Ok(Shape::Object { content }) => content,
+        Err(_) => None,
+    }
+}
+
+fn citation(annotation: &Annotation) -> Option<Citation> {
+    let url = annotation.url_citation.as_ref()?;
+    Some(Citation {
+        url: url.url.clone(),
+        title: url.title.clone(),
+        quote: String::new(),
+        range: url.start_index.zip(url.end_index),
+    })
+}
+
+fn token_usage(usage: &Usage) -> TokenUsage {
+    let prompt = usage.prompt_tokens_details.unwrap_or_default();
+    let completion = usage.completion_tokens_details.unwrap_or_default();
+    // xAI and others count reasoning beside the completion. The total gives them away.
+    let beside = usage
+        .prompt_tokens
+        .saturating_add(usage.completion_tokens)
+        .saturating_add(completion.reasoning_tokens);
+    let outside = if usage.total_tokens == beside {
+        completion.reasoning_tokens
+    } else {
+        0
+    };
+    TokenUsage {
+        input: usage.prompt_tokens,
+        output: usage.completion_tokens.saturating_add(outside),
+        cache_read: usage.cache_read(),
+        cache_write: prompt.cache_write_tokens,
+        cache_write_1h: 0,
+        reasoning: completion.reasoning_tokens,
+        convention: CacheConvention::Inclusive,
+    }
+}

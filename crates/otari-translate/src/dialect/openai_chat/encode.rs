@@ -1,0 +1,147 @@
+//! The top level of a Chat request.
+
+use crate::call::{Call, ResponseFormat, Thinking, Tool, ToolChoice};
+use crate::error::TranslateError;
+use crate::json::{Json, Object};
+use crate::route::Wire;
+
+use super::super::carry::{extra, own, refuse_if};
+use super::super::{Encoded, Target};
+use super::content;
+
+const WIRE: Wire = Wire::OpenAiChat;
+
+/// What Chat and Responses call alike, and what several servers of open models take.
+const SHARED: &[&str] = &[
+    "metadata",
+    "prompt_cache_key",
+    "prompt_cache_retention",
+    "safety_identifier",
+    "store",
+];
+
+pub(in crate::dialect) fn encode(
+    call: &Call,
+    target: &Target<'_>,
+) -> Result<Encoded, TranslateError> {
+    let mut body = Object::new()
+        .with("model", target.model)
+        .with("messages", content::messages(call, target)?);
+    tools(call, target, &mut body)?;
+    body = body
+        .with_some(
+            "parallel_tool_calls",
+            call.parallel_tools.filter(|_| !call.tools.is_empty()),
+        )
+        .with_some(
+            "max_completion_tokens",
+            call.max_output.or(target.max_output),
+        )
+        .with_some("temperature", call.temperature)
+        .with_some("top_p", call.top_p)
+        .with_some("frequency_penalty", call.frequency_penalty)
+        .with_some("presence_penalty", call.presence_penalty)
+        .with_some("seed", call.seed)
+        .with_some(
+            "reasoning_effort",
+            call.thinking
+                .and_then(Thinking::level)
+                .map(|level| level.name()),
+        )
+        .with_some("verbosity", call.verbosity.as_ref())
+        .with_some("user", call.user.as_ref())
+        .with_some("service_tier", service_tier(call));
+    refuse_if(call.top_k.is_some(), "top_k", target)?;
+    if !call.stop.is_empty() {
+        body.set("stop", call.stop.iter().map(Json::from).collect::<Json>());
+    }
+    if let Some(format) = &call.response_format {
+        body.set("response_format", response_format(format));
+    }
+    if call.stream {
+        body.set("stream", true);
+        // Always asked for: the gateway bills by it, whether or not the client wants to see it.
+        body.set("stream_options", Object::new().with("include_usage", true));
+    }
+    extra(call, WIRE, SHARED, target, &mut body)?;
+    Ok(Encoded {
+        path: "/chat/completions".to_owned(),
+        headers: Vec::new(),
+        body: body.to_vec(),
+    })
+}
+
+fn service_tier(call: &Call) -> Option<&str> {
+    match call.service_tier.as_deref() {
+        Some("standard_only") => Some("default"),
+        tier => tier,
+    }
+}
+
+fn tools(call: &Call, target: &Target<'_>, body: &mut Object) -> Result<(), TranslateError> {
+    if call.tools.is_empty() {
+        return Ok(());
+    }
+    let mut tools = Vec::new();
+    for tool in &call.tools {
+        match tool {
+            Tool::Native(unknown) => tools.push(own(unknown, WIRE)?.into()),
+            Tool::Function(tool) => {
+                let function = Object::new()
+                    .with("name", &tool.name)
+                    .with_some("description", tool.description.as_ref())
+                    .with_some("parameters", tool.schema.as_ref())
+                    .with_some("strict", tool.strict);
+                let object = Object::typed("function").with("function", function);
+                tools.push(Json::Object(content::marked(
+                    object,
+                    tool.cache.as_ref(),
+                    target,
+                )));
+            }
+        }
+    }
+    body.set("tools", tools);
+    if let Some(choice) = &call.tool_choice {
+        body.set("tool_choice", tool_choice(choice));
+    }
+    Ok(())
+}
+
+fn tool_choice(choice: &ToolChoice) -> Json {
+    let named = |name: &String| {
+        Json::Object(Object::typed("function").with("function", Object::new().with("name", name)))
+    };
+    match choice {
+        ToolChoice::Auto => "auto".into(),
+        ToolChoice::None => "none".into(),
+        ToolChoice::Required => "required".into(),
+        ToolChoice::Named(name) => named(name),
+        ToolChoice::Allowed { required, names } => {
+            let allowed = Object::new()
+                .with("mode", if *required { "required" } else { "auto" })
+                .with("tools", names.iter().map(named).collect::<Json>());
+            Json::Object(Object::typed("allowed_tools").with("allowed_tools", allowed))
+        }
+    }
+}
+
+fn response_format(format: &ResponseFormat) -> Object {
+    match format {
+        ResponseFormat::Text => Object::typed("text"),
+        ResponseFormat::JsonObject => Object::typed("json_object"),
+        ResponseFormat::JsonSchema {
+            name,
+            description,
+            schema,
+            strict,
+        } => {
+            let inner = Object::new()
+                .with("name", name)
+                .with_some("description", description.as_ref())
+                .with("schema", schema)
+                .with_some("strict", *strict);
+            Object::typed("json_schema").with("json_schema", inner)
+        }
+    }
+}

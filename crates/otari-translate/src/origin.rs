@@ -1,0 +1,65 @@
+//! Who made an opaque reasoning signature. Signatures are replayed only to their maker: any other provider refuses
+//! them, some with an error that ends the conversation.
+
+/// A family of providers that accept each other's signatures.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Origin {
+    /// Claude, wherever it is hosted.
+    Anthropic,
+    /// Gemini, wherever it is hosted.
+    Google,
+    /// OpenAI's Responses API (`encrypted_content`).
+    OpenAi,
+}
+
+/// Opaque proof of a provider's own reasoning, to be handed back unchanged.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Signature {
+    pub value: String,
+    pub origin: Origin,
+}
+
+const TAG: &str = "otari:";
+
+impl Origin {
+    pub const ALL: [Self; 3] = [Self::Anthropic, Self::Google, Self::OpenAi];
+
+    /// The key under which Chat clients find the signature in `extra_content`, and the name in a tag.
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Anthropic => "anthropic",
+            Self::Google => "google",
+            Self::OpenAi => "openai",
+        }
+    }
+}
+
+impl Signature {
+    pub fn new(origin: Origin, value: impl Into<String>) -> Self {
+        Self {
+            value: value.into(),
+            origin,
+        }
+    }
+
+    /// As a client of `native`'s own API carries it: a foreign signature says whose it is.
+    pub fn to_client(&self, native: Origin) -> String {
+        if self.origin == native {
+            self.value.clone()
+        } else {
+            format!("{TAG}{}:{}", self.origin.name(), self.value)
+        }
+    }
+
+    /// Reads back what [`Signature::to_client`] wrote; without a tag it is `native`'s own.
+    pub fn from_client(native: Origin, text: &str) -> Self {
+        let tagged = text.strip_prefix(TAG).and_then(|rest| rest.split_once(':'));
+        let known = tagged.and_then(|(name, value)| {
+            let origin = Origin::ALL
+                .into_iter()
+                .find(|origin| origin.name() == name)?;
+            Some(Self::new(origin, value))
+        });
+        known.unwrap_or_else(|| Self::new(native, text))
+    }
+}

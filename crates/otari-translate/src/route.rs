@@ -1,0 +1,42 @@
+//! Which pairs of surface and wire need translation.
+
+/// A format clients call the gateway in.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Surface {
+    Chat,
+    Messages,
+    Responses,
+}
+
+/// A format providers are called in.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Wire {
+    OpenAiChat,
+    OpenAiResponses,
+    Anthropic,
+    Gemini,
+}
+
+/// How a call travels.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Path {
+    /// Bytes pass as they are; only the members that the gateway owns are replaced.
+    Verbatim,
+    /// Through [`crate::Call`] and [`crate::Event`].
+    Neutral,
+}
+
+const NATIVE: [(Surface, Wire); 3] = [
+    (Surface::Chat, Wire::OpenAiChat),
+    (Surface::Messages, Wire::Anthropic),
+    (Surface::Responses, Wire::OpenAiResponses),
+];
+
+/// The path of a call without gateway-run tools; with them it is always [`Path::Neutral`].
+pub fn path(surface: Surface, wire: Wire) -> Path {
+    if NATIVE.contains(&(surface, wire)) {
+        Path::Verbatim
+    } else {
+        Path::Neutral
+    }
+}

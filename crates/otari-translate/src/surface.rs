@@ -1,0 +1,91 @@
+//! The formats clients call the gateway in: requests to [`Call`], [`Event`]s to answers.
+
+mod chat;
+mod messages;
+mod responses;
+mod tools;
+
+use crate::call::Call;
+use crate::collect::Reply;
+use crate::error::TranslateError;
+use crate::event::Event;
+use crate::route::Surface;
+
+/// What the gateway, not the provider, says about an answer.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Envelope {
+    /// Unique, letters and digits; each surface puts its own prefix before it.
+    pub id: String,
+    /// Unix seconds.
+    pub created: i64,
+    /// The model as the client named it.
+    pub model: String,
+}
+
+/// A failure in the middle of a stream, in words for the client.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Failure<'a> {
+    /// OpenAI's or Anthropic's error type, as the surface has it (`server_error`, `overloaded_error`).
+    pub kind: &'a str,
+    pub code: Option<&'a str>,
+    pub message: &'a str,
+}
+
+/// Reads a request body.
+pub fn parse(surface: Surface, body: &[u8]) -> Result<Call, TranslateError> {
+    match surface {
+        Surface::Chat => chat::parse(body),
+        Surface::Messages => messages::parse(body),
+        Surface::Responses => responses::parse(body),
+    }
+}
+
+/// Renders a whole answer as the JSON body of a response.
+pub fn render_reply(call: &Call, envelope: &Envelope, reply: &Reply) -> Vec<u8> {
+    match call.surface {
+        Surface::Chat => chat::render_reply(envelope, reply),
+        Surface::Messages => messages::render_reply(envelope, reply),
+        Surface::Responses => responses::render_reply(call, envelope, reply),
+    }
+}
+
+/// Renders a stream of events as server-sent events, in the order and with the counters the surface promises.
+#[derive(Debug)]
+pub struct Renderer(Kind);
+
+#[derive(Debug)]
+enum Kind {
+    Chat(Box<chat::Renderer>),
+    Messages(Box<messages::Renderer>),
+    Responses(Box<responses::Renderer>),
+}
+
+impl Renderer {
+    pub fn new(call: &Call, envelope: Envelope) -> Self {
+        Self(match call.surface {
+            Surface::Chat => Kind::Chat(Box::new(chat::Renderer::new(call, envelope))),
+            Surface::Messages => Kind::Messages(Box::new(messages::Renderer::new(envelope))),
+            Surface::Responses => {
+                Kind::Responses(Box::new(responses::Renderer::new(call, envelope)))
+            }
+        })
+    }
+
+    /// Appends the frames of one event. Some events have none, and the last one brings the surface's end marks.
+    pub fn event(&mut self, event: &Event, out: &mut Vec<u8>) {
+        match &mut self.0 {
+            Kind::Chat(renderer) => renderer.event(event, out),
+            Kind::Messages(renderer) => renderer.event(event, out),
+            Kind::Responses(renderer) => renderer.event(event, out),
+        }
+    }
+
+    /// Appends the surface's error frame and ends the stream.
+    pub fn fail(&mut self, failure: Failure<'_>, out: &mut Vec<u8>) {
+        match &mut self.0 {
+            Kind::Chat(_) => chat::render_failure(failure, out),
+            Kind::Messages(_) => messages::render_failure(failure, out),
+            Kind::Responses(renderer) => renderer.fail(failure, out),
+        }
+    }
+}

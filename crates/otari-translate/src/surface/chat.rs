@@ -1,0 +1,8 @@
+//! `POST /v1/chat/completions`. <https://platform.openai.com/docs/api-reference/chat>
+
+mod render;
+mod request;
+mod turns;
+
+pub(super) use render::{Renderer, render_failure, render_reply};
+pub(super) use request::{effort_of, parse, response_format, tool_choice};

@@ -1,0 +1,244 @@
+//! Messages answers: events of a stream, or one message.
+
+use otari_types::{CacheConvention, TokenUsage};
+use otari_wire::sse::named_frame;
+
+use crate::call::{Block, Reasoning};
+use crate::collect::Reply;
+use crate::event::{Citation, Event, Finish, Opening};
+use crate::json::{Json, Object};
+use crate::origin::Origin;
+use crate::route::Wire;
+use crate::surface::{Envelope, Failure};
+
+/// Events in Anthropic's order, blocks one after another with gapless indices.
+#[derive(Debug)]
+pub(in crate::surface) struct Renderer {
+    envelope: Envelope,
+    usage: Option<TokenUsage>,
+    index: usize,
+    open: Option<Opening>,
+}
+
+impl Renderer {
+    pub(in crate::surface) fn new(envelope: Envelope) -> Self {
+        Self {
+            envelope,
+            usage: None,
+            index: 0,
+            open: None,
+        }
+    }
+
+    pub(in crate::surface) fn event(&mut self, event: &Event, out: &mut Vec<u8>) {
+        match event {
+            Event::Start { .. } => {
+                let message = message(&self.envelope, Vec::new(), None, self.usage.as_ref());
+                let start = Object::typed("message_start").with("message", message);
+                frame("message_start", &start, out);
+            }
+            Event::Open(opening) => self.open(opening, out),
+            Event::Delta(text) => self.fragment(text, out),
+            Event::Citation(citation) => {
+                let delta =
+                    Object::typed("citations_delta").with("citation", citation_object(citation));
+                self.delta(delta, out);
+            }
+            Event::Signature(signature) => {
+                let value = signature.to_client(Origin::Anthropic);
+                if self.open == Some(Opening::Reasoning { redacted: true }) {
+                    let block = Object::typed("redacted_thinking").with("data", value);
+                    self.start_block(Json::Object(block), out);
+                } else {
+                    let delta = Object::typed("signature_delta").with("signature", value);
+                    self.delta(delta, out);
+                }
+            }
+            Event::Close => {
+                if self.open.take().is_some() {
+                    self.stop_block(out);
+                }
+            }
+            Event::Unknown(unknown) if unknown.wire == Wire::Anthropic => {
+                self.start_block(Json::from(&unknown.raw), out);
+                self.stop_block(out);
+            }
+            Event::Unknown(_) => {}
+            Event::Usage(usage) => match &mut self.usage {
+                Some(known) => known.merge(usage),
+                None => self.usage = Some(*usage),
+            },
+            Event::Finish(finish) => self.finish(finish, out),
+        }
+    }
+
+    fn open(&mut self, opening: &Opening, out: &mut Vec<u8>) {
+        self.open = Some(opening.clone());
+        let block = match opening {
+            Opening::Text | Opening::Refusal => Object::typed("text").with("text", ""),
+            Opening::Reasoning { redacted: false } => Object::typed("thinking")
+                .with("thinking", "")
+                .with("signature", ""),
+            // Begins when its data is known, because it begins and ends in one event.
+            Opening::Reasoning { redacted: true } => return,
+            Opening::ToolCall { id, name } => Object::typed("tool_use")
+                .with("id", id)
+                .with("name", name)
+                .with("input", Object::new()),
+        };
+        self.start_block(Json::Object(block), out);
+    }
+
+    fn fragment(&mut self, text: &str, out: &mut Vec<u8>) {
+        let delta = match &self.open {
+            Some(Opening::Text | Opening::Refusal) => {
+                Object::typed("text_delta").with("text", text)
+            }
+            Some(Opening::Reasoning { .. }) => {
+                Object::typed("thinking_delta").with("thinking", text)
+            }
+            Some(Opening::ToolCall { .. }) => {
+                Object::typed("input_json_delta").with("partial_json", text)
+            }
+            None => return,
+        };
+        self.delta(delta, out);
+    }
+
+    fn start_block(&self, block: Json, out: &mut Vec<u8>) {
+        let start = Object::typed("content_block_start")
+            .with("index", self.index)
+            .with("content_block", block);
+        frame("content_block_start", &start, out);
+    }
+
+    fn delta(&self, delta: Object, out: &mut Vec<u8>) {
+        let delta = Object::typed("content_block_delta")
+            .with("index", self.index)
+            .with("delta", delta);
+        frame("content_block_delta", &delta, out);
+    }
+
+    fn stop_block(&mut self, out: &mut Vec<u8>) {
+        let stop = Object::typed("content_block_stop").with("index", self.index);
+        frame("content_block_stop", &stop, out);
+        self.index += 1;
+    }
+
+    fn finish(&mut self, finish: &Finish, out: &mut Vec<u8>) {
+        let delta = Object::new()
+            .with("stop_reason", finish.messages())
+            .with("stop_sequence", stop_sequence(finish));
+        let delta = Object::typed("message_delta")
+            .with("delta", delta)
+            .with("usage", usage_object(self.usage.as_ref()));
+        frame("message_delta", &delta, out);
+        frame("message_stop", &Object::typed("message_stop"), out);
+    }
+}
+
+pub(in crate::surface) fn render_failure(failure: Failure<'_>, out: &mut Vec<u8>) {
+    let error = Object::typed("error").with(
+        "error",
+        Object::new()
+            .with("type", failure.kind)
+            .with("message", failure.message),
+    );
+    frame("error", &error, out);
+}
+
+pub(in crate::surface) fn render_reply(envelope: &Envelope, reply: &Reply) -> Vec<u8> {
+    let content = reply.blocks.iter().filter_map(|block| {
+        let rendered = match &block.block {
+            Block::Text(text) | Block::Refusal(text) => {
+                let text = Object::typed("text").with("text", text);
+                if block.citations.is_empty() {
+                    text
+                } else {
+                    let citations: Json = block.citations.iter().map(citation_object).collect();
+                    text.with("citations", citations)
+                }
+            }
+            Block::Reasoning(reasoning) => thinking(reasoning),
+            Block::ToolCall(call) => Object::typed("tool_use")
+                .with("id", &call.id)
+                .with("name", &call.name)
+                .with("input", call.input()),
+            Block::Unknown(unknown) if unknown.wire == Wire::Anthropic => {
+                return Some(Json::from(&unknown.raw));
+            }
+            Block::Unknown(_) | Block::ToolResult(_) | Block::Media(_) => return None,
+        };
+        Some(Json::Object(rendered))
+    });
+    let content = content.collect();
+    message(envelope, content, Some(&reply.finish), reply.usage.as_ref()).to_vec()
+}
+
+fn thinking(reasoning: &Reasoning) -> Object {
+    let signature = reasoning.signature.as_ref();
+    let value = signature.map_or_else(String::new, |known| known.to_client(Origin::Anthropic));
+    if reasoning.redacted {
+        Object::typed("redacted_thinking").with("data", value)
+    } else {
+        Object::typed("thinking")
+            .with("thinking", &reasoning.text)
+            .with("signature", value)
+    }
+}
+
+fn citation_object(citation: &Citation) -> Json {
+    Json::Object(
+        Object::typed("web_search_result_location")
+            .with("url", &citation.url)
+            .with("title", &citation.title)
+            .with("cited_text", &citation.quote)
+            .with("encrypted_index", ""),
+    )
+}
+
+fn message(
+    envelope: &Envelope,
+    content: Vec<Json>,
+    finish: Option<&Finish>,
+    usage: Option<&TokenUsage>,
+) -> Object {
+    Object::new()
+        .with("id", format!("msg_{}", envelope.id))
+        .with("type", "message")
+        .with("role", "assistant")
+        .with("model", &envelope.model)
+        .with("content", content)
+        .with(
+            "stop_reason",
+            finish.map_or(Json::Null, |finish| Json::from(finish.messages())),
+        )
+        .with("stop_sequence", finish.map_or(Json::Null, stop_sequence))
+        .with("usage", usage_object(usage))
+}
+
+fn stop_sequence(finish: &Finish) -> Json {
+    finish.stop_sequence.as_ref().map_or(Json::Null, Json::from)
+}
+
+/// Anthropic counts cached tokens beside the input, not inside it.
+fn usage_object(usage: Option<&TokenUsage>) -> Object {
+    let usage = usage.copied().unwrap_or_default();
+    let fresh = match usage.convention {
+        CacheConvention::Additive => usage.input,
+        CacheConvention::Inclusive => usage
+            .input
+            .saturating_sub(usage.cache_read)
+            .saturating_sub(usage.cache_write)
+            .max(0),
+    };
+    Object::new()
+        .with("input_tokens", fresh)
+        .with("cache_creation_input_tokens", usage.cache_write)
+        .with("cache_read_input_tokens", usage.cache_read)
+        .with("output_tokens", usage.output)
+}
+
+fn frame(name: &str, data: &Object, out: &mut Vec<u8>) {
+    out.extend_from_slice(&named_frame(name, &data.to_vec()));
+}

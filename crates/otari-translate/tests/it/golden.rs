@@ -1,0 +1,53 @@
+//! Files to compare with. `OTARI_GOLDEN=write` rewrites them; the diff is the review.
+
+use std::fs;
+use std::path::{Path, PathBuf};
+
+use otari_translate::{Surface, Wire};
+
+pub const SURFACES: [(&str, Surface); 3] = [
+    ("chat", Surface::Chat),
+    ("messages", Surface::Messages),
+    ("responses", Surface::Responses),
+];
+
+pub const WIRES: [(&str, Wire); 4] = [
+    ("openai_chat", Wire::OpenAiChat),
+    ("openai_responses", Wire::OpenAiResponses),
+    ("anthropic", Wire::Anthropic),
+    ("gemini", Wire::Gemini),
+];
+
+pub fn dir(path: &str) -> PathBuf {
+    Path::new(env!("CARGO_MANIFEST_DIR")).join("golden").join(path)
+}
+
+/// The inputs of a folder, by name: files whose stem has no further dot.
+pub fn cases(path: &str, extension: &str) -> Vec<(String, Vec<u8>)> {
+    let mut cases = Vec::new();
+    for entry in fs::read_dir(dir(path)).unwrap() {
+        let file = entry.unwrap().path();
+        let stem = file.file_stem().unwrap().to_str().unwrap().to_owned();
+        if file.extension().is_some_and(|found| found == extension) && !stem.contains('.') {
+            cases.push((stem, fs::read(&file).unwrap()));
+        }
+    }
+    cases.sort();
+    assert!(!cases.is_empty(), "no cases in {path}");
+    cases
+}
+
+/// Compares with the golden file; says whether it differs.
+pub fn differs(file: &Path, actual: &str) -> bool {
+    #[expect(clippy::disallowed_methods, reason = "a switch of the test itself, not of the gateway")]
+    let write = std::env::var("OTARI_GOLDEN").is_ok_and(|value| value == "write");
+    if write {
+        fs::write(file, actual).unwrap();
+        return false;
+    }
+    let expected = fs::read_to_string(file).unwrap_or_default();
+    if expected != actual {
+        eprintln!("--- {}\nexpected:\n{expected}\nactual:\n{actual}", file.display());
+    }
+    expected != actual
+}
