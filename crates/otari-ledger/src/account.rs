@@ -18,7 +18,7 @@ pub(crate) struct Account {
 pub(crate) struct State {
     /// `None` until the row is read, and again after it changed.
     pub(crate) terms: Option<Terms>,
-    /// Leased from the database and neither held nor spent. Negative after a call that cost more than it held.
+    /// Leased from the database and neither held nor spent.
     pub(crate) allowance: Amounts,
     /// Reserved by calls in flight on this node.
     pub(crate) held: Amounts,
@@ -152,13 +152,22 @@ impl Account {
         take_positive(&mut self.state.lock().allowance)
     }
 
-    pub(crate) fn end_hold(&self, held: Amounts, units: FromLease, spent: Amounts) {
+    /// Turns `held` into `spent`; the rest is allowance again. Returns what of `spent` came out of the lease: a
+    /// call dearer than its hold takes what allowance there is, and the remainder is beyond the lease.
+    pub(crate) fn end_hold(&self, held: Amounts, units: FromLease, spent: Amounts) -> Amounts {
         let mut state = self.state.lock();
         state.held -= held;
-        state.allowance += units.part(held - spent);
+        let available = units.part(state.allowance.at_least_zero() + held);
+        let from_lease = available.at_most(units.part(spent));
+        state.allowance += units.part(held) - from_lease;
         if held != spent {
             state.refused = None;
         }
+        if from_lease != units.part(spent) {
+            // The database must learn of the excess before it grants any more.
+            state.terms = None;
+        }
+        from_lease
     }
 }
 
@@ -167,7 +176,8 @@ impl Account {
 fn shortfall(allowance: Amounts, need: Amounts, units: FromLease) -> Option<Need> {
     let missing = |have: i64, need: i64, limited: bool| {
         let enough = !limited || (have >= need && have > 0);
-        (!enough).then(|| need.saturating_sub(have).max(0))
+        // At least one: a need of nothing still wants to be below the cap.
+        (!enough).then(|| need.saturating_sub(have).max(1))
     };
     let short = Need {
         cost: missing(allowance.cost.0, need.cost.0, units.cost).map(NanoUsd),

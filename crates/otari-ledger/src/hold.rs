@@ -42,11 +42,11 @@ impl Hold {
         std::mem::take(&mut self.parts)
             .into_iter()
             .map(|part| {
-                part.account.end_hold(part.amounts, part.units, spent);
+                let from_lease = part.account.end_hold(part.amounts, part.units, spent);
                 Charge {
                     account: part.account.id.clone(),
                     amounts: spent,
-                    from_lease: part.units.part(spent),
+                    from_lease,
                 }
             })
             .collect()

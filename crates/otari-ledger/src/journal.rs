@@ -5,8 +5,6 @@
 //! last moments, as with the database's own `synchronous=NORMAL`.
 
 mod segment;
-#[cfg(test)]
-mod tests;
 
 use std::collections::VecDeque;
 use std::io;

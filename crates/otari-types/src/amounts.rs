@@ -24,6 +24,26 @@ impl Amounts {
         requests: 0,
     };
 
+    /// Each unit, but not below zero.
+    #[must_use]
+    pub fn at_least_zero(self) -> Self {
+        Self {
+            cost: NanoUsd(self.cost.0.max(0)),
+            tokens: self.tokens.max(0),
+            requests: self.requests.max(0),
+        }
+    }
+
+    /// Each unit, but not above `other`'s.
+    #[must_use]
+    pub fn at_most(self, other: Self) -> Self {
+        Self {
+            cost: self.cost.min(other.cost),
+            tokens: self.tokens.min(other.tokens),
+            requests: self.requests.min(other.requests),
+        }
+    }
+
     pub fn is_zero(&self) -> bool {
         *self == Self::ZERO
     }
