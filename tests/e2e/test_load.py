@@ -43,7 +43,7 @@ def test_clients_that_go_away_leave_nothing_held(database, tmp_path):
             async def one(n):
                 slow = chat(LONG_ANSWER, f"call {n}", stream=True, max_tokens=100)
                 async with http.post(f"{gateway.url}/v1/chat/completions", json=slow) as answer:
-                    await answer.content.readuntil(b"echo")
+                    await answer.content.readuntil(b'"content":"echo"')
                     answer.close()
 
             await asyncio.gather(*(one(n) for n in range(50)))
