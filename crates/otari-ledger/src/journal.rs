@@ -5,6 +5,8 @@
 //! last moments, as with the database's own `synchronous=NORMAL`.
 
 mod segment;
+#[cfg(test)]
+mod tests;
 
 use std::collections::VecDeque;
 use std::io;
