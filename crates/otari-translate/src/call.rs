@@ -249,6 +249,17 @@ impl Call {
     }
 }
 
+impl Call {
+    /// Whether the client lets the model call this tool: for dialects without a list of allowed tools, which then
+    /// declare only these.
+    pub fn allows(&self, tool: &str) -> bool {
+        match &self.tool_choice {
+            Some(ToolChoice::Allowed { names, .. }) => names.iter().any(|name| name == tool),
+            _ => true,
+        }
+    }
+}
+
 impl Part {
     pub fn text(text: impl Into<String>) -> Self {
         Block::Text(text.into()).into()

@@ -19,7 +19,9 @@ pub const WIRES: [(&str, Wire); 4] = [
 ];
 
 pub fn dir(path: &str) -> PathBuf {
-    Path::new(env!("CARGO_MANIFEST_DIR")).join("golden").join(path)
+    Path::new(env!("CARGO_MANIFEST_DIR"))
+        .join("golden")
+        .join(path)
 }
 
 /// The inputs of a folder, by name: files whose stem has no further dot.
@@ -39,7 +41,10 @@ pub fn cases(path: &str, extension: &str) -> Vec<(String, Vec<u8>)> {
 
 /// Compares with the golden file; says whether it differs.
 pub fn differs(file: &Path, actual: &str) -> bool {
-    #[expect(clippy::disallowed_methods, reason = "a switch of the test itself, not of the gateway")]
+    #[expect(
+        clippy::disallowed_methods,
+        reason = "a switch of the test itself, not of the gateway"
+    )]
     let write = std::env::var("OTARI_GOLDEN").is_ok_and(|value| value == "write");
     if write {
         fs::write(file, actual).unwrap();
@@ -47,7 +52,10 @@ pub fn differs(file: &Path, actual: &str) -> bool {
     }
     let expected = fs::read_to_string(file).unwrap_or_default();
     if expected != actual {
-        eprintln!("--- {}\nexpected:\n{expected}\nactual:\n{actual}", file.display());
+        eprintln!(
+            "--- {}\nexpected:\n{expected}\nactual:\n{actual}",
+            file.display()
+        );
     }
     expected != actual
 }

@@ -161,7 +161,7 @@ fn tools(call: &Call, body: &mut Object) -> Result<()> {
     for tool in &call.tools {
         match tool {
             Tool::Native(unknown) => tools.push(own(unknown, WIRE)?.into()),
-            Tool::Function(tool) if is_allowed(call, &tool.name) => {
+            Tool::Function(tool) if call.allows(&tool.name) => {
                 tools.push(Json::Object(function(tool)));
             }
             Tool::Function(_) => {}
@@ -171,14 +171,6 @@ fn tools(call: &Call, body: &mut Object) -> Result<()> {
         body.set("tools", tools);
     }
     Ok(())
-}
-
-/// There is no list of allowed tools here, so the others are not declared.
-fn is_allowed(call: &Call, name: &str) -> bool {
-    match &call.tool_choice {
-        Some(ToolChoice::Allowed { names, .. }) => names.iter().any(|allowed| allowed == name),
-        _ => true,
-    }
 }
 
 fn function(tool: &FunctionTool) -> Object {

@@ -190,11 +190,29 @@ fn media(media: &Media) -> Result<Object> {
         }
         Source::Url(url) => {
             let file = Object::new()
-                .with_some("mimeType", mime)
+                .with(
+                    "mimeType",
+                    mime.unwrap_or_else(|| mime_of(url).unwrap_or(default)),
+                )
                 .with("fileUri", url);
             Object::new().with("fileData", file)
         }
         Source::Text(text) => Object::new().with("text", text),
         Source::FileId(_) => return Err(unsupported("file_id")),
+    })
+}
+
+/// Gemini wants a type for every address; other formats give none, so the ending must tell.
+fn mime_of(url: &str) -> Option<&'static str> {
+    let path = url.split(['?', '#']).next()?;
+    let (_, ending) = path.rsplit_once('.')?;
+    Some(match ending.to_ascii_lowercase().as_str() {
+        "png" => "image/png",
+        "jpg" | "jpeg" => "image/jpeg",
+        "webp" => "image/webp",
+        "gif" => "image/gif",
+        "pdf" => "application/pdf",
+        "txt" => "text/plain",
+        _ => return None,
     })
 }

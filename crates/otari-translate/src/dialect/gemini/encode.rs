@@ -97,7 +97,10 @@ fn tools(call: &Call, body: &mut Object) -> Result<()> {
     let mut functions = Vec::new();
     for tool in &call.tools {
         match tool {
-            Tool::Function(tool) => functions.push(Json::Object(function(tool))),
+            Tool::Function(tool) if call.allows(&tool.name) => {
+                functions.push(Json::Object(function(tool)));
+            }
+            Tool::Function(_) => {}
             Tool::Native(unknown) => return Err(unsupported(&unknown.loc)),
         }
     }
@@ -119,25 +122,28 @@ fn tools(call: &Call, body: &mut Object) -> Result<()> {
     Ok(())
 }
 
-/// A list of names is refused with AUTO, so it means one of them must be called.
+/// A list of names goes with ANY only; for an allowed list only the allowed are declared.
 fn calling_config(choice: Option<&ToolChoice>, strict: bool) -> Option<Object> {
     let mode = |mode: &'static str| Object::new().with("mode", mode);
-    let names = |names: &[String]| names.iter().map(Json::from).collect::<Json>();
     Some(match choice {
-        None | Some(ToolChoice::Auto) if strict => mode("VALIDATED"),
+        None
+        | Some(
+            ToolChoice::Auto
+            | ToolChoice::Allowed {
+                required: false, ..
+            },
+        ) if strict => mode("VALIDATED"),
         None => return None,
-        Some(ToolChoice::Auto) => mode("AUTO"),
+        Some(
+            ToolChoice::Auto
+            | ToolChoice::Allowed {
+                required: false, ..
+            },
+        ) => mode("AUTO"),
         Some(ToolChoice::None) => mode("NONE"),
-        Some(ToolChoice::Required) => mode("ANY"),
+        Some(ToolChoice::Required | ToolChoice::Allowed { required: true, .. }) => mode("ANY"),
         Some(ToolChoice::Named(name)) => {
-            mode("ANY").with("allowedFunctionNames", names(std::slice::from_ref(name)))
-        }
-        Some(ToolChoice::Allowed {
-            required,
-            names: allowed,
-        }) => {
-            let mode = mode(if *required { "ANY" } else { "VALIDATED" });
-            mode.with("allowedFunctionNames", names(allowed))
+            mode("ANY").with("allowedFunctionNames", vec![Json::from(name)])
         }
     })
 }

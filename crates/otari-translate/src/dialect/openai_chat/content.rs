@@ -121,19 +121,24 @@ fn assistant(call: &Call, turn: &Turn, target: &Target<'_>) -> Result<Object> {
     Ok(message)
 }
 
-/// A message of text is written as a plain string where it can be: every server takes that, not every one parts.
+/// A message of text is written as a plain string where it can be: every server takes that, not every one
+/// parts, and some drop parts of assistants in silence.
 fn plain(role: &'static str, call: &Call, parts: &[Part], target: &Target<'_>) -> Result<Object> {
     let message = Object::new().with("role", role);
     let marks = target.cache_breakpoints && parts.iter().any(|part| part.cache.is_some());
-    if let [
-        Part {
-            block: Block::Text(text),
-            ..
-        },
-    ] = parts
-        && !marks
-    {
-        return Ok(message.with("content", text));
+    let texts: Option<Vec<&str>> = parts
+        .iter()
+        .map(|part| match &part.block {
+            Block::Text(text) => Some(text.as_str()),
+            _ => None,
+        })
+        .collect();
+    match texts {
+        Some(texts) if !marks && (role != "user" || texts.len() == 1) => {
+            let between = if role == "system" { "\n" } else { "" };
+            return Ok(message.with("content", texts.join(between)));
+        }
+        _ => {}
     }
     let parts = parts.iter().map(|part| self::part(call, part, target));
     Ok(message.with("content", parts.collect::<Result<Vec<_>>>()?))

@@ -5,7 +5,7 @@ use crate::error::TranslateError;
 use crate::json::{Json, Object};
 use crate::route::Wire;
 
-use super::super::carry::{extra, own, refuse_if};
+use super::super::carry::{extra, is_native, own};
 use super::super::{Encoded, Target};
 use super::content;
 
@@ -51,7 +51,10 @@ pub(in crate::dialect) fn encode(
         .with_some("verbosity", call.verbosity.as_ref())
         .with_some("user", call.user.as_ref())
         .with_some("service_tier", service_tier(call));
-    refuse_if(call.top_k.is_some(), "top_k", target)?;
+    // Servers of open models take it from their own clients; OpenAI does not know it.
+    if is_native(call, WIRE) {
+        body = body.with_some("top_k", call.top_k);
+    }
     if !call.stop.is_empty() {
         body.set("stop", call.stop.iter().map(Json::from).collect::<Json>());
     }

@@ -51,9 +51,8 @@ pub(in crate::dialect) fn encode(
     if !text.is_empty() {
         body.set("text", text);
     }
-    // A seed is a hint; the rest would change the answer.
+    // `seed` and `top_k` only steer chance; these would change the answer.
     refuse_if(!call.stop.is_empty(), "stop", target)?;
-    refuse_if(call.top_k.is_some(), "top_k", target)?;
     refuse_if(is_set(call.frequency_penalty), "frequency_penalty", target)?;
     refuse_if(is_set(call.presence_penalty), "presence_penalty", target)?;
     extra(call, WIRE, SHARED, target, &mut body)?;
