@@ -4,7 +4,7 @@ mod filter;
 mod insert;
 
 pub use filter::{ToolUse, UsageFilter};
-pub(crate) use insert::insert;
+pub(crate) use insert::{insert, insert_telling};
 
 use otari_types::{CacheConvention, NanoUsd, Timestamp, TokenUsage};
 

@@ -73,24 +73,46 @@ pub async fn settle(
     records: &[UsageRecord],
 ) -> Result<Settled, StoreError> {
     let mut tx = store.begin().await?;
-    let mut new: HashSet<String> = usage::insert(&mut tx, records).await?.into_iter().collect();
-    let inserted = new.len();
-    let mut totals: BTreeMap<AccountId, Total> = BTreeMap::new();
-    for record in records {
-        // Taken out, so that a record given twice in one batch charges once.
-        if !new.remove(&record.id) {
-            continue;
-        }
-        for charge in &record.charges {
-            let total = totals.entry(charge.account.clone()).or_default();
-            total.spent += charge.amounts;
-            total.from_lease += charge.from_lease;
-        }
+    if usage::insert(&mut tx, records).await? == records.len() as u64 {
+        charge(&mut tx, node, &totals(records)).await?;
+        tx.commit().await?;
+        return Ok(Settled {
+            inserted: records.len(),
+        });
     }
-    let totals: Vec<(AccountId, Total)> = totals.into_iter().collect();
-    charge(&mut tx, node, &totals).await?;
+    // Some are there already, or twice in this batch: which ones decides who is charged.
+    drop(tx);
+    settle_again(store, node, records).await
+}
+
+async fn settle_again(
+    store: &Store,
+    node: &NodeId,
+    records: &[UsageRecord],
+) -> Result<Settled, StoreError> {
+    let mut tx = store.begin().await?;
+    let told = usage::insert_telling(&mut tx, records).await?;
+    let mut new: HashSet<String> = told.into_iter().collect();
+    let inserted = new.len();
+    // Taken out, so that a record given twice in one batch charges once.
+    let fresh = records.iter().filter(|record| new.remove(&record.id));
+    charge(&mut tx, node, &totals(fresh)).await?;
     tx.commit().await?;
     Ok(Settled { inserted })
+}
+
+/// What the records charge, per account.
+fn totals<'r>(records: impl IntoIterator<Item = &'r UsageRecord>) -> Vec<(AccountId, Total)> {
+    let mut totals: BTreeMap<&AccountId, Total> = BTreeMap::new();
+    for charge in records.into_iter().flat_map(|record| &record.charges) {
+        let total = totals.entry(&charge.account).or_default();
+        total.spent += charge.amounts;
+        total.from_lease += charge.from_lease;
+    }
+    totals
+        .into_iter()
+        .map(|(account, total)| (account.clone(), total))
+        .collect()
 }
 
 #[derive(Clone, Copy, Debug, Default)]

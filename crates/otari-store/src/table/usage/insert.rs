@@ -46,31 +46,40 @@ const COLUMNS: [&str; 33] = [
     "request_id",
 ];
 
-static INSERT: LazyLock<MultiRow> = LazyLock::new(|| {
+fn statement(tail: &str) -> MultiRow {
     let head = format!("INSERT INTO usage_logs ({}) VALUES ", COLUMNS.join(","));
-    MultiRow::values(
-        &head,
-        COLUMNS.len(),
-        " ON CONFLICT (id) DO NOTHING RETURNING id",
-    )
-});
+    MultiRow::values(&head, COLUMNS.len(), tail)
+}
 
-/// Inserts the rows that are not there yet and returns their ids.
-pub(crate) async fn insert(
+static INSERT: LazyLock<MultiRow> = LazyLock::new(|| statement(" ON CONFLICT (id) DO NOTHING"));
+static INSERT_TELLING: LazyLock<MultiRow> =
+    LazyLock::new(|| statement(" ON CONFLICT (id) DO NOTHING RETURNING id"));
+
+/// Inserts the rows that are not there yet; how many they were.
+pub(crate) async fn insert(tx: &mut Tx, records: &[UsageRecord]) -> Result<u64, StoreError> {
+    let mut inserted = 0;
+    for (text, records) in INSERT.cut(tx.engine(), records) {
+        inserted += tx.execute(query(text, records)).await?;
+    }
+    Ok(inserted)
+}
+
+/// As [`insert`], and tells their ids: dearer, and only needed when some of them were there already.
+pub(crate) async fn insert_telling(
     tx: &mut Tx,
     records: &[UsageRecord],
 ) -> Result<Vec<String>, StoreError> {
     let mut inserted = Vec::with_capacity(records.len());
-    for (text, records) in INSERT.cut(tx.engine(), records) {
-        let mut query = Query::new(TABLE, text);
-        for record in records {
-            query = bind(query, record);
-        }
-        for row in tx.rows(query).await? {
+    for (text, records) in INSERT_TELLING.cut(tx.engine(), records) {
+        for row in tx.rows(query(text, records)).await? {
             inserted.push(row.get("id")?);
         }
     }
     Ok(inserted)
+}
+
+fn query(text: &'static str, records: &[UsageRecord]) -> Query {
+    records.iter().fold(Query::new(TABLE, text), bind)
 }
 
 fn bind(query: Query, record: &UsageRecord) -> Query {
