@@ -23,6 +23,47 @@ pub struct ReplyBlock {
     pub citations: Vec<Citation>,
 }
 
+impl Reply {
+    /// The answer as events again, each block in one piece: for a surface that streams what came whole.
+    pub fn into_events(self) -> Vec<Event> {
+        let mut events = vec![Event::Start {
+            id: self.id,
+            model: self.model,
+        }];
+        for ReplyBlock { block, citations } in self.blocks {
+            let (opening, text, signature) = match block {
+                Block::Text(text) => (Opening::Text, text, None),
+                Block::Refusal(text) => (Opening::Refusal, text, None),
+                Block::Reasoning(block) => {
+                    let redacted = block.redacted;
+                    (Opening::Reasoning { redacted }, block.text, block.signature)
+                }
+                Block::ToolCall(ToolCall {
+                    id,
+                    name,
+                    arguments,
+                }) => (Opening::ToolCall { id, name }, arguments, None),
+                Block::Unknown(unknown) => {
+                    events.push(Event::Unknown(unknown));
+                    continue;
+                }
+                // Not in an answer.
+                Block::ToolResult(_) | Block::Media(_) => continue,
+            };
+            events.push(Event::Open(opening));
+            if !text.is_empty() {
+                events.push(Event::Delta(text));
+            }
+            events.extend(citations.into_iter().map(Event::Citation));
+            events.extend(signature.map(Event::Signature));
+            events.push(Event::Close);
+        }
+        events.extend(self.usage.map(Event::Usage));
+        events.push(Event::Finish(self.finish));
+        events
+    }
+}
+
 /// Folds events into a [`Reply`].
 #[derive(Clone, Debug, Default)]
 pub struct Collector {

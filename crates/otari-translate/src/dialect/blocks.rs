@@ -82,6 +82,7 @@ impl Blocks {
 
     pub(super) fn open(&mut self, opening: Opening, events: &mut Vec<Event>) {
         self.close(events);
+        self.start(None, None, events);
         events.push(Event::Open(opening.clone()));
         self.open = Some(opening);
     }
@@ -156,6 +157,7 @@ impl Blocks {
             return;
         }
         self.close(events);
+        self.start(None, None, events);
         self.ended = true;
         events.push(Event::Finish(Finish {
             reason,

@@ -5,27 +5,27 @@ use std::path::{Path, PathBuf};
 
 use otari_translate::{Surface, Wire};
 
-pub const SURFACES: [(&str, Surface); 3] = [
+pub(crate) const SURFACES: [(&str, Surface); 3] = [
     ("chat", Surface::Chat),
     ("messages", Surface::Messages),
     ("responses", Surface::Responses),
 ];
 
-pub const WIRES: [(&str, Wire); 4] = [
+pub(crate) const WIRES: [(&str, Wire); 4] = [
     ("openai_chat", Wire::OpenAiChat),
     ("openai_responses", Wire::OpenAiResponses),
     ("anthropic", Wire::Anthropic),
     ("gemini", Wire::Gemini),
 ];
 
-pub fn dir(path: &str) -> PathBuf {
+pub(crate) fn dir(path: &str) -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR"))
         .join("golden")
         .join(path)
 }
 
 /// The inputs of a folder, by name: files whose stem has no further dot.
-pub fn cases(path: &str, extension: &str) -> Vec<(String, Vec<u8>)> {
+pub(crate) fn cases(path: &str, extension: &str) -> Vec<(String, Vec<u8>)> {
     let mut cases = Vec::new();
     for entry in fs::read_dir(dir(path)).unwrap() {
         let file = entry.unwrap().path();
@@ -40,7 +40,7 @@ pub fn cases(path: &str, extension: &str) -> Vec<(String, Vec<u8>)> {
 }
 
 /// Compares with the golden file; says whether it differs.
-pub fn differs(file: &Path, actual: &str) -> bool {
+pub(crate) fn differs(file: &Path, actual: &str) -> bool {
     #[expect(
         clippy::disallowed_methods,
         reason = "a switch of the test itself, not of the gateway"

@@ -10,7 +10,7 @@ use serde_json::Value;
 
 use crate::golden::{SURFACES, WIRES, cases, differs, dir};
 
-pub fn envelope() -> Envelope {
+pub(crate) fn envelope() -> Envelope {
     Envelope {
         id: "0a1b".to_owned(),
         created: 1_700_000_000,
@@ -18,7 +18,7 @@ pub fn envelope() -> Envelope {
     }
 }
 
-pub fn request(surface: Surface) -> Call {
+pub(crate) fn request(surface: Surface) -> Call {
     let body: &[u8] = match surface {
         Surface::Chat => {
             br#"{"model":"m","messages":[{"role":"user","content":"x"}],"stream":true}"#
@@ -31,7 +31,7 @@ pub fn request(surface: Surface) -> Call {
     surface::parse(surface, body).unwrap()
 }
 
-pub fn decode(wire: Wire, chunks: &[&[u8]]) -> (Vec<Event>, Result<(), DecodeError>) {
+pub(crate) fn decode(wire: Wire, chunks: &[&[u8]]) -> (Vec<Event>, Result<(), DecodeError>) {
     let mut decoder = dialect::Decoder::new(wire, "seed");
     let mut events = Vec::new();
     for chunk in chunks {

@@ -4,6 +4,7 @@ use otari_types::{CacheConvention, TokenUsage};
 use otari_wire::anthropic::{
     Block, Citation as WireCitation, Delta, Error, Message, StreamEvent, Usage,
 };
+use serde_json::Value;
 use serde_json::value::RawValue;
 
 use crate::call::Unknown;
@@ -23,8 +24,8 @@ const WIRE: Wire = Wire::Anthropic;
 pub(in crate::dialect) struct Frames {
     blocks: Blocks,
     stop: Option<(String, Option<String>)>,
-    /// The open block is of a kind that is passed on whole, so its deltas are not read.
-    skipping: bool,
+    /// The open block is of a kind that is passed on whole, with the fragments of its input.
+    unknown: Option<(Unknown, String)>,
 }
 
 impl Frames {
@@ -32,7 +33,7 @@ impl Frames {
         Self {
             blocks: Blocks::new(seed),
             stop: None,
-            skipping: false,
+            unknown: None,
         }
     }
 
@@ -52,7 +53,8 @@ impl Frames {
     }
 
     fn delta(&mut self, delta: &Delta, events: &mut Vec<Event>) {
-        if self.skipping {
+        if let Some((_, input)) = &mut self.unknown {
+            input.push_str(delta.partial_json.as_deref().unwrap_or_default());
             return;
         }
         for text in [&delta.text, &delta.thinking, &delta.partial_json]
@@ -91,7 +93,8 @@ impl ReadFrames for Frames {
             },
             "content_block_start" => {
                 if let Some(raw) = event.content_block {
-                    self.skipping = !block(raw, &mut self.blocks, events)?;
+                    let unknown = block(raw, &mut self.blocks, events)?;
+                    self.unknown = unknown.map(|unknown| (unknown, String::new()));
                 }
             }
             "content_block_delta" => {
@@ -101,7 +104,9 @@ impl ReadFrames for Frames {
             }
             "content_block_stop" => {
                 self.blocks.close(events);
-                self.skipping = false;
+                if let Some((unknown, input)) = self.unknown.take() {
+                    events.push(Event::Unknown(with_input(unknown, &input)));
+                }
             }
             "message_delta" => {
                 if let Some(usage) = &event.usage {
@@ -143,21 +148,22 @@ pub(in crate::dialect) fn decode_reply(body: &[u8], seed: &str) -> Result<Vec<Ev
     }
     blocks.start(message.id, message.model, &mut events);
     for raw in message.content {
-        block(raw, &mut blocks, &mut events)?;
+        let unknown = block(raw, &mut blocks, &mut events)?;
         blocks.close(&mut events);
+        events.extend(unknown.map(Event::Unknown));
     }
     let reason = message.stop_reason.ok_or(DecodeError::Truncated)?;
     blocks.end(WIRE, &reason, message.stop_sequence, &mut events)?;
     Ok(events)
 }
 
-/// Opens a block with what it brings along: everything in a whole message, little in a stream. Says whether it is of
-/// a kind whose fragments are read.
+/// Opens a block with what it brings along: everything in a whole message, little in a stream. Gives back one of a kind
+/// that is passed on whole.
 fn block(
     raw: &RawValue,
     blocks: &mut Blocks,
     events: &mut Vec<Event>,
-) -> Result<bool, DecodeError> {
+) -> Result<Option<Unknown>, DecodeError> {
     let block: Block<'_> = serde_json::from_str(raw.get()).map_err(|_| DecodeError::Malformed {
         what: "content block",
     })?;
@@ -189,15 +195,25 @@ fn block(
         }
         _ => {
             blocks.close(events);
-            events.push(Event::Unknown(Unknown {
+            return Ok(Some(Unknown {
                 wire: WIRE,
                 raw: Raw::from(raw),
                 loc: String::new(),
             }));
-            return Ok(false);
         }
     }
-    Ok(true)
+    Ok(None)
+}
+
+/// In a stream the input of a provider's own tool comes in fragments, as that of any tool does.
+fn with_input(mut unknown: Unknown, input: &str) -> Unknown {
+    if let Ok(input) = serde_json::from_str(input)
+        && let Value::Object(mut members) = unknown.raw.value()
+    {
+        members.insert("input".to_owned(), input);
+        unknown.raw = Raw::from(&Value::Object(members));
+    }
+    unknown
 }
 
 /// Only sources with an address have a form elsewhere.
