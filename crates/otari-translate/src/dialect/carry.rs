@@ -2,7 +2,7 @@
 
 use crate::call::{Call, Unknown};
 use crate::error::TranslateError;
-use crate::json::Object;
+use crate::json::{Object, Raw};
 use crate::route::{Path, Wire, path};
 
 use super::Target;
@@ -76,7 +76,7 @@ pub(super) fn unsupported(member: &str) -> TranslateError {
 }
 
 /// The raw form of a block or tool of this wire's own.
-pub(super) fn own<'a>(unknown: &'a Unknown, wire: Wire) -> Result<&'a crate::json::Raw> {
+pub(super) fn own(unknown: &Unknown, wire: Wire) -> Result<&Raw> {
     if unknown.wire == wire {
         Ok(&unknown.raw)
     } else {

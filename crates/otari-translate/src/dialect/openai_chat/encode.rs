@@ -1,6 +1,7 @@
 //! The top level of a Chat request.
 
 use crate::call::{Call, ResponseFormat, Thinking, Tool, ToolChoice};
+use crate::effort::Effort;
 use crate::error::TranslateError;
 use crate::json::{Json, Object};
 use crate::route::Wire;
@@ -44,9 +45,7 @@ pub(in crate::dialect) fn encode(
         .with_some("seed", call.seed)
         .with_some(
             "reasoning_effort",
-            call.thinking
-                .and_then(Thinking::level)
-                .map(|level| level.name()),
+            call.thinking.and_then(Thinking::level).map(Effort::name),
         )
         .with_some("verbosity", call.verbosity.as_ref())
         .with_some("user", call.user.as_ref())

@@ -110,8 +110,9 @@ impl ToolCalls {
                 blocks.delta(fresh, events);
                 call.sent = call.arguments.len();
             }
-            let waits = self.current + 1 < known;
-            if !last && !(waits && is_complete(&call.arguments)) {
+            let another_waits = self.current + 1 < known;
+            let done = last || (another_waits && is_complete(&call.arguments));
+            if !done {
                 return;
             }
             blocks.close(events);

@@ -1,6 +1,7 @@
 //! The top level of a Responses request.
 
 use crate::call::{Call, ResponseFormat, Thinking, Tool, ToolChoice};
+use crate::effort::Effort;
 use crate::error::TranslateError;
 use crate::json::{Json, Object};
 use crate::route::{Surface, Wire};
@@ -71,7 +72,7 @@ pub(in crate::dialect) fn encode(
 }
 
 fn reasoning(thinking: Thinking) -> Object {
-    let level = thinking.level().map(|level| level.name());
+    let level = thinking.level().map(Effort::name);
     let summary = (!thinking.is_off()).then_some("auto");
     Object::new()
         .with_some("effort", level)

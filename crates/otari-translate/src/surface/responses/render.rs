@@ -71,7 +71,6 @@ impl Renderer {
                     self.item_event("response.output_text.annotation.added", data, out);
                 }
             }
-            Event::Signature(_) => {}
             Event::Close => self.close(out),
             Event::Unknown(unknown) if unknown.wire == Wire::OpenAiResponses => {
                 let item = Json::from(&unknown.raw);
@@ -80,7 +79,8 @@ impl Renderer {
                 self.item_event("response.output_item.done", data, out);
                 self.output.push(item);
             }
-            Event::Unknown(_) => {}
+            // The signature is part of the finished item.
+            Event::Unknown(_) | Event::Signature(_) => {}
             Event::Usage(usage) => match &mut self.usage {
                 Some(known) => known.merge(usage),
                 None => self.usage = Some(*usage),
@@ -96,7 +96,7 @@ impl Renderer {
             .with("code", code)
             .with("message", failure.message)
             .with("param", Json::Null);
-        self.frame("error", Object::new().with("error", error), out);
+        self.frame("error", &Object::new().with("error", error), out);
         let error = Object::new()
             .with("code", code)
             .with("message", failure.message);
@@ -248,18 +248,18 @@ impl Renderer {
             self.output.clone(),
             usage,
         );
-        self.frame(name, Object::new().with("response", response), out);
+        self.frame(name, &Object::new().with("response", response), out);
     }
 
     /// An event about the item that is open, or about to be.
     fn item_event(&mut self, name: &'static str, data: Object, out: &mut Vec<u8>) {
         let data = data.with("output_index", self.output.len());
-        self.frame(name, data, out);
+        self.frame(name, &data, out);
     }
 
-    fn frame(&mut self, name: &'static str, data: Object, out: &mut Vec<u8>) {
+    fn frame(&mut self, name: &'static str, data: &Object, out: &mut Vec<u8>) {
         let mut full = Object::typed(name).with("sequence_number", self.sequence);
-        full.extend(&data);
+        full.extend(data);
         self.sequence += 1;
         out.extend_from_slice(&named_frame(name, &full.to_vec()));
     }

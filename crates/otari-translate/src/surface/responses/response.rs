@@ -2,7 +2,7 @@
 
 use otari_types::TokenUsage;
 
-use crate::call::{Block, Call, ResponseFormat, Tool, ToolChoice};
+use crate::call::{Block, Call, ResponseFormat, Thinking, Tool, ToolChoice};
 use crate::collect::{Reply, ReplyBlock};
 use crate::event::{Citation, Finish};
 use crate::json::{Json, Object};
@@ -51,7 +51,7 @@ impl Echo {
             Block::Text(text) => Some(Json::from(text)),
             _ => None,
         });
-        let effort = call.thinking.and_then(|thinking| thinking.level());
+        let effort = call.thinking.and_then(Thinking::level);
         let reasoning = Object::new()
             .with(
                 "effort",
