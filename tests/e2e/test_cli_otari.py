@@ -50,10 +50,6 @@ def test_stream(otari):
     assert printed.strip() == "echo: hello there"
 
 
-def test_embedding(otari):
-    assert len(otari("embedding", "one", "two", "-m", "echo:embedding")["data"]) == 2
-
-
 def test_models_and_health(otari):
     assert MODEL in [model["id"] for model in otari("models")]
     assert MODEL in otari("models", plain=True)

@@ -56,11 +56,6 @@ def test_asynchronous_completion_and_stream(gateway):
     assert asyncio.run(both()) == ("echo: hello there", "echo: hello there")
 
 
-def test_embedding(client):
-    answer = client.embedding(model="echo:embedding", input=["one", "two"])
-    assert len(answer.data) == 2
-
-
 def test_models(client):
     assert MODEL in [model.id for model in client.list_models()]
 

@@ -20,7 +20,7 @@ pub(crate) fn validate(config: &Config, known: &dyn Fn(&str) -> bool, report: &m
     instances(config, known, report);
     aliases(config, known, report);
     policies(config, report);
-    prices(config, report);
+    prices(config, known, report);
     mode(config, report);
     secret_key(config, report);
     pairs(config, report);
@@ -116,12 +116,14 @@ fn policies(config: &Config, report: &mut Report) {
     }
 }
 
-fn prices(config: &Config, report: &mut Report) {
+fn prices(config: &Config, known: &dyn Fn(&str) -> bool, report: &mut Report) {
     /// Gateway-run tools are priced under this instance.
     const OWN_TOOLS: &str = "otari";
     for entry in &config.pricing.pricing.0 {
         let instance = &entry.model.instance;
-        if instance != OWN_TOOLS && !instance_exists(config, instance) {
+        // A known provider may be usable without being configured: by a key in the environment, or without one.
+        let usable = instance == OWN_TOOLS || instance_exists(config, instance) || known(instance);
+        if !usable {
             let message = format!("`{instance}` is not configured; the price is not used");
             let path = format!("pricing.{}", entry.model);
             report.warn(Problem::new(&path, ProblemKind::UnknownReference, message));

@@ -71,7 +71,10 @@ pub(crate) fn parse_members(body: &[u8]) -> Result<Members<'_>, GatewayError> {
                 .next()
                 .unwrap_or_default()
                 .to_owned();
-            GatewayError::field(&[], "invalid_body", message)
+            // The member's name stands between backticks.
+            let member = message.split('`').nth(1).map(|name| [name]);
+            let loc = member.as_ref().map_or(&[][..], |name| &name[..]);
+            GatewayError::field(loc, "invalid_body", message.clone())
         }
         _ => GatewayError::InvalidJson {
             offset: offset_of(body, error.line(), error.column()),
@@ -263,7 +266,7 @@ mod tests {
         );
         assert_eq!(
             problems(r#"{"model":"a","model":"b"}"#),
-            [(String::new(), "invalid_body")]
+            [("model".to_owned(), "invalid_body")]
         );
     }
 

@@ -22,7 +22,7 @@ const RETRY_MAX: Duration = Duration::from_secs(2);
 pub(crate) async fn run(journal: Arc<Journal>, store: Store, node: NodeId) {
     let mut retry = RETRY_FIRST;
     loop {
-        let batch = match journal.peek(BATCH_MAX) {
+        let batch = match journal.take(BATCH_MAX) {
             Ok(batch) => batch,
             Err(error) => {
                 tracing::error!(%error, "the usage journal cannot be read back");
@@ -45,6 +45,7 @@ pub(crate) async fn run(journal: Arc<Journal>, store: Store, node: NodeId) {
             }
             Err(error) => {
                 tracing::warn!(%error, waiting = journal.depth(), "usage rows wait for the database");
+                journal.put_back(batch);
                 tokio::time::sleep(retry).await;
                 retry = (retry * 2).min(RETRY_MAX);
             }
@@ -56,15 +57,14 @@ async fn commit(
     journal: &Journal,
     store: &Store,
     node: &NodeId,
-    batch: &[Arc<UsageRecord>],
+    records: &[UsageRecord],
 ) -> Result<(), StoreError> {
-    let records: Vec<UsageRecord> = batch.iter().map(|record| record.as_ref().clone()).collect();
-    match otari_store::accounts::settle(store, node, &records).await {
+    match otari_store::accounts::settle(store, node, records).await {
         Ok(_) => Ok(()),
         Err(error) if error.is_unavailable() => Err(error),
         // One record poisons the batch: commit the others one by one and set the bad one aside.
         Err(_) => {
-            for record in &records {
+            for record in records {
                 let settled =
                     otari_store::accounts::settle(store, node, std::slice::from_ref(record)).await;
                 match settled {

@@ -11,7 +11,6 @@ mod tests;
 use std::collections::VecDeque;
 use std::io;
 use std::path::PathBuf;
-use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 
 use otari_types::UsageRecord;
@@ -40,7 +39,7 @@ pub(crate) struct Journal {
 #[derive(Debug)]
 struct Inner {
     segments: Segments,
-    queue: VecDeque<Arc<UsageRecord>>,
+    queue: VecDeque<UsageRecord>,
     /// Records that are on disk only, because the queue was full: how many follow the queue.
     spilled: u64,
     next: u64,
@@ -85,14 +84,14 @@ impl Journal {
                     if full {
                         inner.spilled += 1;
                     } else {
-                        inner.queue.push_back(Arc::new(record));
+                        inner.queue.push_back(record);
                     }
                 }
                 Err(error) => {
                     if !self.unwritable.swap(true, Ordering::Relaxed) {
                         tracing::error!(%error, "the usage journal cannot be written; new calls are refused until it can");
                     }
-                    inner.queue.push_back(Arc::new(record));
+                    inner.queue.push_back(record);
                 }
             }
             self.appended.store(number, Ordering::Release);
@@ -130,25 +129,32 @@ impl Journal {
         let _ = drained.wait_for(|done| *done >= number).await;
     }
 
-    /// The oldest undrained records, at most `max`; they stay until [`Journal::drained`] is told.
-    pub(crate) fn peek(&self, max: usize) -> io::Result<Vec<Arc<UsageRecord>>> {
+    /// Takes the oldest waiting records, at most `max`. They are on disk until [`Journal::drained`] is told; what
+    /// could not be committed goes back with [`Journal::put_back`].
+    pub(crate) fn take(&self, max: usize) -> io::Result<Vec<UsageRecord>> {
         let mut inner = self.inner.lock();
         if inner.queue.is_empty() && inner.spilled > 0 {
             let from = *self.drained.borrow() + 1;
             let records = inner.segments.read_from(from, QUEUE_MAX / 2)?;
             inner.spilled = inner.spilled.saturating_sub(records.len() as u64);
-            inner.queue.extend(records.into_iter().map(Arc::new));
+            inner.queue.extend(records);
         }
-        Ok(inner.queue.iter().take(max).cloned().collect())
+        let count = max.min(inner.queue.len());
+        Ok(inner.queue.drain(..count).collect())
     }
 
-    /// The oldest `count` records are in the database.
-    pub(crate) fn drained(&self, count: usize) {
+    /// Returns taken records to the front, in their order.
+    pub(crate) fn put_back(&self, records: Vec<UsageRecord>) {
         let mut inner = self.inner.lock();
-        inner.queue.drain(..count);
+        for record in records.into_iter().rev() {
+            inner.queue.push_front(record);
+        }
+    }
+
+    /// The oldest `count` records, taken before, are in the database.
+    pub(crate) fn drained(&self, count: usize) {
         let done = *self.drained.borrow() + count as u64;
-        inner.segments.forget_through(done);
-        drop(inner);
+        self.inner.lock().segments.forget_through(done);
         self.drained.send_replace(done);
     }
 

@@ -4,6 +4,6 @@ mod json;
 mod operator;
 mod page;
 
-pub(crate) use json::{JsonBody, read_body};
+pub(crate) use json::{JsonBody, content_length, read_body};
 pub(crate) use operator::{AnyKey, Operator};
 pub(crate) use page::{Page, QueryArgs, query_problem};

@@ -34,7 +34,8 @@ const HEAD_TIMEOUT: Duration = Duration::from_secs(30);
 const TLS_HANDSHAKE_TIMEOUT: Duration = Duration::from_secs(10);
 const H2_STREAMS_MAX: u32 = 256;
 
-/// Serves until `drain` is cancelled, then lets open requests finish until `stop` is cancelled.
+/// Serves until `drain` is cancelled, then lets open requests finish until `stop` is cancelled. While they do, new
+/// connections are still answered (one request each): a probe must be able to read that the node is going away.
 pub async fn serve(
     listener: TcpListener,
     tls: Option<TlsAcceptor>,
@@ -42,32 +43,95 @@ pub async fn serve(
     drain: CancellationToken,
     stop: CancellationToken,
 ) {
-    let connections = TaskTracker::new();
-    let server = Arc::new(builder());
-    loop {
-        let (stream, _) = tokio::select! {
-            () = drain.cancelled() => break,
-            accepted = listener.accept() => match accepted {
-                Ok(accepted) => accepted,
-                Err(error) => {
-                    after_accept_error(&error).await;
-                    continue;
-                }
-            },
-        };
-        let (server, router, tls) = (Arc::clone(&server), router.clone(), tls.clone());
-        let (drain, stop) = (drain.clone(), stop.clone());
-        connections.spawn(async move {
-            tokio::select! {
-                () = connection(&server, stream, tls, router, drain) => {}
-                () = stop.cancelled() => {}
-            }
-        });
+    let server = Server {
+        builder: builder(),
+        tls,
+        router,
+        drain: drain.clone(),
+        stop,
+    };
+    let server = Arc::new(server);
+    let (open, late) = (TaskTracker::new(), TaskTracker::new());
+    tokio::select! {
+        () = server.accept(&listener, &open) => {}
+        () = drain.cancelled() => {}
     }
-    // Closing the socket at once sends new clients to another node.
+    open.close();
+    tokio::select! {
+        () = server.accept(&listener, &late) => {}
+        () = open.wait() => {}
+    }
+    // Closing the socket sends new clients to another node.
     drop(listener);
-    connections.close();
-    connections.wait().await;
+    late.close();
+    late.wait().await;
+}
+
+struct Server {
+    builder: auto::Builder<TokioExecutor>,
+    tls: Option<TlsAcceptor>,
+    router: Router,
+    drain: CancellationToken,
+    stop: CancellationToken,
+}
+
+impl Server {
+    /// Accepts for ever; every connection is tracked.
+    async fn accept(self: &Arc<Self>, listener: &TcpListener, connections: &TaskTracker) {
+        loop {
+            match listener.accept().await {
+                Ok((stream, _)) => {
+                    let server = Arc::clone(self);
+                    connections.spawn(async move {
+                        tokio::select! {
+                            () = server.connection(stream) => {}
+                            () = server.stop.cancelled() => {}
+                        }
+                    });
+                }
+                Err(error) => after_accept_error(&error).await,
+            }
+        }
+    }
+
+    async fn connection(&self, stream: TcpStream) {
+        // Without this a small streamed chunk waits for the one before it to be acknowledged.
+        let _ = stream.set_nodelay(true);
+        let Some(acceptor) = &self.tls else {
+            return self.serve_io(stream).await;
+        };
+        let handshake = tokio::time::timeout(TLS_HANDSHAKE_TIMEOUT, acceptor.accept(stream));
+        match handshake.await {
+            Ok(Ok(stream)) => self.serve_io(stream).await,
+            Ok(Err(error)) => tracing::debug!(%error, "TLS handshake failed"),
+            Err(_) => tracing::debug!("TLS handshake timed out"),
+        }
+    }
+
+    async fn serve_io(&self, io: impl AsyncRead + AsyncWrite + Unpin + Send + 'static) {
+        let router = self.router.clone();
+        let service = service_fn(move |request: Request<Incoming>| {
+            router.clone().oneshot(request.map(Body::new))
+        });
+        let io = TokioIo::new(WithRefusals::new(io));
+        let connection = self.builder.serve_connection_with_upgrades(io, service);
+        tokio::pin!(connection);
+        let mut draining = false;
+        loop {
+            tokio::select! {
+                outcome = connection.as_mut() => {
+                    if let Err(error) = outcome {
+                        tracing::debug!(error, "connection ended");
+                    }
+                    return;
+                }
+                () = self.drain.cancelled(), if !draining => {
+                    draining = true;
+                    connection.as_mut().graceful_shutdown();
+                }
+            }
+        }
+    }
 }
 
 pub async fn bind(host: &str, port: u16) -> io::Result<(TcpListener, SocketAddr)> {
@@ -83,8 +147,7 @@ fn builder() -> auto::Builder<TokioExecutor> {
         .timer(TokioTimer::new())
         .header_read_timeout(HEAD_TIMEOUT)
         .max_buf_size(HEAD_BYTES_MAX)
-        .max_headers(HEADERS_MAX)
-        .pipeline_flush(true);
+        .max_headers(HEADERS_MAX);
     builder
         .http2()
         .timer(TokioTimer::new())
@@ -92,57 +155,6 @@ fn builder() -> auto::Builder<TokioExecutor> {
         .max_header_list_size(u32::try_from(HEAD_BYTES_MAX).unwrap_or(u32::MAX))
         .keep_alive_interval(Duration::from_secs(30));
     builder
-}
-
-async fn connection(
-    server: &auto::Builder<TokioExecutor>,
-    stream: TcpStream,
-    tls: Option<TlsAcceptor>,
-    router: Router,
-    drain: CancellationToken,
-) {
-    // Without this a small streamed chunk waits for the one before it to be acknowledged.
-    let _ = stream.set_nodelay(true);
-    match tls {
-        None => serve_io(server, stream, router, drain).await,
-        Some(acceptor) => {
-            let handshake = tokio::time::timeout(TLS_HANDSHAKE_TIMEOUT, acceptor.accept(stream));
-            match handshake.await {
-                Ok(Ok(stream)) => serve_io(server, stream, router, drain).await,
-                Ok(Err(error)) => tracing::debug!(%error, "TLS handshake failed"),
-                Err(_) => tracing::debug!("TLS handshake timed out"),
-            }
-        }
-    }
-}
-
-async fn serve_io(
-    server: &auto::Builder<TokioExecutor>,
-    io: impl AsyncRead + AsyncWrite + Unpin + Send + 'static,
-    router: Router,
-    drain: CancellationToken,
-) {
-    let service = service_fn(move |request: Request<Incoming>| {
-        router.clone().oneshot(request.map(Body::new))
-    });
-    let connection =
-        server.serve_connection_with_upgrades(TokioIo::new(WithRefusals::new(io)), service);
-    tokio::pin!(connection);
-    let mut draining = false;
-    loop {
-        tokio::select! {
-            outcome = connection.as_mut() => {
-                if let Err(error) = outcome {
-                    tracing::debug!(error, "connection ended");
-                }
-                return;
-            }
-            () = drain.cancelled(), if !draining => {
-                draining = true;
-                connection.as_mut().graceful_shutdown();
-            }
-        }
-    }
 }
 
 /// A connection that died before it was accepted is nothing; running out of file descriptors needs a pause.

@@ -14,11 +14,12 @@ use crate::state::App;
 use crate::{admin, cors, data, docs, ops};
 
 pub fn router(app: &App) -> Router {
-    let routes = v1();
+    // Full paths rather than nesting: a nested router rewrites the address of every request.
     let mut router = Router::new()
-        .nest("/v1", routes.clone())
-        .nest("/api/v1", routes.merge(health()))
-        .merge(health());
+        .merge(health(""))
+        .merge(health("/api/v1"))
+        .merge(v1("/v1"))
+        .merge(v1("/api/v1"));
     if app.config.metrics.enable_metrics {
         router = router.route("/metrics", get(ops::metrics::get_metrics));
     }
@@ -41,71 +42,76 @@ pub fn router(app: &App) -> Router {
         .with_state(app.clone())
 }
 
-fn v1() -> Router<App> {
+fn v1(prefix: &str) -> Router<App> {
+    let at = |path: &str| format!("{prefix}{path}");
     Router::new()
         // Inference: virtual keys, or the master key naming a user.
         .route(
-            "/chat/completions",
+            &at("/chat/completions"),
             post(data::chat::create_chat_completion),
         )
-        .route("/models", get(data::models::list_models))
-        .route("/models/{*model_id}", get(data::models::get_model))
+        .route(&at("/models"), get(data::models::list_models))
+        .route(&at("/models/{*model_id}"), get(data::models::get_model))
         // Management: the master key.
         .route(
-            "/keys",
+            &at("/keys"),
             post(admin::keys::create_key).get(admin::keys::list_keys),
         )
         .route(
-            "/keys/{key_id}",
+            &at("/keys/{key_id}"),
             get(admin::keys::get_key)
                 .patch(admin::keys::update_key)
                 .delete(admin::keys::delete_key),
         )
-        .route("/keys/{key_id}/rotate", post(admin::keys::rotate_key))
+        .route(&at("/keys/{key_id}/rotate"), post(admin::keys::rotate_key))
         .route(
-            "/users",
+            &at("/users"),
             post(admin::users::create_user).get(admin::users::list_users),
         )
         .route(
-            "/users/{user_id}",
+            &at("/users/{user_id}"),
             get(admin::users::get_user)
                 .patch(admin::users::update_user)
                 .delete(admin::users::delete_user),
         )
-        .route("/users/{user_id}/usage", get(admin::users::get_user_usage))
         .route(
-            "/budgets",
+            &at("/users/{user_id}/usage"),
+            get(admin::users::get_user_usage),
+        )
+        .route(
+            &at("/budgets"),
             post(admin::budgets::create_budget).get(admin::budgets::list_budgets),
         )
         .route(
-            "/budgets/{budget_id}",
+            &at("/budgets/{budget_id}"),
             get(admin::budgets::get_budget)
                 .patch(admin::budgets::update_budget)
                 .delete(admin::budgets::delete_budget),
         )
         .route(
-            "/budgets/{budget_id}/reset-logs",
+            &at("/budgets/{budget_id}/reset-logs"),
             get(admin::budgets::list_reset_logs),
         )
         .route(
-            "/pricing",
+            &at("/pricing"),
             post(admin::pricing::set_pricing).get(admin::pricing::list_pricing),
         )
         .route(
-            "/pricing/{*model_key}",
+            &at("/pricing/{*model_key}"),
             get(admin::pricing::get_pricing).delete(admin::pricing::delete_pricing),
         )
-        .route("/usage", get(admin::usage::list_usage))
-        .route("/usage/count", get(admin::usage::count_usage))
+        .route(&at("/usage"), get(admin::usage::list_usage))
+        .route(&at("/usage/count"), get(admin::usage::count_usage))
         // Anyone.
-        .route("/bootstrap", get(ops::bootstrap::get_bootstrap))
+        .route(&at("/bootstrap"), get(ops::bootstrap::get_bootstrap))
 }
 
-fn health() -> Router<App> {
+fn health(prefix: &str) -> Router<App> {
+    let at = |path: &str| format!("{prefix}{path}");
     Router::new()
-        .route("/health", get(ops::health::get_health))
-        .route("/health/liveness", get(ops::health::get_liveness))
-        .route("/health/readiness", get(ops::health::get_readiness))
+        .route(&at("/health"), get(ops::health::get_health))
+        .route(&at("/health/liveness"), get(ops::health::get_liveness))
+        .route(&at("/health/readiness"), get(ops::health::get_readiness))
 }
 
 /// A route template that lives as long as the process. The set of templates is closed, so this leaks a few

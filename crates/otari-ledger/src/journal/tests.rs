@@ -48,7 +48,7 @@ async fn a_full_disk_loses_no_record_and_is_noticed_until_it_has_room() {
     assert!(!journal.is_writable());
     journal.probe();
     assert!(!journal.is_writable());
-    let waiting = journal.peek(10).unwrap();
+    let waiting = journal.take(10).unwrap();
     assert_eq!(
         waiting.first().map(|record| record.id.as_str()),
         Some("kept")
@@ -63,8 +63,11 @@ async fn the_last_record_is_drained_before_a_wait_ends() {
         .map(|n| journal.append(record(&n.to_string())))
         .collect();
     assert_eq!((numbers, journal.depth()), (vec![1, 2, 3], 3));
+    let taken = journal.take(2).unwrap();
+    journal.put_back(taken.clone());
+    assert_eq!(journal.take(2).unwrap(), taken);
     journal.drained(2);
-    assert_eq!(journal.peek(10).unwrap().len(), 1);
+    assert_eq!(journal.take(10).unwrap().len(), 1);
     journal.drained(1);
     journal.wait_drained(3).await;
     assert_eq!(journal.depth(), 0);

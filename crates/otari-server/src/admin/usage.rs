@@ -2,6 +2,7 @@
 
 use axum::Json;
 use axum::extract::State;
+use http::Uri;
 use otari_gateway::FieldProblem;
 use otari_store::usage::{self, ToolUse, UsageFilter, UsageRow};
 use otari_types::{NanoUsd, Timestamp};
@@ -130,11 +131,27 @@ pub(crate) async fn list_usage(
     _: Operator,
     page: Page,
     query: QueryArgs,
+    uri: Uri,
 ) -> Result<Json<Vec<UsageEntry>>, ApiError> {
     let filter = filter(&query)?;
     settle_first(&app).await;
     let rows = usage::list(&app.gateway.store, &filter, &page.into()).await?;
-    Ok(Json(rows.into_iter().map(Into::into).collect()))
+    Ok(Json(entries(rows, &uri)))
+}
+
+/// Rows as the API of `uri` shows them: under `/api/v1` without `billing_meters`, because the published SDK of that
+/// generation recurses without end on any value but null. The figures in it are members of their own as well.
+pub(crate) fn entries(rows: Vec<UsageRow>, uri: &Uri) -> Vec<UsageEntry> {
+    let without_meters = uri.path().starts_with("/api/");
+    rows.into_iter()
+        .map(|row| match UsageEntry::from(row) {
+            entry if without_meters => UsageEntry {
+                billing_meters: None,
+                ..entry
+            },
+            entry => entry,
+        })
+        .collect()
 }
 
 /// Count usage rows

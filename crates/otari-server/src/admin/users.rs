@@ -254,6 +254,7 @@ pub(crate) async fn get_user_usage(
     _: Operator,
     Path(user_id): Path<String>,
     page: Page,
+    uri: http::Uri,
 ) -> Result<Json<Vec<crate::admin::usage::UsageEntry>>, ApiError> {
     settle_first(&app).await;
     let filter = UsageFilter {
@@ -268,7 +269,7 @@ pub(crate) async fn get_user_usage(
     if nobody {
         return Err(unknown(&user_id));
     }
-    Ok(Json(rows.into_iter().map(Into::into).collect()))
+    Ok(Json(crate::admin::usage::entries(rows, &uri)))
 }
 
 fn unknown(user_id: &str) -> ApiError {

@@ -11,7 +11,7 @@ use http::{HeaderValue, header};
 use otari_gateway::{Inbound, RelayStream, Reply, ReplyBody};
 
 use crate::error::{ApiError, put_rate_headers};
-use crate::extract::read_body;
+use crate::extract::{content_length, read_body};
 use crate::middleware::edge::RequestId;
 use crate::state::App;
 
@@ -46,16 +46,17 @@ pub(crate) async fn create_chat_completion(
 async fn inbound(app: &App, request: Request, endpoint: &'static str) -> Result<Inbound, ApiError> {
     let started = Instant::now();
     let received_at = app.gateway.clock.now();
-    let request_id = request
-        .extensions()
-        .get::<RequestId>()
-        .map(|id| id.0.clone())
+    let (mut parts, body) = request.into_parts();
+    let request_id = parts
+        .extensions
+        .remove::<RequestId>()
+        .map(|id| id.0)
         .unwrap_or_default();
-    let headers = request.headers().clone();
-    let body = read_body(request, app.max_body_bytes()).await?;
+    let declared = content_length(&parts.headers);
+    let body = read_body(declared, body, app.max_body_bytes()).await?;
     Ok(Inbound {
         endpoint,
-        headers,
+        headers: parts.headers,
         body,
         request_id,
         started,

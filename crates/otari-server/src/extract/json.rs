@@ -1,7 +1,9 @@
 //! A JSON body of a management route, with problems that name the member.
 
-use axum::body::Bytes;
+use axum::body::{Body, Bytes};
 use axum::extract::{FromRequest, Request};
+use http::HeaderMap;
+use http::header::CONTENT_LENGTH;
 use otari_gateway::{FieldProblem, GatewayError};
 use serde::de::DeserializeOwned;
 
@@ -16,7 +18,8 @@ impl<T: DeserializeOwned> FromRequest<App> for JsonBody<T> {
     type Rejection = ApiError;
 
     async fn from_request(request: Request, app: &App) -> Result<Self, ApiError> {
-        let bytes = read_body(request, app.max_body_bytes()).await?;
+        let declared = content_length(request.headers());
+        let bytes = read_body(declared, request.into_body(), app.max_body_bytes()).await?;
         let text: &[u8] = if bytes.is_empty() { b"{}" } else { &bytes };
         let mut deserializer = serde_json::Deserializer::from_slice(text);
         let value = serde_path_to_error::deserialize(&mut deserializer).map_err(|error| {
@@ -74,23 +77,27 @@ fn parts(path: &str) -> impl Iterator<Item = String> {
         .map(str::to_owned)
 }
 
-/// The whole body, or 413.
-pub(crate) async fn read_body(request: Request, max: usize) -> Result<Bytes, ApiError> {
-    let declared = request.headers().get(http::header::CONTENT_LENGTH);
-    let declared = declared.and_then(|value| value.to_str().ok()?.parse::<usize>().ok());
+pub(crate) fn content_length(headers: &HeaderMap) -> Option<usize> {
+    headers.get(CONTENT_LENGTH)?.to_str().ok()?.parse().ok()
+}
+
+/// The whole body, or 413; one declared too long is refused before it is read.
+pub(crate) async fn read_body(
+    declared: Option<usize>,
+    body: Body,
+    max: usize,
+) -> Result<Bytes, ApiError> {
     if declared.is_some_and(|length| length > max) {
         return Err(ApiError::too_large(max));
     }
-    axum::body::to_bytes(request.into_body(), max)
-        .await
-        .map_err(|error| {
-            let cause = std::error::Error::source(&error);
-            let too_long =
-                cause.and_then(|cause| cause.downcast_ref::<http_body_util::LengthLimitError>());
-            if too_long.is_some() {
-                ApiError::too_large(max)
-            } else {
-                ApiError::bad_request("The request body ended early")
-            }
-        })
+    axum::body::to_bytes(body, max).await.map_err(|error| {
+        let cause = std::error::Error::source(&error);
+        let too_long =
+            cause.and_then(|cause| cause.downcast_ref::<http_body_util::LengthLimitError>());
+        if too_long.is_some() {
+            ApiError::too_large(max)
+        } else {
+            ApiError::bad_request("The request body ended early")
+        }
+    })
 }

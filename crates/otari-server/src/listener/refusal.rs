@@ -3,23 +3,48 @@
 //! The library answers these before any handler exists, with an empty body; clients deserve to be told why. It
 //! writes such an answer in one piece as the last thing on a connection, which is what is recognised here.
 
+use std::future::Future;
 use std::io;
 use std::pin::Pin;
 use std::task::{Context, Poll};
+use std::time::Duration;
 
 use serde_json::json;
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
+use tokio::time::Sleep;
 
 #[derive(Debug)]
 pub(super) struct WithRefusals<T> {
     io: T,
     /// A refusal on its way out, and how much of it left.
     refusal: Option<(Vec<u8>, usize)>,
+    /// After a refusal: until when the rest of the request is read and thrown away.
+    linger: Option<Pin<Box<Sleep>>>,
 }
+
+/// Closing with unread bytes resets the connection, and the client may never see the refusal.
+const LINGER: Duration = Duration::from_secs(2);
 
 impl<T> WithRefusals<T> {
     pub(super) fn new(io: T) -> Self {
-        Self { io, refusal: None }
+        Self {
+            io,
+            refusal: None,
+            linger: None,
+        }
+    }
+}
+
+/// Reads and throws away what is there; `true` once the other side has closed.
+fn drained<T: AsyncRead + Unpin>(io: &mut T, cx: &mut Context<'_>) -> bool {
+    let mut scratch = [0u8; 16 * 1024];
+    loop {
+        let mut buf = ReadBuf::new(&mut scratch);
+        match Pin::new(&mut *io).poll_read(cx, &mut buf) {
+            Poll::Pending => return false,
+            Poll::Ready(Ok(())) if !buf.filled().is_empty() => {}
+            Poll::Ready(_) => return true,
+        }
     }
 }
 
@@ -72,7 +97,7 @@ impl<T: AsyncRead + Unpin> AsyncRead for WithRefusals<T> {
     }
 }
 
-impl<T: AsyncWrite + Unpin> AsyncWrite for WithRefusals<T> {
+impl<T: AsyncRead + AsyncWrite + Unpin> AsyncWrite for WithRefusals<T> {
     fn poll_write(
         mut self: Pin<&mut Self>,
         cx: &mut Context<'_>,
@@ -87,6 +112,7 @@ impl<T: AsyncWrite + Unpin> AsyncWrite for WithRefusals<T> {
         }
         std::task::ready!(this.poll_refusal(cx))?;
         this.refusal = None;
+        this.linger = Some(Box::pin(tokio::time::sleep(LINGER)));
         Poll::Ready(Ok(buf.len()))
     }
 
@@ -95,7 +121,19 @@ impl<T: AsyncWrite + Unpin> AsyncWrite for WithRefusals<T> {
     }
 
     fn poll_shutdown(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
-        Pin::new(&mut self.io).poll_shutdown(cx)
+        let this = &mut *self;
+        std::task::ready!(Pin::new(&mut this.io).poll_shutdown(cx))?;
+        match &mut this.linger {
+            None => Poll::Ready(Ok(())),
+            Some(until) => {
+                let over = until.as_mut().poll(cx).is_ready();
+                if over || drained(&mut this.io, cx) {
+                    Poll::Ready(Ok(()))
+                } else {
+                    Poll::Pending
+                }
+            }
+        }
     }
 
     fn poll_write_vectored(

@@ -26,6 +26,7 @@ use crate::state::App;
 pub(crate) struct RequestId(pub(crate) String);
 
 const REQUEST_ID: HeaderName = HeaderName::from_static("x-request-id");
+const OTARI_REQUEST_ID: HeaderName = HeaderName::from_static("otari-request-id");
 const REQUEST_ID_MAX: usize = 128;
 
 pub(crate) async fn edge(State(app): State<App>, mut request: Request, next: Next) -> Response {
@@ -113,6 +114,8 @@ fn static_method(method: &Method) -> &'static str {
 
 fn put_headers(path: &str, request_id: &str, headers: &mut HeaderMap) {
     if let Ok(value) = HeaderValue::from_str(request_id) {
+        // The published SDK reads the second name.
+        headers.insert(OTARI_REQUEST_ID, value.clone());
         headers.insert(REQUEST_ID, value);
     }
     headers.insert(
