@@ -3,6 +3,7 @@
 mod anthropic;
 mod blocks;
 mod carry;
+mod cohere;
 mod gemini;
 mod openai_chat;
 mod openai_responses;
@@ -50,6 +51,7 @@ pub fn encode(wire: Wire, call: &Call, target: &Target<'_>) -> Result<Encoded, T
         Wire::OpenAiResponses => openai_responses::encode(call, target),
         Wire::Anthropic => anthropic::encode(call, target),
         Wire::Gemini => gemini::encode(call, target),
+        Wire::Cohere => cohere::encode(call, target),
     }
 }
 
@@ -63,6 +65,7 @@ enum Kind {
     OpenAiResponses(Sse<openai_responses::Frames>),
     Anthropic(Sse<anthropic::Frames>),
     Gemini(Sse<gemini::Frames>),
+    Cohere(Sse<cohere::Frames>),
 }
 
 impl Decoder {
@@ -76,6 +79,7 @@ impl Decoder {
             }
             Wire::Anthropic => Kind::Anthropic(Sse::new(anthropic::Frames::new(seed))),
             Wire::Gemini => Kind::Gemini(Sse::new(gemini::Frames::new(seed))),
+            Wire::Cohere => Kind::Cohere(Sse::new(cohere::Frames::new(seed))),
         })
     }
 
@@ -86,6 +90,7 @@ impl Decoder {
             Kind::OpenAiResponses(sse) => sse.push(chunk, events),
             Kind::Anthropic(sse) => sse.push(chunk, events),
             Kind::Gemini(sse) => sse.push(chunk, events),
+            Kind::Cohere(sse) => sse.push(chunk, events),
         }
     }
 
@@ -96,6 +101,7 @@ impl Decoder {
             Kind::OpenAiResponses(sse) => sse.finish(events),
             Kind::Anthropic(sse) => sse.finish(events),
             Kind::Gemini(sse) => sse.finish(events),
+            Kind::Cohere(sse) => sse.finish(events),
         }
     }
 }
@@ -107,5 +113,6 @@ pub fn decode_reply(wire: Wire, body: &[u8], seed: &str) -> Result<Vec<Event>, D
         Wire::OpenAiResponses => openai_responses::decode_reply(body, seed),
         Wire::Anthropic => anthropic::decode_reply(body, seed),
         Wire::Gemini => gemini::decode_reply(body, seed),
+        Wire::Cohere => cohere::decode_reply(body, seed),
     }
 }

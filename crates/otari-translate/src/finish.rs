@@ -66,6 +66,16 @@ const GEMINI: &[(&str, Ending)] = &[
     ("OTHER", Ending::Failure),
 ];
 
+const COHERE: &[(&str, Ending)] = &[
+    ("COMPLETE", Ending::Reason(Stop)),
+    ("STOP_SEQUENCE", Ending::Reason(Stop)),
+    ("MAX_TOKENS", Ending::Reason(Length)),
+    ("TOOL_CALL", Ending::Reason(ToolCalls)),
+    ("ERROR", Ending::Failure),
+    ("ERROR_TOXIC", Ending::Failure),
+    ("TIMEOUT", Ending::Failure),
+];
+
 /// `incomplete_details.reason`; a completed response has none.
 const OPENAI_RESPONSES: &[(&str, Ending)] = &[
     ("completed", Ending::Reason(Stop)),
@@ -81,6 +91,7 @@ pub(crate) fn ending(wire: Wire, native: &str, saw_tool_call: bool) -> Ending {
         Wire::OpenAiResponses => OPENAI_RESPONSES,
         Wire::Anthropic => ANTHROPIC,
         Wire::Gemini => GEMINI,
+        Wire::Cohere => COHERE,
     };
     let found = table.iter().find(|(name, _)| *name == native);
     match found.map_or(Ending::Reason(Stop), |(_, ending)| *ending) {

@@ -15,6 +15,7 @@ pub enum Wire {
     OpenAiResponses,
     Anthropic,
     Gemini,
+    Cohere,
 }
 
 /// How a call travels.

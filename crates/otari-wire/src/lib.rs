@@ -4,6 +4,7 @@
 //! Pure: bytes in, borrowed views out. Unknown members are never lost, because they are never parsed.
 
 pub mod anthropic;
+pub mod cohere;
 mod count;
 pub mod gemini;
 pub mod members;

@@ -11,11 +11,12 @@ pub(crate) const SURFACES: [(&str, Surface); 3] = [
     ("responses", Surface::Responses),
 ];
 
-pub(crate) const WIRES: [(&str, Wire); 4] = [
+pub(crate) const WIRES: [(&str, Wire); 5] = [
     ("openai_chat", Wire::OpenAiChat),
     ("openai_responses", Wire::OpenAiResponses),
     ("anthropic", Wire::Anthropic),
     ("gemini", Wire::Gemini),
+    ("cohere", Wire::Cohere),
 ];
 
 pub(crate) fn dir(path: &str) -> PathBuf {

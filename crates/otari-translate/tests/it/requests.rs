@@ -12,6 +12,7 @@ fn model(wire: Wire) -> &'static str {
         Wire::OpenAiChat | Wire::OpenAiResponses => "gpt-x",
         Wire::Anthropic => "claude-opus-4-6",
         Wire::Gemini => "gemini-3-pro",
+        Wire::Cohere => "command-a",
     }
 }
 

@@ -1,0 +1,95 @@
+//! Cohere v2 chat answers. A stream sends the same parts under `delta`, one at a time.
+//! <https://docs.cohere.com/reference/chat-stream>
+
+use serde::Deserialize;
+use serde_json::value::RawValue;
+
+use crate::count::count;
+
+/// One `data` object of a stream.
+#[derive(Debug, Default, Deserialize)]
+#[serde(default)]
+pub struct StreamEvent<'a> {
+    #[serde(rename = "type")]
+    pub kind: String,
+    pub id: Option<String>,
+    #[serde(borrow)]
+    pub delta: Option<Delta<'a>>,
+}
+
+#[derive(Debug, Default, Deserialize)]
+#[serde(default)]
+pub struct Delta<'a> {
+    #[serde(borrow)]
+    pub message: Option<DeltaMessage<'a>>,
+    pub finish_reason: Option<String>,
+    pub usage: Option<Usage>,
+    pub error: Option<String>,
+}
+
+/// Lists of a whole message are single objects here, but empty lists in the first event: so they stay raw.
+#[derive(Debug, Default, Deserialize)]
+#[serde(default)]
+pub struct DeltaMessage<'a> {
+    #[serde(borrow)]
+    pub content: Option<&'a RawValue>,
+    pub tool_plan: Option<String>,
+    #[serde(borrow)]
+    pub tool_calls: Option<&'a RawValue>,
+}
+
+#[derive(Debug, Default, Deserialize)]
+#[serde(default)]
+pub struct Response {
+    pub id: Option<String>,
+    pub finish_reason: Option<String>,
+    pub message: Option<Message>,
+    pub usage: Option<Usage>,
+}
+
+#[derive(Debug, Default, Deserialize)]
+#[serde(default)]
+pub struct Message {
+    pub content: Option<Vec<Content>>,
+    pub tool_plan: Option<String>,
+    pub tool_calls: Option<Vec<ToolCall>>,
+}
+
+#[derive(Debug, Default, Deserialize)]
+#[serde(default)]
+pub struct Content {
+    pub text: Option<String>,
+    pub thinking: Option<String>,
+}
+
+#[derive(Debug, Default, Deserialize)]
+#[serde(default)]
+pub struct ToolCall {
+    pub id: Option<String>,
+    pub function: Option<Function>,
+}
+
+#[derive(Debug, Default, Deserialize)]
+#[serde(default)]
+pub struct Function {
+    pub name: Option<String>,
+    pub arguments: Option<String>,
+}
+
+/// `tokens` includes a template that is not billed; `billed_units` is what the invoice says.
+#[derive(Clone, Copy, Debug, Default, Deserialize, PartialEq, Eq)]
+#[serde(default)]
+pub struct Usage {
+    pub billed_units: Option<Counts>,
+    pub tokens: Option<Counts>,
+}
+
+/// Written as floats.
+#[derive(Clone, Copy, Debug, Default, Deserialize, PartialEq, Eq)]
+#[serde(default)]
+pub struct Counts {
+    #[serde(deserialize_with = "count")]
+    pub input_tokens: i64,
+    #[serde(deserialize_with = "count")]
+    pub output_tokens: i64,
+}
