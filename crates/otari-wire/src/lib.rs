@@ -1,7 +1,6 @@
-//! Shapes on the wire and how to read them without building a tree: server-sent events, the top-level
-//! members of a JSON object, and the few members of OpenAI answers that the gateway acts on.
+//! Shapes on the wire: server-sent events, the top-level members of a JSON object, and the answers of each format.
 //!
-//! Pure: bytes in, borrowed views out. Unknown members are never lost, because they are never parsed.
+//! Pure: bytes in, views out. On the verbatim path unknown members are never lost, because they are never parsed.
 
 pub mod anthropic;
 pub mod cohere;

@@ -1,4 +1,4 @@
-//! What the gateway reads of OpenAI-shaped answers.
+//! OpenAI-shaped answers: `chat` reads what metering needs of any, `completion` and `responses` read all of it.
 
 pub mod chat;
 pub mod completion;
