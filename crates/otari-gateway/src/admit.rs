@@ -82,7 +82,7 @@ pub(crate) async fn admit(
     };
     let target = gateway
         .targets
-        .resolve(&request.model, now)
+        .resolve(&request.model, Some(&billed.user), now)
         .await
         .map_err(|error| refuse(error.into(), None))?;
     let allowed = caller.as_ref().and_then(|caller| caller.allowed.as_ref());

@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use otari_ledger::{Ledger, LedgerOptions};
 use otari_providers::{Instance, Transport};
-use otari_store::{Change, Store};
+use otari_store::{Change, Store, StoreError, model_aliases, runtime_settings};
 use otari_types::{AccountId, Clock, KeyId, Secret};
 use tokio::sync::mpsc;
 
@@ -17,7 +17,7 @@ use crate::operator::Operator;
 use crate::prices::Prices;
 use crate::rate_limit::RateLimiter;
 use crate::settings::Settings;
-use crate::target::Targets;
+use crate::target::{Aliases, Targets};
 
 /// Everything a gateway is made of.
 #[derive(Debug)]
@@ -26,12 +26,11 @@ pub struct GatewayOptions {
     pub clock: Arc<dyn Clock>,
     pub ledger: LedgerOptions,
     pub instances: HashMap<String, Arc<Instance>>,
+    /// Configured for everybody, name to `instance:model`.
     pub aliases: HashMap<String, String>,
     pub settings: Settings,
-    pub default_pricing: bool,
     pub rate_limit_rpm: Option<u32>,
     pub master_key: Option<Secret>,
-    pub models: crate::models::ModelsOptions,
     pub connect_timeout: std::time::Duration,
 }
 
@@ -48,8 +47,11 @@ pub struct Gateway {
     pub operator: Operator,
     pub models: Models,
     pub rate_limiter: Option<RateLimiter>,
-    pub settings: Settings,
+    pub settings: Arc<Settings>,
     pub metrics: Arc<Metrics>,
+    configured_aliases: HashMap<String, String>,
+    /// One reload at a time, so that the last to apply is the last to have read.
+    reload: tokio::sync::Mutex<()>,
 }
 
 impl Gateway {
@@ -67,21 +69,25 @@ impl Gateway {
         } = options;
         let ledger = Ledger::open(&ledger, store.clone(), Arc::clone(&clock)).await?;
         let (used, used_keys) = mpsc::unbounded_channel();
-        let prices = Arc::new(Prices::new(store.clone(), options.default_pricing));
+        let settings = Arc::new(settings);
+        let prices = Arc::new(Prices::new(store.clone(), Arc::clone(&settings)));
         let gateway = Arc::new(Self {
-            targets: Targets::new(instances, aliases, Arc::clone(&prices)),
+            targets: Targets::new(instances, Aliases::default(), Arc::clone(&prices)),
             callers: Callers::new(store.clone(), used),
             operator: Operator::new(store.clone(), options.master_key.as_ref()),
-            models: Models::new(options.models),
+            models: Models::new(Arc::clone(&settings)),
             rate_limiter: options.rate_limit_rpm.map(RateLimiter::new),
             transport: Arc::new(Transport::new(options.connect_timeout)),
             metrics: Arc::new(Metrics::default()),
+            configured_aliases: aliases,
+            reload: tokio::sync::Mutex::default(),
             settings,
             prices,
             ledger,
             store,
             clock,
         });
+        gateway.reload().await?;
         tokio::spawn(Arc::clone(&gateway.ledger).run());
         tokio::spawn(write_last_used(gateway.store.clone(), used_keys));
         tokio::spawn(Arc::clone(&gateway).follow_changes());
@@ -99,13 +105,39 @@ impl Gateway {
             Change::Account(account) => self.ledger.invalidate(account).await,
             Change::Recall(account) => self.ledger.recall(account).await,
             Change::Budget(_) => self.ledger.invalidate_all().await,
-            Change::Price(_) | Change::Settings => self.targets.forget(),
+            Change::Price(_) => self.targets.forget(),
+            Change::Settings => self.try_reload().await,
             Change::Lagged => {
                 self.callers.forget_all();
-                self.targets.forget();
+                self.try_reload().await;
                 self.ledger.invalidate_all().await;
             }
         }
+    }
+
+    /// Takes the stored settings and aliases into force.
+    pub async fn reload(&self) -> Result<(), StoreError> {
+        let _one_at_a_time = self.reload.lock().await;
+        let stored = runtime_settings::all(&self.store).await?;
+        let aliases = model_aliases::list(&self.store).await?;
+        let hot = self.settings.configured.overlaid(&stored);
+        self.settings.set_hot(hot);
+        self.targets
+            .set_aliases(Aliases::new(&self.configured_aliases, aliases));
+        Ok(())
+    }
+
+    /// Another node changed something. A database that is away now is a gap that is announced when it is back.
+    async fn try_reload(&self) {
+        if let Err(error) = self.reload().await {
+            tracing::warn!(%error, "changed settings and aliases could not be read");
+        }
+        self.targets.forget();
+    }
+
+    /// The aliases of the configuration, name to `instance:model`.
+    pub fn configured_aliases(&self) -> &HashMap<String, String> {
+        &self.configured_aliases
     }
 
     async fn follow_changes(self: Arc<Self>) {

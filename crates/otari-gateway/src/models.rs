@@ -1,6 +1,6 @@
 //! Which models can be asked for: discovered at each instance, declared, priced, and aliased.
 
-use std::collections::{BTreeMap, HashMap};
+use std::collections::{BTreeMap, HashMap, HashSet};
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -8,7 +8,7 @@ use bytes::Bytes;
 use http::{HeaderMap, Method};
 use otari_providers::{Capability, Instance, Outbound, Transport};
 use otari_store::model_pricing;
-use otari_types::Timestamp;
+use otari_types::{Timestamp, UserId};
 use parking_lot::Mutex;
 use serde::Deserialize;
 
@@ -16,21 +16,14 @@ use crate::Gateway;
 use crate::allow_list::AllowList;
 use crate::error::GatewayError;
 use crate::prices::PricePoint;
+use crate::settings::Settings;
+use crate::target::Target;
 
 /// Prices of gateway-run tools share the price list, but are no models.
 const TOOL_PRICE_PREFIX: &str = "otari:";
+/// Who an alias is said to belong to: not the provider it conceals.
+const ALIAS_OWNER: &str = "otari";
 const LIST_BYTES_MAX: usize = 16 * 1024 * 1024;
-
-#[derive(Clone, Copy, Debug)]
-pub struct ModelsOptions {
-    pub enabled: bool,
-    /// How long a list counts as fresh; zero asks every time.
-    pub ttl: Duration,
-    /// How long a failure is remembered.
-    pub negative_ttl: Duration,
-    /// How long one provider may take.
-    pub timeout: Duration,
-}
 
 /// A model as `GET /v1/models` shows it.
 #[derive(Clone, Debug)]
@@ -39,6 +32,28 @@ pub struct ModelEntry {
     pub created: i64,
     pub owned_by: String,
     pub price: Option<PricePoint>,
+    /// Tokens.
+    pub context_window: Option<i64>,
+}
+
+impl ModelEntry {
+    fn new(id: String, created: i64, owned_by: String) -> Self {
+        Self {
+            id,
+            created,
+            owned_by,
+            price: None,
+            context_window: None,
+        }
+    }
+
+    fn quoted(self, target: &Target) -> Self {
+        Self {
+            price: target.price.clone(),
+            context_window: target.context_window,
+            ..self
+        }
+    }
 }
 
 /// What an instance said when last asked.
@@ -61,16 +76,16 @@ pub struct Listed {
 
 #[derive(Debug)]
 pub struct Models {
-    options: ModelsOptions,
+    settings: Arc<Settings>,
     seen: Mutex<HashMap<String, Discovered>>,
     /// One round of questions at a time; later requests use its result.
     round: tokio::sync::Mutex<()>,
 }
 
 impl Models {
-    pub fn new(options: ModelsOptions) -> Self {
+    pub fn new(settings: Arc<Settings>) -> Self {
         Self {
-            options,
+            settings,
             seen: Mutex::default(),
             round: tokio::sync::Mutex::default(),
         }
@@ -81,20 +96,23 @@ impl Models {
     }
 
     fn is_fresh(&self, seen: &Discovered, now: Timestamp) -> bool {
+        let settings = self.settings.hot();
         let ttl = if seen.error.is_some() {
-            self.options.negative_ttl
+            settings.model_discovery_negative_ttl()
         } else {
-            self.options.ttl
+            settings.model_cache_ttl()
         };
         now.0.saturating_sub(seen.checked_at.0) < i64::try_from(ttl.as_micros()).unwrap_or(i64::MAX)
     }
 }
 
 impl Gateway {
-    /// The models a caller may use, sorted by id. `provider` keeps one instance's and leaves aliases out.
+    /// The models a caller may use, sorted by id. `provider` keeps one instance's and leaves aliases out; a `user`
+    /// sees their own aliases too.
     pub async fn list_models(
         self: &Arc<Self>,
         provider: Option<&str>,
+        user: Option<&UserId>,
         allowed: Option<&AllowList>,
     ) -> Result<Vec<ModelEntry>, GatewayError> {
         let now = self.clock.now();
@@ -104,50 +122,36 @@ impl Gateway {
         for instance in instances.values() {
             for (model, created, owner) in self.models_of(instance) {
                 let id = format!("{}:{model}", instance.name);
-                entries.insert(
-                    id.clone(),
-                    ModelEntry {
-                        id,
-                        created,
-                        owned_by: owner,
-                        price: None,
-                    },
-                );
+                entries.insert(id.clone(), ModelEntry::new(id, created, owner));
             }
         }
         for key in model_pricing::keys(&self.store).await? {
             let owner = key.split([':', '/']).next().unwrap_or_default().to_owned();
             if !key.starts_with(TOOL_PRICE_PREFIX) && instances.contains_key(&owner) {
-                entries.entry(key.clone()).or_insert(ModelEntry {
-                    id: key,
-                    created: 0,
-                    owned_by: owner,
-                    price: None,
-                });
+                entries
+                    .entry(key.clone())
+                    .or_insert_with(|| ModelEntry::new(key, 0, owner));
             }
         }
-        let aliases = self.targets.aliases.load_full();
+        let aliases = self.targets.aliases();
+        let aliases = aliases.known_to(user);
         // An alias exists to conceal its target.
-        entries.retain(|id, _| !aliases.values().any(|target| target == id));
+        let concealed: HashSet<&str> = aliases.values().copied().collect();
+        entries.retain(|id, _| !concealed.contains(id.as_str()));
         entries.retain(|id, _| provider.is_none_or(|name| id.split(':').next() == Some(name)));
         entries.retain(|id, _| allowed.is_none_or(|list| list.permits(id)));
         if provider.is_none() {
-            for (name, target) in aliases.iter() {
+            for (name, target) in aliases {
                 if allowed.is_none_or(|list| list.permits(target)) {
-                    let entry = ModelEntry {
-                        id: name.clone(),
-                        created: 0,
-                        owned_by: "otari".to_owned(),
-                        price: None,
-                    };
-                    entries.insert(name.clone(), entry);
+                    let entry = ModelEntry::new(name.to_owned(), 0, ALIAS_OWNER.to_owned());
+                    entries.insert(name.to_owned(), entry);
                 }
             }
         }
-        let mut list: Vec<_> = entries.into_values().collect();
-        for entry in &mut list {
-            let target = self.targets.resolve(&entry.id, now).await?;
-            entry.price.clone_from(&target.price);
+        let mut list = Vec::with_capacity(entries.len());
+        for entry in entries.into_values() {
+            let target = self.targets.resolve(&entry.id, user, now).await?;
+            list.push(entry.quoted(&target));
         }
         Ok(list)
     }
@@ -156,22 +160,18 @@ impl Gateway {
     pub async fn get_model(
         self: &Arc<Self>,
         id: &str,
+        user: Option<&UserId>,
         allowed: Option<&AllowList>,
     ) -> Result<ModelEntry, GatewayError> {
         let unknown = || GatewayError::ModelNotFound(id.to_owned());
         let now = self.clock.now();
-        let target = self.targets.resolve(id, now).await?;
+        let target = self.targets.resolve(id, user, now).await?;
         if allowed.is_some_and(|list| !list.permits(&target.key)) {
             return Err(unknown());
         }
         if target.is_alias {
-            let price = target.price.clone();
-            return Ok(ModelEntry {
-                id: id.to_owned(),
-                created: 0,
-                owned_by: "otari".to_owned(),
-                price,
-            });
+            let entry = ModelEntry::new(id.to_owned(), 0, ALIAS_OWNER.to_owned());
+            return Ok(entry.quoted(&target));
         }
         let instance = target.instance.as_ref().ok_or_else(unknown)?;
         let known = self
@@ -183,12 +183,8 @@ impl Gateway {
             None if target.price.is_some() => (0, instance.name.clone()),
             None => return Err(unknown()),
         };
-        Ok(ModelEntry {
-            id: target.key.clone(),
-            created,
-            owned_by,
-            price: target.price.clone(),
-        })
+        let entry = ModelEntry::new(target.key.clone(), created, owned_by);
+        Ok(entry.quoted(&target))
     }
 
     /// What each instance said when last asked, for the operator.
@@ -235,7 +231,14 @@ impl Gateway {
     /// Brings the lists up to date. What was never asked is waited for; what is merely old is refreshed behind
     /// the request's back.
     async fn discover(self: &Arc<Self>) {
-        if !self.models.options.enabled {
+        let (enabled, keeps_lists) = {
+            let settings = self.settings.hot();
+            (
+                settings.model_discovery,
+                settings.model_cache_ttl_seconds > 0,
+            )
+        };
+        if !enabled {
             return;
         }
         let now = self.clock.now();
@@ -250,7 +253,7 @@ impl Gateway {
             match self.models.last_seen(&instance.name) {
                 None => unknown.push(Arc::clone(instance)),
                 Some(seen) if self.models.is_fresh(&seen, now) => {}
-                Some(_) if self.models.options.ttl.is_zero() => unknown.push(Arc::clone(instance)),
+                Some(_) if !keeps_lists => unknown.push(Arc::clone(instance)),
                 Some(_) => stale.push(Arc::clone(instance)),
             }
         }
@@ -265,6 +268,7 @@ impl Gateway {
 
     async fn ask(&self, instances: Vec<Arc<Instance>>) {
         let asked_at = self.clock.now();
+        let limit = self.settings.hot().model_discovery_timeout();
         let _one_round = self.models.round.lock().await;
         let questions = instances.into_iter().filter_map(|instance| {
             let answered = self
@@ -272,7 +276,7 @@ impl Gateway {
                 .last_seen(&instance.name)
                 .is_some_and(|seen| seen.checked_at >= asked_at);
             (!answered).then_some(async move {
-                let answer = ask_one(&self.transport, &instance, self.models.options.timeout).await;
+                let answer = ask_one(&self.transport, &instance, limit).await;
                 (instance, answer)
             })
         });

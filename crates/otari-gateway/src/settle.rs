@@ -90,7 +90,7 @@ impl Settlement {
                 exempt: billed.exempt,
                 prompt_bytes,
                 produced: Produced::default(),
-                missing_usage: gateway.settings.missing_usage,
+                missing_usage: gateway.settings.missing_usage(),
             }),
         }
     }

@@ -1,14 +1,18 @@
 //! What a selector means here: an instance, its model, and the price. Resolved once and remembered.
 
+mod aliases;
+
 use std::collections::HashMap;
 use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
 
 use arc_swap::ArcSwap;
 use moka::sync::Cache;
 use otari_providers::{Dialect, Instance};
 use otari_store::StoreError;
-use otari_types::{ModelSelector, Timestamp};
+use otari_types::{ModelSelector, Timestamp, UserId};
 
+pub use self::aliases::Aliases;
 use crate::prices::{PricePoint, Prices};
 
 /// Selectors remembered; a caller that invents names cannot grow the memory.
@@ -28,7 +32,11 @@ pub struct Target {
     /// Reached through an alias: answers carry the requested name.
     pub is_alias: bool,
     pub price: Option<PricePoint>,
+    /// Tokens, where the bundled list knows.
+    pub context_window: Option<i64>,
     price_valid_until: Option<Timestamp>,
+    /// [`Targets::generation`] when this was looked up.
+    generation: u64,
 }
 
 #[cfg(test)]
@@ -44,7 +52,9 @@ impl Target {
             instance: Some(instance),
             is_alias: false,
             price: None,
+            context_window: None,
             price_valid_until: None,
+            generation: 0,
         }
     }
 }
@@ -52,15 +62,19 @@ impl Target {
 #[derive(Debug)]
 pub struct Targets {
     pub instances: ArcSwap<HashMap<String, Arc<Instance>>>,
-    pub aliases: ArcSwap<HashMap<String, String>>,
+    aliases: ArcSwap<Aliases>,
     prices: Arc<Prices>,
     resolved: Cache<String, Arc<Target>>,
+    /// What users' own names stand for.
+    resolved_own: Cache<(UserId, String), Arc<Target>>,
+    /// Counts changes, so that a look-up that began before one is not remembered after it.
+    generation: AtomicU64,
 }
 
 impl Targets {
     pub fn new(
         instances: HashMap<String, Arc<Instance>>,
-        aliases: HashMap<String, String>,
+        aliases: Aliases,
         prices: Arc<Prices>,
     ) -> Self {
         Self {
@@ -68,35 +82,85 @@ impl Targets {
             aliases: ArcSwap::from_pointee(aliases),
             prices,
             resolved: Cache::new(TARGETS_MAX),
+            resolved_own: Cache::new(TARGETS_MAX),
+            generation: AtomicU64::default(),
         }
     }
 
-    /// Never fails for an unknown name: whether that matters is decided later, after the budget was asked.
+    pub fn aliases(&self) -> Arc<Aliases> {
+        self.aliases.load_full()
+    }
+
+    /// Replaces the aliases and forgets what the old ones stood for.
+    pub fn set_aliases(&self, aliases: Aliases) {
+        self.aliases.store(Arc::new(aliases));
+        self.forget();
+    }
+
+    /// What `requested` means when `user` says it. Never fails for an unknown name: whether that matters is decided
+    /// later, after the budget was asked.
     pub async fn resolve(
         &self,
         requested: &str,
+        user: Option<&UserId>,
         now: Timestamp,
     ) -> Result<Arc<Target>, StoreError> {
+        if let Some(user) = user
+            && self.aliases.load().own(user, requested).is_some()
+        {
+            return self.resolve_own(requested, user, now).await;
+        }
         if let Some(target) = self.resolved.get(requested)
-            && target.price_valid_until.is_none_or(|until| now < until)
+            && self.holds(&target, now)
         {
             return Ok(target);
         }
-        let target = Arc::new(self.look_up(requested, now).await?);
+        let target = Arc::new(self.look_up(requested, None, now).await?);
         self.resolved
             .insert(requested.to_owned(), Arc::clone(&target));
         Ok(target)
     }
 
-    /// Prices, aliases or instances changed.
-    pub fn forget(&self) {
-        self.resolved.invalidate_all();
+    async fn resolve_own(
+        &self,
+        requested: &str,
+        user: &UserId,
+        now: Timestamp,
+    ) -> Result<Arc<Target>, StoreError> {
+        let place = (user.clone(), requested.to_owned());
+        if let Some(target) = self.resolved_own.get(&place)
+            && self.holds(&target, now)
+        {
+            return Ok(target);
+        }
+        let target = Arc::new(self.look_up(requested, Some(user), now).await?);
+        self.resolved_own.insert(place, Arc::clone(&target));
+        Ok(target)
     }
 
-    async fn look_up(&self, requested: &str, now: Timestamp) -> Result<Target, StoreError> {
-        let aliases = self.aliases.load();
-        let alias = aliases.get(requested);
-        let named = alias.map_or(requested, String::as_str).trim();
+    /// Prices, aliases or instances changed.
+    pub fn forget(&self) {
+        self.generation.fetch_add(1, Ordering::Release);
+        self.resolved.invalidate_all();
+        self.resolved_own.invalidate_all();
+    }
+
+    fn holds(&self, target: &Target, now: Timestamp) -> bool {
+        target.generation == self.generation.load(Ordering::Acquire)
+            && target.price_valid_until.is_none_or(|until| now < until)
+    }
+
+    async fn look_up(
+        &self,
+        requested: &str,
+        user: Option<&UserId>,
+        now: Timestamp,
+    ) -> Result<Target, StoreError> {
+        let generation = self.generation.load(Ordering::Acquire);
+        let aliases = self.aliases();
+        let own = user.and_then(|user| aliases.own(user, requested));
+        let alias = own.or_else(|| aliases.shared(requested));
+        let named = alias.unwrap_or(requested).trim();
         let selector = ModelSelector::parse(named).ok();
         let instance = selector
             .as_ref()
@@ -104,13 +168,11 @@ impl Targets {
         let key = selector
             .as_ref()
             .map_or_else(|| named.to_owned(), ToString::to_string);
-        let (mut price, price_valid_until) = self.prices.at(&key, instance.as_deref(), now).await?;
+        let quote = self.prices.at(&key, instance.as_deref(), now).await?;
         let is_echo = instance
             .as_ref()
             .is_some_and(|instance| instance.provider.dialect == Dialect::Echo);
-        if price.is_none() && is_echo {
-            price = Some(PricePoint::free());
-        }
+        let free = || is_echo.then(PricePoint::free);
         Ok(Target {
             requested: requested.to_owned(),
             instance_name: selector.as_ref().map(|s| s.instance.clone()),
@@ -118,8 +180,10 @@ impl Targets {
             key,
             instance,
             is_alias: alias.is_some(),
-            price,
-            price_valid_until,
+            price: quote.price.or_else(free),
+            context_window: quote.context_window,
+            price_valid_until: quote.valid_until,
+            generation,
         })
     }
 }

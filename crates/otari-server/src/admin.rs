@@ -1,9 +1,11 @@
-//! Management: keys, users, budgets, prices, the usage log. The master key only, except where a file says more.
+//! Management: keys, users, budgets, prices, aliases, settings, the usage log. The master key only, except where a file says more.
 
+pub(crate) mod aliases;
 pub(crate) mod allow_lists;
 pub(crate) mod budgets;
 pub(crate) mod keys;
 pub(crate) mod pricing;
+pub(crate) mod settings;
 pub(crate) mod tri_state;
 pub(crate) mod usage;
 pub(crate) mod users;

@@ -9,8 +9,7 @@ use otari_config::section::budgets::{BudgetStrategy, MissingUsage};
 use otari_config::section::ledger::{JournalUnwritable, UsageDurability};
 use otari_config::section::providers::{ClientArgs, ProviderInstance};
 use otari_config::{Config, Environment};
-use otari_gateway::models::ModelsOptions;
-use otari_gateway::{GatewayOptions, MissingUsagePolicy, Settings};
+use otari_gateway::{GatewayOptions, HotSettings, MissingUsagePolicy, Settings};
 use otari_ledger::{Durability, LedgerOptions, WhenUnwritable};
 use otari_providers::{
     Dialect, Instance, InstanceError, InstanceSettings, Provider, Timeouts, catalog,
@@ -39,42 +38,34 @@ pub(crate) fn gateway_options(
             .collect(),
         ledger: ledger_options(config),
         settings: settings(config),
-        default_pricing: config.pricing.default_pricing,
         rate_limit_rpm: config.rate_limit.rate_limit_rpm,
         master_key: config.auth.master_key.clone(),
-        models: ModelsOptions {
-            enabled: config.models.model_discovery,
-            ttl: Duration::from_secs(u64::from(config.models.model_cache_ttl_seconds)),
-            negative_ttl: seconds(config.models.model_discovery_negative_ttl_seconds),
-            timeout: seconds(config.models.model_discovery_timeout_seconds),
-        },
         connect_timeout: timeouts(config, &ClientArgs::default()).connect,
         store,
         clock,
     })
 }
 
-fn seconds(seconds: f64) -> Duration {
-    Duration::try_from_secs_f64(seconds).unwrap_or(Duration::MAX)
-}
-
 fn settings(config: &Config) -> Settings {
-    let default_output = i64::from(config.budgets.budget_estimate_default_output_tokens);
+    let hot = HotSettings {
+        require_pricing: config.pricing.require_pricing,
+        default_pricing: config.pricing.default_pricing,
+        reject_user_mismatch: config.auth.reject_user_mismatch,
+        budget_estimate_default_output_tokens: config.budgets.budget_estimate_default_output_tokens,
+        stream_missing_usage_policy: match config.budgets.stream_missing_usage_policy {
+            MissingUsage::Estimate => MissingUsagePolicy::Estimate,
+            MissingUsage::Fail => MissingUsagePolicy::Fail,
+            MissingUsage::AllowFree => MissingUsagePolicy::AllowFree,
+        },
+        model_discovery: config.models.model_discovery,
+        model_cache_ttl_seconds: config.models.model_cache_ttl_seconds,
+        model_discovery_timeout_seconds: config.models.model_discovery_timeout_seconds,
+        model_discovery_negative_ttl_seconds: config.models.model_discovery_negative_ttl_seconds,
+    };
     let interval = config.server.streaming_keepalive_interval_ms;
     let keepalive = (interval > 0).then(|| Duration::from_millis(u64::from(interval)));
-    let mut settings = Settings::new(
-        config.pricing.require_pricing,
-        config.auth.reject_user_mismatch,
-        default_output,
-    );
-    settings.missing_usage = match config.budgets.stream_missing_usage_policy {
-        MissingUsage::Estimate => MissingUsagePolicy::Estimate,
-        MissingUsage::Fail => MissingUsagePolicy::Fail,
-        MissingUsage::AllowFree => MissingUsagePolicy::AllowFree,
-    };
-    settings.keepalive = keepalive;
-    settings.budgets_disabled = config.budgets.budget_strategy == BudgetStrategy::Disabled;
-    settings
+    let budgets_disabled = config.budgets.budget_strategy == BudgetStrategy::Disabled;
+    Settings::new(hot, keepalive, budgets_disabled)
 }
 
 fn ledger_options(config: &Config) -> LedgerOptions {

@@ -36,7 +36,11 @@ pub(crate) fn layer(origins: &[String]) -> Option<CorsLayer> {
             HeaderName::from_static("otari-key"),
             HeaderName::from_static("x-api-key"),
         ])
-        .expose_headers([HeaderName::from_static("x-request-id"), header::RETRY_AFTER])
+        .expose_headers([
+            HeaderName::from_static("x-request-id"),
+            HeaderName::from_static("x-next-cursor"),
+            header::RETRY_AFTER,
+        ])
         .max_age(Duration::from_mins(10));
     Some(if any {
         layer

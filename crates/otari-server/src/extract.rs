@@ -6,4 +6,4 @@ mod page;
 
 pub(crate) use json::{JsonBody, content_length, read_body};
 pub(crate) use operator::{AnyKey, Operator};
-pub(crate) use page::{Page, QueryArgs, query_problem};
+pub(crate) use page::{CursorPage, Listed, Page, QueryArgs, query_problem};

@@ -47,18 +47,26 @@ pub async fn serve(
         builder: builder(),
         tls,
         router,
-        drain: drain.clone(),
+        drain: Some(drain.clone()),
         stop,
     };
-    let server = Arc::new(server);
+    // A connection that is told to shut down before its first request would never be answered: late ones are not
+    // told, but take one request each.
+    let mut one_request = builder();
+    one_request.http1().keep_alive(false);
+    let late_server = Server {
+        builder: one_request,
+        drain: None,
+        ..server.clone()
+    };
     let (open, late) = (TaskTracker::new(), TaskTracker::new());
     tokio::select! {
-        () = server.accept(&listener, &open) => {}
+        () = Arc::new(server).accept(&listener, &open) => {}
         () = drain.cancelled() => {}
     }
     open.close();
     tokio::select! {
-        () = server.accept(&listener, &late) => {}
+        () = Arc::new(late_server).accept(&listener, &late) => {}
         () = open.wait() => {}
     }
     // Closing the socket sends new clients to another node.
@@ -67,11 +75,13 @@ pub async fn serve(
     late.wait().await;
 }
 
+#[derive(Clone)]
 struct Server {
     builder: auto::Builder<TokioExecutor>,
     tls: Option<TlsAcceptor>,
     router: Router,
-    drain: CancellationToken,
+    /// When it is cancelled, connections finish the request they are in.
+    drain: Option<CancellationToken>,
     stop: CancellationToken,
 }
 
@@ -116,7 +126,7 @@ impl Server {
         let io = TokioIo::new(WithRefusals::new(io));
         let connection = self.builder.serve_connection_with_upgrades(io, service);
         tokio::pin!(connection);
-        let mut draining = false;
+        let mut drain = self.drain.clone();
         loop {
             tokio::select! {
                 outcome = connection.as_mut() => {
@@ -125,8 +135,8 @@ impl Server {
                     }
                     return;
                 }
-                () = self.drain.cancelled(), if !draining => {
-                    draining = true;
+                () = cancelled(drain.as_ref()) => {
+                    drain = None;
                     connection.as_mut().graceful_shutdown();
                 }
             }
@@ -155,6 +165,14 @@ fn builder() -> auto::Builder<TokioExecutor> {
         .max_header_list_size(u32::try_from(HEAD_BYTES_MAX).unwrap_or(u32::MAX))
         .keep_alive_interval(Duration::from_secs(30));
     builder
+}
+
+/// Never, without a token.
+async fn cancelled(token: Option<&CancellationToken>) {
+    match token {
+        Some(token) => token.cancelled().await,
+        None => std::future::pending().await,
+    }
 }
 
 /// A connection that died before it was accepted is nothing; running out of file descriptors needs a pause.

@@ -5,7 +5,7 @@ use std::sync::OnceLock;
 
 use axum::Router;
 use axum::middleware::from_fn_with_state;
-use axum::routing::{get, post};
+use axum::routing::{delete, get, post};
 use parking_lot::RwLock;
 
 use crate::error::ApiError;
@@ -99,6 +99,15 @@ fn v1(prefix: &str) -> Router<App> {
         .route(
             &at("/pricing/{*model_key}"),
             get(admin::pricing::get_pricing).delete(admin::pricing::delete_pricing),
+        )
+        .route(
+            &at("/aliases"),
+            post(admin::aliases::set_alias).get(admin::aliases::list_aliases),
+        )
+        .route(&at("/aliases/{name}"), delete(admin::aliases::delete_alias))
+        .route(
+            &at("/settings"),
+            get(admin::settings::get_settings).patch(admin::settings::update_settings),
         )
         .route(&at("/usage"), get(admin::usage::list_usage))
         .route(&at("/usage/count"), get(admin::usage::count_usage))

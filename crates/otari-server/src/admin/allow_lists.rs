@@ -30,7 +30,7 @@ fn check_entry(gateway: &Gateway, entry: &str) -> Result<(), ApiError> {
             "allowed_models entry '{entry}' {why}"
         )))
     };
-    if gateway.targets.aliases.load().contains_key(entry) {
+    if gateway.targets.aliases().has_name(entry) {
         return refuse("is an alias; name the model it stands for as provider:model");
     }
     let Some((instance, model)) = entry.split_once(':') else {

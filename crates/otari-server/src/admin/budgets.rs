@@ -5,17 +5,17 @@ use axum::extract::{Path, State};
 use http::StatusCode;
 use otari_gateway::FieldProblem;
 use otari_metering::Cadence;
-use otari_store::Change;
 use otari_store::accounts::Limits;
 use otari_store::budget_reset_logs::{self, ResetLogRow};
 use otari_store::budgets::{self, BudgetPatch, BudgetRow, BudgetSummary, NewBudget};
+use otari_store::{Change, Cursor};
 use otari_types::{BudgetId, NanoUsd, Timestamp, new_id};
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 
 use crate::admin::{settle_first, tri_state};
 use crate::error::ApiError;
-use crate::extract::{JsonBody, Operator, Page};
+use crate::extract::{CursorPage, JsonBody, Listed, Operator, Page};
 use crate::state::App;
 
 /// Counts above this are refused, as the published API does.
@@ -234,18 +234,23 @@ fn cadence(duration: Option<i64>, alignment: Option<&str>) -> Result<Cadence, Ap
 /// List budgets, oldest first
 #[utoipa::path(
     get, path = "/v1/budgets", tag = "budgets", operation_id = "list_budgets",
-    params(("skip" = Option<i64>, Query), ("limit" = Option<i64>, Query)),
-    responses((status = 200, body = Vec<Budget>))
+    params(
+        ("skip" = Option<i64>, Query), ("limit" = Option<i64>, Query),
+        ("cursor" = Option<String>, Query, description = "The `X-Next-Cursor` of the page before"),
+    ),
+    responses((status = 200, body = Vec<Budget>, headers(("X-Next-Cursor" = String, description = "Where the next page begins; on a full page"))))
 )]
 pub(crate) async fn list_budgets(
     State(app): State<App>,
     _: Operator,
-    page: Page,
-) -> Result<Json<Vec<Budget>>, ApiError> {
+    page: CursorPage,
+) -> Result<Listed<Budget>, ApiError> {
     settle_first(&app).await;
-    let rows = budgets::list(&app.gateway.store, &page.into()).await?;
-    Ok(Json(
-        rows.into_iter().map(|row| Budget::of(row, &app)).collect(),
+    let rows = budgets::list(&app.gateway.store, &page.place()).await?;
+    Ok(page.answer(
+        rows,
+        |row| Cursor::new(row.budget.created_at, row.budget.id.as_str()),
+        |row| Budget::of(row, &app),
     ))
 }
 

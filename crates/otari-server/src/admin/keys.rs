@@ -5,7 +5,7 @@ use axum::extract::{Path, State};
 use http::StatusCode;
 use otari_gateway::credentials::hash_token;
 use otari_store::api_keys::{self, KeyFilter, KeyPatch, KeyRow, NewKey};
-use otari_store::{Change, StoreError, users};
+use otari_store::{Change, Cursor, StoreError, users};
 use otari_types::{KeyId, Secret, Timestamp, UserId, new_id};
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
@@ -13,7 +13,7 @@ use utoipa::ToSchema;
 
 use crate::admin::{allow_lists, tri_state};
 use crate::error::ApiError;
-use crate::extract::{JsonBody, Operator, Page, QueryArgs};
+use crate::extract::{CursorPage, JsonBody, Listed, Operator, QueryArgs};
 use crate::start::new_key;
 use crate::state::App;
 
@@ -199,24 +199,27 @@ fn created(row: KeyRow, secret: &Secret, app: &App) -> CreatedKey {
     get, path = "/v1/keys", tag = "keys", operation_id = "list_keys",
     params(
         ("skip" = Option<i64>, Query), ("limit" = Option<i64>, Query),
+        ("cursor" = Option<String>, Query, description = "The `X-Next-Cursor` of the page before"),
         ("user_id" = Option<String>, Query), ("workspace_id" = Option<String>, Query),
     ),
-    responses((status = 200, body = Vec<KeyInfo>))
+    responses((status = 200, body = Vec<KeyInfo>, headers(("X-Next-Cursor" = String, description = "Where the next page begins; on a full page"))))
 )]
 pub(crate) async fn list_keys(
     State(app): State<App>,
     _: Operator,
-    page: Page,
+    page: CursorPage,
     query: QueryArgs,
-) -> Result<Json<Vec<KeyInfo>>, ApiError> {
+) -> Result<Listed<KeyInfo>, ApiError> {
     let filter = KeyFilter {
         user_id: query.one("user_id").map(UserId::from),
         workspace_id: query.one("workspace_id").map(str::to_owned),
         is_active: query.bool("is_active")?,
     };
-    let rows = api_keys::list(&app.gateway.store, &filter, &page.into()).await?;
-    Ok(Json(
-        rows.into_iter().map(|row| KeyInfo::of(row, &app)).collect(),
+    let rows = api_keys::list(&app.gateway.store, &filter, &page.place()).await?;
+    Ok(page.answer(
+        rows,
+        |row| Cursor::new(row.created_at, row.id.as_str()),
+        |row| KeyInfo::of(row, &app),
     ))
 }
 

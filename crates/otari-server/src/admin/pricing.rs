@@ -125,7 +125,7 @@ fn tiers_json(tiers: &[Tier]) -> String {
 
 /// The canonical key, if a price under it can ever count.
 fn priceable(app: &App, key: &str) -> Result<String, ApiError> {
-    if let Some(target) = app.gateway.targets.aliases.load().get(key) {
+    if let Some(target) = app.gateway.targets.aliases().shared(key) {
         let message = format!("'{key}' is an alias for '{target}'; set the price of '{target}'");
         return Err(ApiError::bad_request(message));
     }

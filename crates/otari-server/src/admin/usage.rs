@@ -4,6 +4,7 @@ use axum::Json;
 use axum::extract::State;
 use http::Uri;
 use otari_gateway::FieldProblem;
+use otari_store::Cursor;
 use otari_store::usage::{self, ToolUse, UsageFilter, UsageRow};
 use otari_types::{NanoUsd, Timestamp};
 use serde::Serialize;
@@ -12,7 +13,7 @@ use utoipa::ToSchema;
 
 use crate::admin::settle_first;
 use crate::error::ApiError;
-use crate::extract::{Operator, Page, QueryArgs, query_problem};
+use crate::extract::{CursorPage, Listed, Operator, QueryArgs, query_problem};
 use crate::state::App;
 
 const VALUES_MAX: usize = 50;
@@ -123,35 +124,38 @@ impl From<UsageRow> for UsageEntry {
         ("tool" = Option<String>, Query), ("counts_toward_budget" = Option<bool>, Query),
         ("request_group_id" = Option<Vec<String>>, Query), ("request_id" = Option<String>, Query),
         ("skip" = Option<i64>, Query), ("limit" = Option<i64>, Query),
+        ("cursor" = Option<String>, Query, description = "The `X-Next-Cursor` of the page before"),
     ),
-    responses((status = 200, body = Vec<UsageEntry>))
+    responses((status = 200, body = Vec<UsageEntry>, headers(("X-Next-Cursor" = String, description = "Where the next page begins; on a full page"))))
 )]
 pub(crate) async fn list_usage(
     State(app): State<App>,
     _: Operator,
-    page: Page,
+    page: CursorPage,
     query: QueryArgs,
     uri: Uri,
-) -> Result<Json<Vec<UsageEntry>>, ApiError> {
+) -> Result<Listed<UsageEntry>, ApiError> {
     let filter = filter(&query)?;
     settle_first(&app).await;
-    let rows = usage::list(&app.gateway.store, &filter, &page.into()).await?;
-    Ok(Json(entries(rows, &uri)))
+    let rows = usage::list(&app.gateway.store, &filter, &page.place()).await?;
+    Ok(entries(&page, rows, &uri))
 }
 
 /// Rows as the API of `uri` shows them: under `/api/v1` without `billing_meters`, because the published SDK of that
 /// generation recurses without end on any value but null. The figures in it are members of their own as well.
-pub(crate) fn entries(rows: Vec<UsageRow>, uri: &Uri) -> Vec<UsageEntry> {
+pub(crate) fn entries(page: &CursorPage, rows: Vec<UsageRow>, uri: &Uri) -> Listed<UsageEntry> {
     let without_meters = uri.path().starts_with("/api/");
-    rows.into_iter()
-        .map(|row| match UsageEntry::from(row) {
+    page.answer(
+        rows,
+        |row| Cursor::new(row.timestamp, row.id.as_str()),
+        |row| match UsageEntry::from(row) {
             entry if without_meters => UsageEntry {
                 billing_meters: None,
                 ..entry
             },
             entry => entry,
-        })
-        .collect()
+        },
+    )
 }
 
 /// Count usage rows

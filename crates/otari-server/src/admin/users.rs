@@ -5,15 +5,16 @@ use axum::extract::{Path, State};
 use http::StatusCode;
 use otari_store::usage::UsageFilter;
 use otari_store::users::{self, NewUser, UserPatch, UserRow};
-use otari_store::{Change, StoreError, budgets};
+use otari_store::{Change, Cursor, StoreError, budgets};
 use otari_types::{AccountId, BudgetId, NanoUsd, Timestamp, UserId};
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
 use utoipa::ToSchema;
 
+use crate::admin::usage::{self, UsageEntry};
 use crate::admin::{allow_lists, settle_first, tri_state};
 use crate::error::ApiError;
-use crate::extract::{JsonBody, Operator, Page};
+use crate::extract::{CursorPage, JsonBody, Listed, Operator};
 use crate::state::App;
 
 #[derive(Debug, Deserialize, ToSchema)]
@@ -152,18 +153,23 @@ async fn existing_budget(app: &App, budget_id: Option<&str>) -> Result<Option<Bu
 /// List users, oldest first
 #[utoipa::path(
     get, path = "/v1/users", tag = "users", operation_id = "list_users",
-    params(("skip" = Option<i64>, Query), ("limit" = Option<i64>, Query)),
-    responses((status = 200, body = Vec<User>))
+    params(
+        ("skip" = Option<i64>, Query), ("limit" = Option<i64>, Query),
+        ("cursor" = Option<String>, Query, description = "The `X-Next-Cursor` of the page before"),
+    ),
+    responses((status = 200, body = Vec<User>, headers(("X-Next-Cursor" = String, description = "Where the next page begins; on a full page"))))
 )]
 pub(crate) async fn list_users(
     State(app): State<App>,
     _: Operator,
-    page: Page,
-) -> Result<Json<Vec<User>>, ApiError> {
+    page: CursorPage,
+) -> Result<Listed<User>, ApiError> {
     settle_first(&app).await;
-    let rows = users::list(&app.gateway.store, &page.into()).await?;
-    Ok(Json(
-        rows.into_iter().map(|row| User::of(row, &app)).collect(),
+    let rows = users::list(&app.gateway.store, &page.place()).await?;
+    Ok(page.answer(
+        rows,
+        |row| Cursor::new(row.created_at, row.user_id.as_str()),
+        |row| User::of(row, &app),
     ))
 }
 
@@ -246,22 +252,25 @@ pub(crate) async fn delete_user(
 /// Also answers for a deleted user.
 #[utoipa::path(
     get, path = "/v1/users/{user_id}/usage", tag = "users", operation_id = "get_user_usage",
-    params(("user_id" = String, Path), ("skip" = Option<i64>, Query), ("limit" = Option<i64>, Query)),
-    responses((status = 200, body = Vec<crate::admin::usage::UsageEntry>))
+    params(
+        ("user_id" = String, Path), ("skip" = Option<i64>, Query), ("limit" = Option<i64>, Query),
+        ("cursor" = Option<String>, Query, description = "The `X-Next-Cursor` of the page before"),
+    ),
+    responses((status = 200, body = Vec<UsageEntry>, headers(("X-Next-Cursor" = String, description = "Where the next page begins; on a full page"))))
 )]
 pub(crate) async fn get_user_usage(
     State(app): State<App>,
     _: Operator,
     Path(user_id): Path<String>,
-    page: Page,
+    page: CursorPage,
     uri: http::Uri,
-) -> Result<Json<Vec<crate::admin::usage::UsageEntry>>, ApiError> {
+) -> Result<Listed<UsageEntry>, ApiError> {
     settle_first(&app).await;
     let filter = UsageFilter {
         user_ids: vec![user_id.clone()],
         ..UsageFilter::default()
     };
-    let rows = otari_store::usage::list(&app.gateway.store, &filter, &page.into()).await?;
+    let rows = otari_store::usage::list(&app.gateway.store, &filter, &page.place()).await?;
     let nobody = rows.is_empty()
         && users::get(&app.gateway.store, &UserId::from(user_id.as_str()))
             .await?
@@ -269,7 +278,7 @@ pub(crate) async fn get_user_usage(
     if nobody {
         return Err(unknown(&user_id));
     }
-    Ok(Json(crate::admin::usage::entries(rows, &uri)))
+    Ok(usage::entries(&page, rows, &uri))
 }
 
 fn unknown(user_id: &str) -> ApiError {

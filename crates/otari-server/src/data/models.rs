@@ -31,6 +31,7 @@ pub(crate) struct Model {
     pricing: Option<ModelPricing>,
     /// `configured`, `default` (the bundled list) or `none`.
     pricing_source: &'static str,
+    /// Tokens; null when the bundled list does not know the model.
     context_window: Option<i64>,
 }
 
@@ -58,7 +59,7 @@ impl From<ModelEntry> for Model {
             owned_by: entry.owned_by,
             pricing,
             pricing_source,
-            context_window: None,
+            context_window: entry.context_window,
         }
     }
 }
@@ -78,7 +79,7 @@ pub(crate) async fn list_models(
 ) -> Result<Json<ModelList>, ApiError> {
     let entries = app
         .gateway
-        .list_models(query.one("provider"), key.allowed())
+        .list_models(query.one("provider"), key.user(), key.allowed())
         .await?;
     Ok(Json(ModelList {
         object: "list",
@@ -97,6 +98,9 @@ pub(crate) async fn get_model(
     key: AnyKey,
     Path(model_id): Path<String>,
 ) -> Result<Json<Model>, ApiError> {
-    let entry = app.gateway.get_model(&model_id, key.allowed()).await?;
+    let entry = app
+        .gateway
+        .get_model(&model_id, key.user(), key.allowed())
+        .await?;
     Ok(Json(Model::from(entry)))
 }

@@ -6,6 +6,7 @@ use axum::extract::FromRequestParts;
 use http::request::Parts;
 use otari_gateway::credentials::Credential;
 use otari_gateway::{AllowList, Caller, GatewayError};
+use otari_types::UserId;
 
 use crate::error::ApiError;
 use crate::state::App;
@@ -33,6 +34,11 @@ impl FromRequestParts<App> for Operator {
 pub(crate) struct AnyKey(Option<Arc<Caller>>);
 
 impl AnyKey {
+    /// The user a key belongs to; `None` is the operator.
+    pub(crate) fn user(&self) -> Option<&UserId> {
+        self.0.as_ref().map(|caller| &caller.user_id)
+    }
+
     /// The models this credential may see; `None` is all.
     pub(crate) fn allowed(&self) -> Option<&AllowList> {
         self.0.as_ref()?.allowed.as_ref()
