@@ -59,14 +59,15 @@ pub async fn serve(
         drain: None,
         ..server.clone()
     };
+    let (server, late_server) = (Arc::new(server), Arc::new(late_server));
     let (open, late) = (TaskTracker::new(), TaskTracker::new());
     tokio::select! {
-        () = Arc::new(server).accept(&listener, &open) => {}
+        () = server.accept(&listener, &open) => {}
         () = drain.cancelled() => {}
     }
     open.close();
     tokio::select! {
-        () = Arc::new(late_server).accept(&listener, &late) => {}
+        () = late_server.accept(&listener, &late) => {}
         () = open.wait() => {}
     }
     // Closing the socket sends new clients to another node.
