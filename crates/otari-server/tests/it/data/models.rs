@@ -100,3 +100,32 @@ async fn a_provider_that_cannot_be_asked_still_has_its_declared_models() {
         ["mock:declared", "mock:scripted"]
     );
 }
+
+#[tokio::test]
+async fn context_windows_are_shown_also_without_default_prices() {
+    let provider = json!({"openai": {"api_key": "k", "api_base": "http://127.0.0.1:9/v1", "models": ["gpt-4o", "homemade"]}});
+    let app = TestApp::builder()
+        .set("providers", provider)
+        .set("aliases", json!({"house": "openai:gpt-4o"}))
+        .start()
+        .await;
+    let key = app.key("alice", json!({})).await;
+    let known = app
+        .client
+        .get("/v1/models/openai:gpt-4o", &key)
+        .await
+        .expect(200);
+    assert_eq!(
+        (&known["context_window"], &known["pricing_source"]),
+        (&json!(128_000), &json!("none"))
+    );
+    let list = app.client.get("/v1/models", &key).await.expect(200);
+    assert_eq!(ids(&list), ["house", "openai:homemade"]);
+    assert_eq!(
+        (
+            &list["data"][0]["context_window"],
+            &list["data"][1]["context_window"]
+        ),
+        (&json!(128_000), &Value::Null)
+    );
+}
