@@ -19,6 +19,8 @@ use crate::{Change, Changes, StoreError, StoreOptions};
 const SQLITE_READERS: u32 = 4;
 /// An idle reader ends after this long: each is a thread with a page cache.
 const SQLITE_READER_IDLE: Duration = Duration::from_mins(1);
+/// The write-ahead log is copied into the database after so many pages (32 MiB).
+const WAL_PAGES: &str = "8000";
 /// How long SQLite waits for another process's write.
 const SQLITE_BUSY: Duration = Duration::from_secs(5);
 
@@ -142,7 +144,9 @@ async fn open_sqlite(path: &Path, options: &StoreOptions) -> Result<Db, StoreErr
         .synchronous(SqliteSynchronous::Normal)
         .busy_timeout(SQLITE_BUSY)
         .foreign_keys(true)
-        .pragma("temp_store", "MEMORY");
+        .pragma("temp_store", "MEMORY")
+        // Pages of the usage indexes are written again and again: copied back more rarely, they are copied fewer times.
+        .pragma("wal_autocheckpoint", WAL_PAGES);
     let pool = SqlitePoolOptions::new()
         .acquire_timeout(options.acquire_timeout)
         .max_lifetime(None)
