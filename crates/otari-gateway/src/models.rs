@@ -46,14 +46,6 @@ impl ModelEntry {
             context_window: None,
         }
     }
-
-    fn quoted(self, target: &Target) -> Self {
-        Self {
-            price: target.price.clone(),
-            context_window: target.context_window,
-            ..self
-        }
-    }
 }
 
 /// What an instance said when last asked.
@@ -151,7 +143,7 @@ impl Gateway {
         let mut list = Vec::with_capacity(entries.len());
         for entry in entries.into_values() {
             let target = self.targets.resolve(&entry.id, user, now).await?;
-            list.push(entry.quoted(&target));
+            list.push(self.described(entry, &target, now));
         }
         Ok(list)
     }
@@ -171,7 +163,7 @@ impl Gateway {
         }
         if target.is_alias {
             let entry = ModelEntry::new(id.to_owned(), 0, ALIAS_OWNER.to_owned());
-            return Ok(entry.quoted(&target));
+            return Ok(self.described(entry, &target, now));
         }
         let instance = target.instance.as_ref().ok_or_else(unknown)?;
         let known = self
@@ -184,7 +176,17 @@ impl Gateway {
             None => return Err(unknown()),
         };
         let entry = ModelEntry::new(target.key.clone(), created, owned_by);
-        Ok(entry.quoted(&target))
+        Ok(self.described(entry, &target, now))
+    }
+
+    fn described(&self, entry: ModelEntry, target: &Target, now: Timestamp) -> ModelEntry {
+        let instance = target.instance.as_deref();
+        ModelEntry {
+            price: target.price.clone(),
+            context_window: instance
+                .and_then(|instance| self.prices.context_window(&target.key, instance, now)),
+            ..entry
+        }
     }
 
     /// What each instance said when last asked, for the operator.

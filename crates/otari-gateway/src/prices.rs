@@ -2,6 +2,7 @@
 
 use std::sync::Arc;
 
+use moka::sync::Cache;
 use otari_metering::{Listed, Price, PriceBook, Query};
 use otari_providers::Instance;
 use otari_store::model_pricing::{self, PricingRow};
@@ -10,6 +11,7 @@ use otari_types::Timestamp;
 
 use crate::settings::Settings;
 
+const CONTEXT_WINDOWS_MAX: u64 = 10_000;
 /// Listed rates may differ by the hour of the day.
 const HOUR_MICROS: i64 = 3_600_000_000;
 
@@ -44,28 +46,32 @@ impl PricePoint {
     }
 }
 
-/// What is known of a model at a moment.
+/// What a model costs at a moment, and for how long.
 #[derive(Clone, Debug, Default)]
 pub struct Quote {
     pub price: Option<PricePoint>,
     /// When the price may change by itself; `None` is never.
     pub valid_until: Option<Timestamp>,
-    /// Tokens, where the bundled list knows; also while its prices are not used.
-    pub context_window: Option<i64>,
 }
 
 #[derive(Debug)]
 pub struct Prices {
     store: Store,
     settings: Arc<Settings>,
+    /// By model key. Searching the bundled list takes milliseconds where it has no match.
+    context_windows: Cache<String, Option<i64>>,
 }
 
 impl Prices {
     pub fn new(store: Store, settings: Arc<Settings>) -> Self {
-        Self { store, settings }
+        Self {
+            store,
+            settings,
+            context_windows: Cache::new(CONTEXT_WINDOWS_MAX),
+        }
     }
 
-    /// The price in force at `now`, for how long, and what the bundled list says besides.
+    /// The price in force at `now`.
     pub async fn at(
         &self,
         key: &str,
@@ -74,8 +80,6 @@ impl Prices {
     ) -> Result<Quote, StoreError> {
         let row = model_pricing::effective(&self.store, key, now).await?;
         let next_change = model_pricing::next_change(&self.store, key, now).await?;
-        let listed = instance.and_then(|instance| listed(key, instance, now));
-        let context_window = listed.as_ref().and_then(|listed| listed.context_window);
         if let Some(row) = row {
             let price = Arc::new(price_of(&row));
             return Ok(Quote {
@@ -84,10 +88,11 @@ impl Prices {
                     source: PriceSource::Configured,
                 }),
                 valid_until: next_change,
-                context_window,
             });
         }
-        let listed = listed.filter(|_| self.settings.hot().default_pricing);
+        let listed = instance
+            .filter(|_| self.settings.hot().default_pricing)
+            .and_then(|instance| listed(key, instance, now));
         let next_hour = listed
             .is_some()
             .then(|| Timestamp((now.0.div_euclid(HOUR_MICROS) + 1) * HOUR_MICROS));
@@ -97,8 +102,18 @@ impl Prices {
                 source: PriceSource::Default,
             }),
             valid_until: next_change.into_iter().chain(next_hour).min(),
-            context_window,
         })
+    }
+
+    /// How many tokens a model takes, where the bundled list knows; also while its prices are not used. For lists
+    /// of models: a caller who invents names must not make anyone search.
+    pub fn context_window(&self, key: &str, instance: &Instance, now: Timestamp) -> Option<i64> {
+        if let Some(known) = self.context_windows.get(key) {
+            return known;
+        }
+        let window = listed(key, instance, now).and_then(|listed| listed.context_window);
+        self.context_windows.insert(key.to_owned(), window);
+        window
     }
 }
 

@@ -21,6 +21,10 @@ pub enum MissingUsagePolicy {
 }
 
 /// What can be changed while the gateway runs, under the names the configuration has for it.
+#[expect(
+    clippy::struct_excessive_bools,
+    reason = "independent switches, each under its configured name"
+)]
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct HotSettings {
     /// Refuse models without a price.

@@ -32,8 +32,6 @@ pub struct Target {
     /// Reached through an alias: answers carry the requested name.
     pub is_alias: bool,
     pub price: Option<PricePoint>,
-    /// Tokens, where the bundled list knows.
-    pub context_window: Option<i64>,
     price_valid_until: Option<Timestamp>,
     /// [`Targets::generation`] when this was looked up.
     generation: u64,
@@ -52,7 +50,6 @@ impl Target {
             instance: Some(instance),
             is_alias: false,
             price: None,
-            context_window: None,
             price_valid_until: None,
             generation: 0,
         }
@@ -181,7 +178,6 @@ impl Targets {
             instance,
             is_alias: alias.is_some(),
             price: quote.price.or_else(free),
-            context_window: quote.context_window,
             price_valid_until: quote.valid_until,
             generation,
         })

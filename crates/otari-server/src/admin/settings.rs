@@ -17,6 +17,7 @@ use crate::state::App;
 
 pub(crate) use fields::ConfigField;
 
+#[expect(clippy::struct_excessive_bools, reason = "the members clients know")]
 #[derive(Debug, Serialize, ToSchema)]
 pub(crate) struct GatewaySettings {
     /// `standalone` or `hybrid`.

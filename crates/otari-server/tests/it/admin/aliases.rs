@@ -17,9 +17,14 @@ async fn reached(app: &TestApp, key: &str, name: &str) -> Result<String, u16> {
     if answer.status != 200 {
         return Err(answer.status.as_u16());
     }
-    assert_eq!(answer.json()["model"], name, "answers carry the alias");
-    let sent = app.upstream.last().json()["model"].clone();
-    Ok(sent.as_str().unwrap().to_owned())
+    let answer = answer.json();
+    assert_eq!(
+        answer.get("model"),
+        Some(&json!(name)),
+        "answers carry the alias"
+    );
+    let sent = app.upstream.last().json();
+    Ok(sent.get("model").unwrap().as_str().unwrap().to_owned())
 }
 
 async fn app() -> TestApp {
