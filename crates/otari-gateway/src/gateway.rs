@@ -88,7 +88,8 @@ impl Gateway {
             clock,
         });
         gateway.reload().await?;
-        tokio::spawn(Arc::clone(&gateway.ledger).run());
+        let observer = Arc::clone(&gateway.metrics) as Arc<dyn otari_ledger::DrainObserver>;
+        tokio::spawn(Arc::clone(&gateway.ledger).run(observer));
         tokio::spawn(write_last_used(gateway.store.clone(), used_keys));
         tokio::spawn(Arc::clone(&gateway).follow_changes());
         Ok(gateway)

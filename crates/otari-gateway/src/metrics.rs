@@ -1,5 +1,9 @@
 //! The Prometheus metrics: one struct whose fields are the metrics and whose help texts stand beside them.
 
+mod process;
+
+use std::time::Duration;
+
 use otari_types::{NanoUsd, TokenUsage};
 use prometheus_client::encoding::{EncodeLabelSet, text};
 use prometheus_client::metrics::counter::Counter;
@@ -42,10 +46,29 @@ pub struct ReasonLabels {
     pub reason: &'static str,
 }
 
+#[derive(Clone, Debug, PartialEq, Eq, Hash, EncodeLabelSet)]
+pub(crate) struct FlushLabels {
+    pub(crate) writer: &'static str,
+    /// `ok` or `error`.
+    pub(crate) result: &'static str,
+}
+
+#[derive(Clone, Debug, PartialEq, Eq, Hash, EncodeLabelSet)]
+pub(crate) struct WriterLabels {
+    pub(crate) writer: &'static str,
+}
+
+/// Rows reach the database in batches; the label is kept for dashboards that know two writers.
+const WRITER: &str = "batch";
+
 /// Seconds; language models answer in tenths of seconds to minutes.
 const LATENCY_BUCKETS: [f64; 14] = [
     0.005, 0.025, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0, 20.0, 40.0, 80.0, 160.0, 600.0,
 ];
+/// Seconds of a database transaction.
+const FLUSH_BUCKETS: [f64; 8] = [0.001, 0.005, 0.025, 0.1, 0.25, 1.0, 5.0, 30.0];
+/// Rows of one.
+const BATCH_BUCKETS: [f64; 7] = [1.0, 4.0, 16.0, 64.0, 128.0, 256.0, 512.0];
 /// Dollars per call.
 const COST_BUCKETS: [f64; 10] = [
     0.0001, 0.0005, 0.001, 0.005, 0.01, 0.05, 0.1, 0.5, 1.0, 10.0,
@@ -53,6 +76,14 @@ const COST_BUCKETS: [f64; 10] = [
 
 fn latency() -> Histogram {
     Histogram::new(LATENCY_BUCKETS)
+}
+
+fn flush() -> Histogram {
+    Histogram::new(FLUSH_BUCKETS)
+}
+
+fn batch() -> Histogram {
+    Histogram::new(BATCH_BUCKETS)
 }
 
 fn cost() -> Histogram {
@@ -72,6 +103,9 @@ pub struct Metrics {
     pub auth_failures: Family<ReasonLabels, Counter>,
     pub missing_usage: Counter,
     pub usage_log_queue_depth: Gauge,
+    usage_log_batch_size: Family<WriterLabels, Histogram, fn() -> Histogram>,
+    usage_log_flush_duration: Family<FlushLabels, Histogram, fn() -> Histogram>,
+    usage_log_rows: Family<FlushLabels, Counter>,
 }
 
 impl Default for Metrics {
@@ -88,6 +122,9 @@ impl Default for Metrics {
             auth_failures: Family::default(),
             missing_usage: Counter::default(),
             usage_log_queue_depth: Gauge::default(),
+            usage_log_batch_size: Family::new_with_constructor(batch as fn() -> Histogram),
+            usage_log_flush_duration: Family::new_with_constructor(flush as fn() -> Histogram),
+            usage_log_rows: Family::default(),
         };
         metrics.register();
         metrics
@@ -147,13 +184,30 @@ impl Metrics {
             "Usage rows in the journal that are not yet in the database",
             self.usage_log_queue_depth.clone(),
         );
+        registry.register(
+            "usage_log_batch_size",
+            "Usage rows in one transaction",
+            self.usage_log_batch_size.clone(),
+        );
+        registry.register(
+            "usage_log_flush_duration_seconds",
+            "Time of one transaction of usage rows",
+            self.usage_log_flush_duration.clone(),
+        );
+        registry.register(
+            "usage_log_rows",
+            "Usage rows written, or refused by the database and kept aside",
+            self.usage_log_rows.clone(),
+        );
     }
 
     /// The exposition, in the text format Prometheus scrapes.
     pub fn render(&self) -> String {
         let mut out = String::with_capacity(16 * 1024);
         // Writing to a String cannot fail.
-        let _ = text::encode(&mut out, &self.registry);
+        let _ = text::encode_registry(&mut out, &self.registry);
+        process::encode(&mut out);
+        out.push_str("# EOF\n");
         out
     }
 
@@ -207,5 +261,39 @@ impl Metrics {
         self.auth_failures
             .get_or_create(&ReasonLabels { reason })
             .inc();
+    }
+}
+
+impl otari_ledger::DrainObserver for Metrics {
+    fn batch(&self, rows: usize, took: Duration, committed: bool) {
+        let result = if committed { "ok" } else { "error" };
+        let labels = FlushLabels {
+            writer: WRITER,
+            result,
+        };
+        self.usage_log_flush_duration
+            .get_or_create(&labels)
+            .observe(took.as_secs_f64());
+        if committed {
+            let labels = FlushLabels {
+                writer: WRITER,
+                result: "written",
+            };
+            self.usage_log_rows
+                .get_or_create(&labels)
+                .inc_by(rows as u64);
+            #[expect(clippy::cast_precision_loss, reason = "a batch has a few hundred rows")]
+            self.usage_log_batch_size
+                .get_or_create(&WriterLabels { writer: WRITER })
+                .observe(rows as f64);
+        }
+    }
+
+    fn row_refused(&self) {
+        let labels = FlushLabels {
+            writer: WRITER,
+            result: "dropped",
+        };
+        self.usage_log_rows.get_or_create(&labels).inc();
     }
 }

@@ -3,7 +3,7 @@
 use std::fs;
 use std::path::Path;
 use std::sync::Arc;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use otari_store::{Store, StoreError};
 use otari_types::{NodeId, UsageRecord};
@@ -18,8 +18,21 @@ const LINGER: Duration = Duration::from_millis(20);
 const RETRY_FIRST: Duration = Duration::from_millis(50);
 const RETRY_MAX: Duration = Duration::from_secs(2);
 
+/// Is told what the drainer does, for metrics.
+pub trait DrainObserver: Send + Sync + std::fmt::Debug {
+    /// A transaction of `rows` rows took so long, and was committed or has to be tried again.
+    fn batch(&self, rows: usize, took: Duration, committed: bool);
+    /// The database refuses a row for good; it is kept aside for a person.
+    fn row_refused(&self);
+}
+
 /// Runs until the process ends. The database may be away: records wait in the journal.
-pub(crate) async fn run(journal: Arc<Journal>, store: Store, node: NodeId) {
+pub(crate) async fn run(
+    journal: Arc<Journal>,
+    store: Store,
+    node: NodeId,
+    observer: Arc<dyn DrainObserver>,
+) {
     let mut retry = RETRY_FIRST;
     loop {
         let batch = match journal.take(BATCH_MAX) {
@@ -38,7 +51,10 @@ pub(crate) async fn run(journal: Arc<Journal>, store: Store, node: NodeId) {
             }
             continue;
         }
-        match commit(&journal, &store, &node, &batch).await {
+        let started = Instant::now();
+        let committed = commit(&journal, &store, &node, &batch, observer.as_ref()).await;
+        observer.batch(batch.len(), started.elapsed(), committed.is_ok());
+        match committed {
             Ok(()) => {
                 journal.drained(batch.len());
                 retry = RETRY_FIRST;
@@ -58,6 +74,7 @@ async fn commit(
     store: &Store,
     node: &NodeId,
     records: &[UsageRecord],
+    observer: &dyn DrainObserver,
 ) -> Result<(), StoreError> {
     match otari_store::accounts::settle(store, node, records).await {
         Ok(_) => Ok(()),
@@ -71,6 +88,7 @@ async fn commit(
                     Ok(_) => {}
                     Err(error) if error.is_unavailable() => return Err(error),
                     Err(error) => {
+                        observer.row_refused();
                         tracing::error!(%error, id = record.id, "the database refuses a usage row; set aside in rejected.jsonl");
                         if let Err(error) = journal.set_aside(record) {
                             tracing::error!(%error, id = record.id, "and it could not be set aside");

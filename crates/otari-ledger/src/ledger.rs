@@ -11,6 +11,7 @@ use otari_types::{AccountId, Amounts, BudgetId, Clock, NodeId, Timestamp, UsageR
 use parking_lot::RwLock;
 
 use crate::account::Account;
+use crate::drain::DrainObserver;
 use crate::hold::{Hold, Part, Refusal};
 use crate::journal::Journal;
 use crate::{drain, slot};
@@ -106,11 +107,12 @@ impl Ledger {
     }
 
     /// The background work: the drainer and the upkeep of leases. Both end when dropped.
-    pub async fn run(self: Arc<Self>) {
+    pub async fn run(self: Arc<Self>, observer: Arc<dyn DrainObserver>) {
         let drainer = drain::run(
             Arc::clone(&self.journal),
             self.store.clone(),
             self.node.clone(),
+            observer,
         );
         tokio::join!(drainer, self.upkeep());
     }

@@ -16,5 +16,6 @@ mod lease;
 mod ledger;
 mod slot;
 
+pub use drain::DrainObserver;
 pub use hold::{Hold, Refusal};
 pub use ledger::{Durability, Ledger, LedgerError, LedgerOptions, WhenUnwritable};

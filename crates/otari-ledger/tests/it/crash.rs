@@ -7,6 +7,8 @@ use otari_types::Amounts;
 
 use super::{account, hold, idle_node, node, one_request, record, row};
 
+/// More than the memory queue keeps: the rest is read back from disk.
+const CALLS: i64 = 60_000;
 const SOON: Duration = Duration::from_secs(10);
 
 /// Ends a node as `kill -9` would: nothing is flushed, nothing is given back, the folder's lock goes.
@@ -16,6 +18,7 @@ fn kill(ledger: Arc<otari_ledger::Ledger>) {
         1,
         "something else keeps the node alive"
     );
+    drop(ledger);
 }
 
 #[tokio::test]
@@ -131,14 +134,12 @@ async fn thousands_of_records_wait_in_order_and_are_drained_once() {
     let dir = tempfile::tempdir().unwrap();
     let id = account(&database, 1_000_000).await;
     let ledger = idle_node(&database, dir.path()).await;
-    // More than the memory queue keeps: the rest is read back from disk.
-    const CALLS: i64 = 60_000;
     for n in 0..CALLS {
         let held = hold(&ledger, &id).await.unwrap();
         ledger.settle_detached(held, one_request(), record(&format!("call-{n}")));
     }
-    tokio::spawn(Arc::clone(&ledger).run());
-    assert!(ledger.flush(Duration::from_secs(120)).await);
+    tokio::spawn(Arc::clone(&ledger).run(Arc::new(super::Unobserved)));
+    assert!(ledger.flush(Duration::from_mins(2)).await);
     assert_eq!(
         usage::count(&database, &UsageFilter::default())
             .await

@@ -24,8 +24,16 @@ use otari_types::{
 /// A node on the database, with a data directory of its own.
 pub(crate) async fn node(database: &Database, dir: &Path) -> Arc<Ledger> {
     let ledger = idle_node(database, dir).await;
-    tokio::spawn(Arc::clone(&ledger).run());
+    tokio::spawn(Arc::clone(&ledger).run(Arc::new(Unobserved)));
     ledger
+}
+
+#[derive(Debug)]
+pub(crate) struct Unobserved;
+
+impl otari_ledger::DrainObserver for Unobserved {
+    fn batch(&self, _: usize, _: std::time::Duration, _: bool) {}
+    fn row_refused(&self) {}
 }
 
 /// A node whose drainer does not run: what it settles stays in its journal.

@@ -75,6 +75,7 @@ async fn metrics_are_off_by_default_and_can_ask_for_a_token() {
         .post("/v1/chat/completions", &key, &body)
         .await
         .expect(200);
+    assert_eq!(app.usage().await.len(), 1);
     app.client.get("/metrics", "wrong").await.expect(401);
     let metrics = app.client.get("/metrics", "scrape-me").await;
     assert_eq!(metrics.status, 200);
@@ -83,6 +84,9 @@ async fn metrics_are_off_by_default_and_can_ask_for_a_token() {
         "gateway_requests_total{method=\"POST\",endpoint=\"/v1/chat/completions\",status=\"200\"} 1",
         "gateway_tokens_total{provider=\"mock\",model=\"scripted\",type=\"output\"} 29",
         "gateway_request_cost_dollars_count{provider=\"mock\",model=\"scripted\"} 1",
+        "gateway_usage_log_rows_total{writer=\"batch\",result=\"written\"} 1",
+        "process_resident_memory_bytes ",
+        "# EOF",
     ] {
         assert!(text.contains(line), "{line}\n{text}");
     }
