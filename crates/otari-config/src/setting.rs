@@ -298,21 +298,46 @@ impl Setting for Vec<Value> {
 
 /// An address with its password, and any query values, masked.
 pub(crate) fn redact_url(url: &str) -> String {
-    let (address, query) = match url.split_once('?') {
-        Some((address, _)) => (address, "?…"),
-        None => (url, ""),
-    };
-    let masked = match address.split_once("://") {
+    // Credentials first: a password may contain a `?`, and then the query begins after it.
+    let (prefix, rest) = match url.split_once("://") {
         Some((scheme, rest)) => match rest.rsplit_once('@') {
             Some((credentials, host)) => {
-                let user = credentials
-                    .split_once(':')
-                    .map_or(credentials, |(user, _)| user);
-                format!("{scheme}://{user}:{REDACTED}@{host}")
+                let user = credentials.split(':').next().unwrap_or_default();
+                (format!("{scheme}://{user}:{REDACTED}@"), host)
             }
-            None => address.to_owned(),
+            None => (format!("{scheme}://"), rest),
         },
-        None => address.to_owned(),
+        None => (String::new(), url),
     };
-    format!("{masked}{query}")
+    match rest.split_once('?') {
+        Some((address, _)) => format!("{prefix}{address}?…"),
+        None => format!("{prefix}{rest}"),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::redact_url;
+
+    #[test]
+    fn no_part_of_a_password_is_shown() {
+        for (url, shown) in [
+            (
+                "postgres://otari:secret@db/otari",
+                "postgres://otari:[redacted]@db/otari",
+            ),
+            (
+                "postgres://otari:se?cret@db/otari?sslmode=require",
+                "postgres://otari:[redacted]@db/otari?…",
+            ),
+            (
+                "postgres://otari:se@cret@[::1]:5432/otari",
+                "postgres://otari:[redacted]@[::1]:5432/otari",
+            ),
+            ("https://host/path?key=secret", "https://host/path?…"),
+            ("sqlite:///./otari.db", "sqlite:///./otari.db"),
+        ] {
+            assert_eq!(redact_url(url), shown, "{url}");
+        }
+    }
 }

@@ -290,33 +290,14 @@ impl Row {
 
     fn record(self, status: CallStatus) -> UsageRecord {
         UsageRecord {
-            id: new_id(),
-            timestamp: self.timestamp,
-            status,
             endpoint: self.endpoint.to_owned(),
             latency_ms: self.elapsed_ms(),
             model: self.model,
             provider: self.provider,
             user_id: self.user,
             api_key_id: self.key,
-            source: "gateway".to_owned(),
-            source_label: None,
-            usage: None,
-            usage_estimated: false,
-            cost: None,
-            pricing_breakdown: None,
-            billing_meters: None,
-            error_message: None,
-            status_code: None,
-            first_chunk_ms: None,
-            counts_toward_budget: true,
-            policy_name: None,
-            selection_reason: None,
-            attempt_position: None,
-            attempt_count: None,
-            request_group_id: None,
             request_id: Some(self.request_id),
-            charges: Vec::new(),
+            ..UsageRecord::new(new_id(), self.timestamp, status)
         }
     }
 }

@@ -82,3 +82,38 @@ pub struct UsageRecord {
     pub request_id: Option<String>,
     pub charges: Vec<Charge>,
 }
+
+impl UsageRecord {
+    /// A record of this gateway about which nothing else is known yet.
+    pub fn new(id: impl Into<String>, timestamp: Timestamp, status: CallStatus) -> Self {
+        Self {
+            id: id.into(),
+            timestamp,
+            status,
+            endpoint: String::new(),
+            model: String::new(),
+            provider: None,
+            user_id: None,
+            api_key_id: None,
+            source: "gateway".to_owned(),
+            source_label: None,
+            usage: None,
+            usage_estimated: false,
+            cost: None,
+            pricing_breakdown: None,
+            billing_meters: None,
+            error_message: None,
+            status_code: None,
+            latency_ms: 0,
+            first_chunk_ms: None,
+            counts_toward_budget: true,
+            policy_name: None,
+            selection_reason: None,
+            attempt_position: None,
+            attempt_count: None,
+            request_group_id: None,
+            request_id: None,
+            charges: Vec::new(),
+        }
+    }
+}

@@ -5,35 +5,7 @@ use otari_types::{CallStatus, Timestamp};
 use super::*;
 
 fn record(id: &str) -> UsageRecord {
-    UsageRecord {
-        id: id.to_owned(),
-        timestamp: Timestamp::from_secs(0),
-        status: CallStatus::Success,
-        endpoint: String::new(),
-        model: String::new(),
-        provider: None,
-        user_id: None,
-        api_key_id: None,
-        source: "gateway".to_owned(),
-        source_label: None,
-        usage: None,
-        usage_estimated: false,
-        cost: None,
-        pricing_breakdown: None,
-        billing_meters: None,
-        error_message: None,
-        status_code: None,
-        latency_ms: 0,
-        first_chunk_ms: None,
-        counts_toward_budget: true,
-        policy_name: None,
-        selection_reason: None,
-        attempt_position: None,
-        attempt_count: None,
-        request_group_id: None,
-        request_id: None,
-        charges: Vec::new(),
-    }
+    UsageRecord::new(id, Timestamp::from_secs(0), CallStatus::Success)
 }
 
 #[tokio::test]

@@ -105,33 +105,5 @@ pub(crate) async fn hold(ledger: &Ledger, id: &AccountId) -> Option<Hold> {
 }
 
 pub(crate) fn record(id: &str) -> UsageRecord {
-    UsageRecord {
-        id: id.to_owned(),
-        timestamp: Timestamp::from_secs(1_767_225_600),
-        status: CallStatus::Success,
-        endpoint: "/v1/chat/completions".to_owned(),
-        model: "m".to_owned(),
-        provider: Some("p".to_owned()),
-        user_id: None,
-        api_key_id: None,
-        source: "gateway".to_owned(),
-        source_label: None,
-        usage: None,
-        usage_estimated: false,
-        cost: Some(NanoUsd(5)),
-        pricing_breakdown: None,
-        billing_meters: None,
-        error_message: None,
-        status_code: None,
-        latency_ms: 1,
-        first_chunk_ms: None,
-        counts_toward_budget: true,
-        policy_name: None,
-        selection_reason: None,
-        attempt_position: None,
-        attempt_count: None,
-        request_group_id: None,
-        request_id: None,
-        charges: Vec::new(),
-    }
+    UsageRecord::new(id, Timestamp::from_secs(1_767_225_600), CallStatus::Success)
 }

@@ -31,33 +31,11 @@ pub(crate) fn amounts(cost: i64, tokens: i64, requests: i64) -> Amounts {
 /// A successful call that charges nobody.
 pub(crate) fn record() -> UsageRecord {
     UsageRecord {
-        id: new_id(),
-        timestamp: otari_store::testing::EPOCH,
-        status: CallStatus::Success,
         endpoint: "/v1/chat/completions".to_owned(),
         model: "gpt-5".to_owned(),
         provider: Some("openai".to_owned()),
-        user_id: None,
-        api_key_id: None,
-        source: "gateway".to_owned(),
-        source_label: None,
-        usage: None,
-        usage_estimated: false,
-        cost: None,
-        pricing_breakdown: None,
-        billing_meters: None,
-        error_message: None,
-        status_code: None,
         latency_ms: 12,
-        first_chunk_ms: None,
-        counts_toward_budget: true,
-        policy_name: None,
-        selection_reason: None,
-        attempt_position: None,
-        attempt_count: None,
-        request_group_id: None,
-        request_id: None,
-        charges: Vec::new(),
+        ..UsageRecord::new(new_id(), otari_store::testing::EPOCH, CallStatus::Success)
     }
 }
 

@@ -3,6 +3,8 @@
 
 use serde::Deserialize;
 
+use crate::count::count;
+
 /// Token counts as reported. A missing object is `None` where this is used; a missing count is zero.
 #[derive(Clone, Copy, Debug, Default, Deserialize, PartialEq, Eq)]
 #[serde(default)]
@@ -53,24 +55,4 @@ impl Usage {
     pub fn is_empty(&self) -> bool {
         self.prompt_tokens == 0 && self.completion_tokens == 0 && self.total_tokens == 0
     }
-}
-
-/// A count that may be null or, from servers written in JavaScript, a float such as `12.0`. Negatives are zero.
-fn count<'de, D: serde::Deserializer<'de>>(deserializer: D) -> Result<i64, D::Error> {
-    #[derive(Deserialize)]
-    #[serde(untagged)]
-    enum Count {
-        Whole(i64),
-        Float(f64),
-        Null(()),
-    }
-    #[expect(
-        clippy::cast_possible_truncation,
-        reason = "`as` saturates, which is what a count wants"
-    )]
-    Ok(match Count::deserialize(deserializer)? {
-        Count::Whole(value) => value.max(0),
-        Count::Float(value) => (value as i64).max(0),
-        Count::Null(()) => 0,
-    })
 }
