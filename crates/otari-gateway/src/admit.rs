@@ -196,8 +196,12 @@ async fn hold(
     if !gateway.ledger.accepts_calls() {
         return Err(GatewayError::CannotRecord);
     }
-    if billed.exempt || gateway.settings.budgets_disabled {
+    if billed.exempt {
         return Ok(Hold::default());
+    }
+    if gateway.settings.budgets_disabled {
+        // Nothing is refused, but what is spent still counts.
+        return Ok(gateway.ledger.hold_unchecked(&billed.accounts, estimate));
     }
     let free = target
         .price

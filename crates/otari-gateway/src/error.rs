@@ -29,8 +29,6 @@ pub enum GatewayError {
     ExpiredKey,
     #[error("Invalid master key")]
     InvalidMasterKey,
-    #[error("Master key not configured. Set OTARI_MASTER_KEY environment variable.")]
-    NoMasterKey,
     #[error("Authentication temporarily unavailable, please retry")]
     AuthUnavailable,
 

@@ -28,13 +28,6 @@ pub struct Refusal {
 }
 
 impl Hold {
-    /// What is reserved on each account (the same amounts on all of them).
-    pub fn amounts(&self) -> Amounts {
-        self.parts
-            .first()
-            .map_or(Amounts::ZERO, |part| part.amounts)
-    }
-
     /// Ends the hold as a charge of `spent` on every account; the rest of the room is free again.
     ///
     /// The charges belong to exactly one usage record: the counters move when that record reaches the database.

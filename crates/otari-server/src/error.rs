@@ -206,7 +206,7 @@ impl From<GatewayError> for ApiError {
             | E::InactiveKey
             | E::ExpiredKey
             | E::InvalidMasterKey => Self::unauthorized(text),
-            E::NoMasterKey | E::AuthUnavailable | E::CannotRecord => Self::unavailable(text),
+            E::AuthUnavailable | E::CannotRecord => Self::unavailable(text),
             E::UserRequired | E::InvalidRequest(_) => Self::bad_request(text),
             E::UnknownModel(_) => Self::bad_request(text).code("model_not_found"),
             E::UserMismatch | E::UserBlocked(_) => Self::forbidden(text),

@@ -60,7 +60,7 @@ impl World {
             config_file: self.config_file,
             env: self.env,
             flags: self.flags,
-            cwd: "/work".into(),
+            cwd: "/srv".into(),
             read_file: Box::new(move |path| {
                 files
                     .get(path)

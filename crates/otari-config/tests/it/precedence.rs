@@ -100,7 +100,7 @@ fn dotenv_files_fill_in_what_is_not_set() {
             "# note\nexport OTARI_PORT=1\nOTARI_HOST='beside'\nOTARI_DATA_DIR=\"a b\"\n",
         )
         .file(
-            "/work/.env",
+            "/srv/.env",
             "OTARI_PORT=2\nOTARI_LOG_LEVEL=debug # why\nOPENAI_API_KEY=sk-dotenv\n",
         )
         .env("OTARI_HOST", "process")

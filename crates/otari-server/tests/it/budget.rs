@@ -283,3 +283,23 @@ async fn a_blocked_user_is_refused_before_its_budget_is_asked() {
         .await
         .expect(401);
 }
+
+#[tokio::test]
+async fn with_budgets_disabled_nothing_is_refused_and_spend_still_counts() {
+    let app = builder()
+        .set("budget_strategy", json!("disabled"))
+        .start()
+        .await;
+    let key = app.budgeted_key("poor", json!({"request_limit": 1})).await;
+    for _ in 0..3 {
+        app.client
+            .post("/v1/chat/completions", &key, &call())
+            .await
+            .expect(200);
+    }
+    let user = app.user("poor").await;
+    assert_eq!(
+        (&user["current_requests"], &user["reserved_requests"]),
+        (&json!(3), &json!(0))
+    );
+}

@@ -31,7 +31,6 @@ async fn health_needs_no_key_and_is_not_marked_private() {
             .header("cache-control"),
         None
     );
-    app.app.draining.cancel();
 }
 
 #[tokio::test]
