@@ -1,10 +1,12 @@
-//! Shapes on the wire: server-sent events, the top-level members of a JSON object, and the answers of each format.
+//! Shapes on the wire: server-sent events and binary event streams, the top-level members of a JSON object, and the answers of each format.
 //!
 //! Pure: bytes in, views out. On the verbatim path unknown members are never lost, because they are never parsed.
 
 pub mod anthropic;
+pub mod bedrock;
 pub mod cohere;
 mod count;
+pub mod eventstream;
 pub mod gemini;
 pub mod members;
 pub mod openai;
