@@ -1,6 +1,7 @@
 //! The formats providers are called in: [`Call`] to requests, answers to [`Event`]s.
 
 mod anthropic;
+mod bedrock;
 mod blocks;
 mod carry;
 mod cohere;
@@ -8,6 +9,7 @@ mod gemini;
 mod openai_chat;
 mod openai_responses;
 mod stream;
+mod tool_id;
 
 use bytes::Bytes;
 
@@ -16,7 +18,7 @@ use crate::error::{DecodeError, TranslateError};
 use crate::event::Event;
 use crate::route::Wire;
 
-use stream::Sse;
+use stream::{ReadStream, Sse};
 
 /// What the dialect must know of the model that is called, beside the call.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -52,57 +54,36 @@ pub fn encode(wire: Wire, call: &Call, target: &Target<'_>) -> Result<Encoded, T
         Wire::Anthropic => anthropic::encode(call, target),
         Wire::Gemini => gemini::encode(call, target),
         Wire::Cohere => cohere::encode(call, target),
+        Wire::Bedrock => bedrock::encode(call, target),
     }
 }
 
 /// Reads a stream as it arrives. Where the bytes are cut makes no difference.
 #[derive(Debug)]
-pub struct Decoder(Kind);
-
-#[derive(Debug)]
-enum Kind {
-    OpenAiChat(Sse<openai_chat::Frames>),
-    OpenAiResponses(Sse<openai_responses::Frames>),
-    Anthropic(Sse<anthropic::Frames>),
-    Gemini(Sse<gemini::Frames>),
-    Cohere(Sse<cohere::Frames>),
-}
+pub struct Decoder(Box<dyn ReadStream>);
 
 impl Decoder {
     /// `seed` makes the tool call ids that a provider leaves out; it must be unique over a conversation, so the
     /// gateway's id of the call serves. Letters and digits.
     pub fn new(wire: Wire, seed: &str) -> Self {
         Self(match wire {
-            Wire::OpenAiChat => Kind::OpenAiChat(Sse::new(openai_chat::Frames::new(seed))),
-            Wire::OpenAiResponses => {
-                Kind::OpenAiResponses(Sse::new(openai_responses::Frames::new(seed)))
-            }
-            Wire::Anthropic => Kind::Anthropic(Sse::new(anthropic::Frames::new(seed))),
-            Wire::Gemini => Kind::Gemini(Sse::new(gemini::Frames::new(seed))),
-            Wire::Cohere => Kind::Cohere(Sse::new(cohere::Frames::new(seed))),
+            Wire::OpenAiChat => Box::new(Sse::new(openai_chat::Frames::new(seed))),
+            Wire::OpenAiResponses => Box::new(Sse::new(openai_responses::Frames::new(seed))),
+            Wire::Anthropic => Box::new(Sse::new(anthropic::Frames::new(seed))),
+            Wire::Gemini => Box::new(Sse::new(gemini::Frames::new(seed))),
+            Wire::Cohere => Box::new(Sse::new(cohere::Frames::new(seed))),
+            Wire::Bedrock => Box::new(bedrock::Stream::new(seed)),
         })
     }
 
     /// Appends what `chunk` completes. The events before an error are whole and count.
     pub fn push(&mut self, chunk: Bytes, events: &mut Vec<Event>) -> Result<(), DecodeError> {
-        match &mut self.0 {
-            Kind::OpenAiChat(sse) => sse.push(chunk, events),
-            Kind::OpenAiResponses(sse) => sse.push(chunk, events),
-            Kind::Anthropic(sse) => sse.push(chunk, events),
-            Kind::Gemini(sse) => sse.push(chunk, events),
-            Kind::Cohere(sse) => sse.push(chunk, events),
-        }
+        self.0.push(chunk, events)
     }
 
     /// The connection ended. An answer that is not complete by now never will be.
     pub fn finish(&mut self, events: &mut Vec<Event>) -> Result<(), DecodeError> {
-        match &mut self.0 {
-            Kind::OpenAiChat(sse) => sse.finish(events),
-            Kind::OpenAiResponses(sse) => sse.finish(events),
-            Kind::Anthropic(sse) => sse.finish(events),
-            Kind::Gemini(sse) => sse.finish(events),
-            Kind::Cohere(sse) => sse.finish(events),
-        }
+        self.0.finish(events)
     }
 }
 
@@ -114,5 +95,6 @@ pub fn decode_reply(wire: Wire, body: &[u8], seed: &str) -> Result<Vec<Event>, D
         Wire::Anthropic => anthropic::decode_reply(body, seed),
         Wire::Gemini => gemini::decode_reply(body, seed),
         Wire::Cohere => cohere::decode_reply(body, seed),
+        Wire::Bedrock => bedrock::decode_reply(body, seed),
     }
 }

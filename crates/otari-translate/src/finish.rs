@@ -76,6 +76,18 @@ const COHERE: &[(&str, Ending)] = &[
     ("TIMEOUT", Ending::Failure),
 ];
 
+const BEDROCK: &[(&str, Ending)] = &[
+    ("end_turn", Ending::Reason(Stop)),
+    ("stop_sequence", Ending::Reason(Stop)),
+    ("max_tokens", Ending::Reason(Length)),
+    ("model_context_window_exceeded", Ending::Reason(Length)),
+    ("tool_use", Ending::Reason(ToolCalls)),
+    ("guardrail_intervened", Ending::Reason(ContentFilter)),
+    ("content_filtered", Ending::Reason(ContentFilter)),
+    ("malformed_model_output", Ending::Failure),
+    ("malformed_tool_use", Ending::Failure),
+];
+
 /// `incomplete_details.reason`; a completed response has none.
 const OPENAI_RESPONSES: &[(&str, Ending)] = &[
     ("completed", Ending::Reason(Stop)),
@@ -92,6 +104,7 @@ pub(crate) fn ending(wire: Wire, native: &str, saw_tool_call: bool) -> Ending {
         Wire::Anthropic => ANTHROPIC,
         Wire::Gemini => GEMINI,
         Wire::Cohere => COHERE,
+        Wire::Bedrock => BEDROCK,
     };
     let found = table.iter().find(|(name, _)| *name == native);
     match found.map_or(Ending::Reason(Stop), |(_, ending)| *ending) {

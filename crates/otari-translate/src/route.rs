@@ -16,6 +16,8 @@ pub enum Wire {
     Anthropic,
     Gemini,
     Cohere,
+    /// Converse and ConverseStream, whatever model is behind them.
+    Bedrock,
 }
 
 /// How a call travels.

@@ -3,8 +3,9 @@
 mod content;
 mod decode;
 mod encode;
-mod model;
-mod schema;
+pub(super) mod model;
+pub(super) mod schema;
+pub(super) mod thinking;
 
 pub(super) use decode::{Frames, decode_reply};
 pub(super) use encode::encode;

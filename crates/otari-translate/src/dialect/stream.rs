@@ -3,13 +3,24 @@
 use std::mem;
 
 use bytes::Bytes;
+use otari_wire::eventstream::{Frame, FrameBuffer, FrameError};
 use otari_wire::sse::EventBuffer;
 
 use crate::error::DecodeError;
 use crate::event::Event;
 
-/// A dialect's reading of its stream, one `data` at a time.
-pub(super) trait ReadFrames {
+use super::bedrock::exception;
+
+/// A stream of bytes, whatever cuts it into frames.
+pub(super) trait ReadStream: std::fmt::Debug + Send + Sync {
+    fn push(&mut self, chunk: Bytes, events: &mut Vec<Event>) -> Result<(), DecodeError>;
+
+    /// The connection ended.
+    fn finish(&mut self, events: &mut Vec<Event>) -> Result<(), DecodeError>;
+}
+
+/// A dialect's reading of its stream, one `data` or line at a time.
+pub(super) trait ReadFrames: std::fmt::Debug + Send + Sync {
     fn frame(&mut self, data: &[u8], events: &mut Vec<Event>) -> Result<(), DecodeError>;
 
     /// The connection ended.
@@ -30,12 +41,10 @@ impl<F: ReadFrames> Sse<F> {
             frames,
         }
     }
+}
 
-    pub(super) fn push(
-        &mut self,
-        chunk: Bytes,
-        events: &mut Vec<Event>,
-    ) -> Result<(), DecodeError> {
+impl<F: ReadFrames> ReadStream for Sse<F> {
+    fn push(&mut self, chunk: Bytes, events: &mut Vec<Event>) -> Result<(), DecodeError> {
         self.buffer.push(chunk);
         while let Some(event) = self
             .buffer
@@ -49,19 +58,36 @@ impl<F: ReadFrames> Sse<F> {
         Ok(())
     }
 
-    pub(super) fn finish(&mut self, events: &mut Vec<Event>) -> Result<(), DecodeError> {
+    fn finish(&mut self, events: &mut Vec<Event>) -> Result<(), DecodeError> {
         // Servers forget the blank line after their last event; one that was cut in half does not parse.
         let rest = mem::take(&mut self.buffer).into_rest();
         if let Some(event) = rest
             && let Some(data) = event.data()
         {
-            self.frames
-                .frame(&data, events)
-                .map_err(|error| match error {
-                    DecodeError::Malformed { .. } => DecodeError::Truncated,
-                    other => other,
-                })?;
+            self.frames.frame(&data, events).map_err(cut_off)?;
         }
         self.frames.end(events)
+    }
+}
+
+/// A last frame that cannot be read was cut in half.
+fn cut_off(error: DecodeError) -> DecodeError {
+    match error {
+        DecodeError::Malformed { .. } => DecodeError::Truncated,
+        other => other,
+    }
+}
+
+/// The next binary frame; an exception of the service is an error.
+pub(super) fn next_frame(buffer: &mut FrameBuffer) -> Result<Option<Frame>, DecodeError> {
+    let frame = buffer.next_frame().map_err(|error| match error {
+        FrameError::TooLarge => DecodeError::TooLarge,
+        FrameError::Malformed => DecodeError::Malformed {
+            what: "binary frame",
+        },
+    })?;
+    match frame.as_ref().and_then(exception) {
+        Some(error) => Err(error),
+        None => Ok(frame),
     }
 }

@@ -4,6 +4,7 @@ use std::fs;
 use std::path::{Path, PathBuf};
 
 use otari_translate::{Surface, Wire};
+use otari_wire::eventstream::write_frame;
 
 pub(crate) const SURFACES: [(&str, Surface); 3] = [
     ("chat", Surface::Chat),
@@ -11,12 +12,13 @@ pub(crate) const SURFACES: [(&str, Surface); 3] = [
     ("responses", Surface::Responses),
 ];
 
-pub(crate) const WIRES: [(&str, Wire); 5] = [
+pub(crate) const WIRES: [(&str, Wire); 6] = [
     ("openai_chat", Wire::OpenAiChat),
     ("openai_responses", Wire::OpenAiResponses),
     ("anthropic", Wire::Anthropic),
     ("gemini", Wire::Gemini),
     ("cohere", Wire::Cohere),
+    ("bedrock", Wire::Bedrock),
 ];
 
 pub(crate) fn dir(path: &str) -> PathBuf {
@@ -38,6 +40,37 @@ pub(crate) fn cases(path: &str, extension: &str) -> Vec<(String, Vec<u8>)> {
     cases.sort();
     assert!(!cases.is_empty(), "no cases in {path}");
     cases
+}
+
+/// The recorded streams of a dialect, as bytes. Binary ones are written down as a line for each frame: the event's or
+/// (after `!`) exception's type, and its payload.
+pub(crate) fn streams(name: &str, wire: Wire) -> Vec<(String, Vec<u8>)> {
+    let folder = format!("streams/{name}");
+    match wire {
+        Wire::Bedrock => cases(&folder, "frames")
+            .into_iter()
+            .map(|(case, lines)| (case, frames(&String::from_utf8(lines).unwrap())))
+            .collect(),
+        _ => cases(&folder, "sse"),
+    }
+}
+
+fn frames(lines: &str) -> Vec<u8> {
+    let mut bytes = Vec::new();
+    for line in lines.lines() {
+        let (kind, payload) = line.split_once(' ').unwrap();
+        let content = (":content-type", "application/json");
+        let frame = match kind.strip_prefix('!') {
+            Some(kind) => [
+                (":exception-type", kind),
+                content,
+                (":message-type", "exception"),
+            ],
+            None => [(":event-type", kind), content, (":message-type", "event")],
+        };
+        bytes.extend(write_frame(&frame, payload.as_bytes()));
+    }
+    bytes
 }
 
 /// Compares with the golden file; says whether it differs.

@@ -3,7 +3,7 @@
 use std::fmt::Write as _;
 
 use otari_translate::{Call, Surface, Wire, dialect, surface};
-use serde_json::Value;
+use serde_json::{Value, json};
 
 use crate::golden::{SURFACES, WIRES, cases, differs, dir};
 
@@ -13,6 +13,7 @@ fn model(wire: Wire) -> &'static str {
         Wire::Anthropic => "claude-opus-4-6",
         Wire::Gemini => "gemini-3-pro",
         Wire::Cohere => "command-a",
+        Wire::Bedrock => "eu.anthropic.claude-opus-4-6-v1:0",
     }
 }
 
@@ -147,4 +148,85 @@ fn older_models_get_what_they_know() {
         gemini["generationConfig"]["thinkingConfig"]["thinkingBudget"],
         24_576
     );
+}
+
+fn bedrock(model: &str, body: &Value) -> Value {
+    let call = surface::parse(Surface::Chat, body.to_string().as_bytes()).unwrap();
+    let target = dialect::Target {
+        model,
+        ..dialect::Target::default()
+    };
+    let encoded = dialect::encode(Wire::Bedrock, &call, &target).unwrap();
+    serde_json::from_slice(&encoded.body).unwrap()
+}
+
+#[test]
+fn each_family_behind_bedrock_gets_what_it_knows() {
+    let body = json!({"model": "m", "messages": [{"role": "user", "content": "x"}],
+        "top_k": 5, "top_p": 0.5, "temperature": 2, "reasoning_effort": "high"});
+    let claude = bedrock("anthropic.claude-sonnet-4-5-20250929-v1:0", &body);
+    let fields = &claude["additionalModelRequestFields"];
+    assert_eq!(fields["thinking"]["budget_tokens"], 24_576);
+    // The budget counts inside the limit, so the limit is said; thinking takes no sampling.
+    assert_eq!(claude["inferenceConfig"], json!({"maxTokens": 64_000}));
+    let nova = bedrock("us.amazon.nova-2-lite-v1:0", &body);
+    assert_eq!(
+        nova["additionalModelRequestFields"],
+        json!({"inferenceConfig": {"topK": 5},
+            "reasoningConfig": {"type": "enabled", "maxReasoningEffort": "high"}})
+    );
+    assert_eq!(
+        nova["inferenceConfig"],
+        json!({"temperature": 1.0, "topP": 0.5})
+    );
+    let open = bedrock("openai.gpt-oss-120b-1:0", &body);
+    assert_eq!(
+        open["additionalModelRequestFields"],
+        json!({"reasoning_effort": "high"})
+    );
+    let llama = bedrock("meta.llama4-scout-17b-instruct-v1:0", &body);
+    assert_eq!(llama.get("additionalModelRequestFields"), None);
+}
+
+#[test]
+fn tool_ids_of_mistral_are_nine_letters_and_stay_together() {
+    let body = json!({"model": "m", "messages": [{"role": "user", "content": "x"},
+        {"role": "assistant", "tool_calls": [
+            {"id": "call_long_id_of_another", "type": "function", "function": {"name": "f", "arguments": "{}"}},
+            {"id": "abcDEF123", "type": "function", "function": {"name": "f", "arguments": "{}"}}]},
+        {"role": "tool", "tool_call_id": "call_long_id_of_another", "content": "ok"},
+        {"role": "tool", "tool_call_id": "abcDEF123", "content": "ok"}],
+        "tools": [{"type": "function", "function": {"name": "f"}}]});
+    let body = bedrock("mistral.mistral-large-2407-v1:0", &body);
+    let calls = &body["messages"][1]["content"];
+    let results = &body["messages"][2]["content"];
+    for at in 0..2 {
+        let id = calls[at]["toolUse"]["toolUseId"].as_str().unwrap();
+        assert_eq!(results[at]["toolResult"]["toolUseId"], id);
+        assert!(id.len() == 9 && id.chars().all(|letter| letter.is_ascii_alphanumeric()));
+    }
+    assert_eq!(calls[1]["toolUse"]["toolUseId"], "abcDEF123");
+    assert_ne!(calls[0]["toolUse"], calls[1]["toolUse"]);
+}
+
+#[test]
+fn bedrock_tells_old_tool_calls_as_text_when_no_tool_is_declared() {
+    let messages = json!([{"role": "user", "content": "x"},
+        {"role": "assistant", "tool_calls": [
+            {"id": "a", "type": "function", "function": {"name": "tide", "arguments": "{\"d\":1}"}}]},
+        {"role": "tool", "tool_call_id": "a", "content": "{\"high\":\"06:10\"}"}]);
+    let tools = json!([{"type": "function", "function": {"name": "tide"}}]);
+    for body in [
+        json!({"model": "m", "messages": messages}),
+        json!({"model": "m", "messages": messages, "tools": tools, "tool_choice": "none"}),
+    ] {
+        let body = bedrock("anthropic.claude-sonnet-4-5-20250929-v1:0", &body);
+        assert_eq!(body.get("toolConfig"), None);
+        let text = body["messages"].to_string();
+        assert!(text.contains("tide: ") && text.contains("06:10"), "{text}");
+        assert!(
+            !text.contains("toolUse") && !text.contains("toolResult"),
+            "{text}"
+        );
+    }
 }

@@ -9,7 +9,7 @@ use otari_translate::{
 };
 use serde_json::Value;
 
-use crate::golden::{SURFACES, WIRES, cases, differs, dir};
+use crate::golden::{SURFACES, WIRES, cases, differs, dir, streams};
 use crate::streams::{decode, envelope, request};
 
 fn reply(events: &[Event]) -> Reply {
@@ -25,7 +25,7 @@ fn reply(events: &[Event]) -> Reply {
 fn every_reply() -> Vec<(String, Reply)> {
     let mut all = Vec::new();
     for (name, wire) in WIRES {
-        for (case, bytes) in cases(&format!("streams/{name}"), "sse") {
+        for (case, bytes) in streams(name, wire) {
             if let (events, Ok(())) = decode(wire, &[&bytes]) {
                 all.push((format!("{name} stream {case}"), reply(&events)));
             }

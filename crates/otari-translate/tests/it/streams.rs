@@ -8,7 +8,7 @@ use otari_translate::{Call, Collector, DecodeError, Event, Surface, Wire, dialec
 use proptest::prelude::*;
 use serde_json::Value;
 
-use crate::golden::{SURFACES, WIRES, cases, differs, dir};
+use crate::golden::{SURFACES, WIRES, differs, dir, streams};
 
 pub(crate) fn envelope() -> Envelope {
     Envelope {
@@ -64,7 +64,7 @@ fn render(surface: Surface, events: &[Event], failed: bool) -> String {
 fn every_stream() -> Vec<(&'static str, Wire, String, Vec<u8>)> {
     let mut all = Vec::new();
     for (wire_name, wire) in WIRES {
-        for (case, bytes) in cases(&format!("streams/{wire_name}"), "sse") {
+        for (case, bytes) in streams(wire_name, wire) {
             all.push((wire_name, wire, case, bytes));
         }
     }

@@ -1,20 +1,19 @@
 //! The top level of a Messages request.
 
-use crate::call::{Call, FunctionTool, ResponseFormat, Thinking, Tool, ToolChoice};
-use crate::effort::Effort;
+use crate::call::{Call, FunctionTool, ResponseFormat, Tool, ToolChoice};
 use crate::error::TranslateError;
 use crate::json::{Json, Object, Raw};
 use crate::route::Wire;
 
 use super::super::carry::{extra, is_set, own, refuse, refuse_if};
 use super::super::{Encoded, Target};
-use super::model::{Model, ThinkingStyle, of};
+use super::model::{Model, of};
+use super::thinking::{Mode, max_tokens, thinking};
 use super::{content, schema};
 
 type Result<T> = std::result::Result<T, TranslateError>;
 
 const WIRE: Wire = Wire::Anthropic;
-const MIN_BUDGET: i64 = 1024;
 
 pub(in crate::dialect) fn encode(call: &Call, target: &Target<'_>) -> Result<Encoded> {
     let model = of(target.model);
@@ -74,71 +73,6 @@ fn betas(body: &mut Object) -> Vec<(&'static str, String)> {
         return Vec::new();
     }
     vec![("anthropic-beta", names.join(","))]
-}
-
-/// How the model is told to think.
-enum Mode {
-    Silent,
-    Off,
-    Budget(i64),
-    Adaptive(Option<Effort>),
-}
-
-impl Mode {
-    fn is_on(&self) -> bool {
-        matches!(self, Self::Budget(_) | Self::Adaptive(_))
-    }
-
-    fn object(&self) -> Option<Object> {
-        match self {
-            Self::Silent => None,
-            Self::Off => Some(Object::typed("disabled")),
-            Self::Budget(tokens) => Some(Object::typed("enabled").with("budget_tokens", *tokens)),
-            Self::Adaptive(_) => Some(Object::typed("adaptive")),
-        }
-    }
-}
-
-/// A forced tool call is refused together with thinking, and being forced is the plainer wish.
-fn thinking(call: &Call, model: &Model) -> Mode {
-    let Some(wish) = call.thinking else {
-        return Mode::Silent;
-    };
-    let forced = matches!(
-        call.tool_choice,
-        Some(
-            ToolChoice::Required
-                | ToolChoice::Named(_)
-                | ToolChoice::Allowed { required: true, .. }
-        )
-    );
-    if forced || model.thinking == ThinkingStyle::None {
-        return Mode::Silent;
-    }
-    if wish.is_off() {
-        return Mode::Off;
-    }
-    match model.thinking {
-        ThinkingStyle::None => Mode::Silent,
-        ThinkingStyle::Budget => Mode::Budget(budget(wish)),
-        ThinkingStyle::Adaptive => Mode::Adaptive(wish.level()),
-    }
-}
-
-fn budget(wish: Thinking) -> i64 {
-    let level = wish.effort.unwrap_or(Effort::Medium);
-    wish.budget
-        .unwrap_or_else(|| level.claude_budget())
-        .max(MIN_BUDGET)
-}
-
-/// The limit is not optional, and thinking counts inside it: it must leave room for an answer.
-fn max_tokens(wanted: Option<i64>, model: &Model, thinking: &Mode) -> i64 {
-    let limit = wanted.unwrap_or(model.max_output);
-    match thinking {
-        Mode::Budget(tokens) if limit <= *tokens => tokens.saturating_add(limit.max(1)),
-        _ => limit,
-    }
 }
 
 fn sampling(call: &Call, model: &Model, thinks: bool, body: &mut Object) {

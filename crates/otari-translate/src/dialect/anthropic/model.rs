@@ -2,7 +2,7 @@
 
 /// How a model is told to think.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum ThinkingStyle {
+pub(in crate::dialect) enum ThinkingStyle {
     /// Not at all.
     None,
     /// `enabled` with a budget in tokens.
@@ -12,15 +12,15 @@ pub(super) enum ThinkingStyle {
 }
 
 #[derive(Clone, Copy, Debug)]
-pub(super) struct Model {
+pub(in crate::dialect) struct Model {
     /// The most it writes in one answer, in tokens.
-    pub(super) max_output: i64,
-    pub(super) thinking: ThinkingStyle,
+    pub(in crate::dialect) max_output: i64,
+    pub(in crate::dialect) thinking: ThinkingStyle,
     /// Takes temperature, `top_p` and `top_k`.
-    pub(super) sampling: bool,
-    pub(super) xhigh: bool,
+    pub(in crate::dialect) sampling: bool,
+    pub(in crate::dialect) xhigh: bool,
     /// Takes `output_config.format`.
-    pub(super) structured: bool,
+    pub(in crate::dialect) structured: bool,
 }
 
 const LATEST: Model = Model {
@@ -95,7 +95,7 @@ const UNKNOWN: Model = Model {
     ..LATEST
 };
 
-pub(super) fn of(id: &str) -> Model {
+pub(in crate::dialect) fn of(id: &str) -> Model {
     TABLE
         .iter()
         .find(|(name, _)| id.contains(name))

@@ -29,7 +29,7 @@ const KEPT: [&str; 9] = [
     "format",
 ];
 
-pub(super) fn restrict(schema: &Raw) -> Raw {
+pub(in crate::dialect) fn restrict(schema: &Raw) -> Raw {
     Raw::from(&rewrite(&schema.value()))
 }
 
