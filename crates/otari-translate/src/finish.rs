@@ -99,7 +99,9 @@ const OPENAI_RESPONSES: &[(&str, Ending)] = &[
 /// because several providers say "stop" for both.
 pub(crate) fn ending(wire: Wire, native: &str, saw_tool_call: bool) -> Ending {
     let table = match wire {
-        Wire::OpenAiChat => OPENAI_CHAT,
+        Wire::OpenAiChat | Wire::Sagemaker | Wire::Mistral | Wire::Ollama | Wire::Watsonx => {
+            OPENAI_CHAT
+        }
         Wire::OpenAiResponses => OPENAI_RESPONSES,
         Wire::Anthropic => ANTHROPIC,
         Wire::Gemini => GEMINI,

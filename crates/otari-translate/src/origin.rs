@@ -10,6 +10,8 @@ pub enum Origin {
     Google,
     /// OpenAI's Responses API (`encrypted_content`).
     OpenAi,
+    /// Mistral's own thinking.
+    Mistral,
 }
 
 /// Opaque proof of a provider's own reasoning, to be handed back unchanged.
@@ -22,7 +24,7 @@ pub struct Signature {
 const TAG: &str = "otari:";
 
 impl Origin {
-    pub const ALL: [Self; 3] = [Self::Anthropic, Self::Google, Self::OpenAi];
+    pub const ALL: [Self; 4] = [Self::Anthropic, Self::Google, Self::OpenAi, Self::Mistral];
 
     /// The key under which Chat clients find the signature in `extra_content`, and the name in a tag.
     pub fn name(self) -> &'static str {
@@ -30,6 +32,7 @@ impl Origin {
             Self::Anthropic => "anthropic",
             Self::Google => "google",
             Self::OpenAi => "openai",
+            Self::Mistral => "mistral",
         }
     }
 }

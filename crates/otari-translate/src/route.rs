@@ -18,6 +18,13 @@ pub enum Wire {
     Cohere,
     /// Converse and ConverseStream, whatever model is behind them.
     Bedrock,
+    /// OpenAI chat bodies in SageMaker's binary frames.
+    Sagemaker,
+    /// OpenAI chat with exceptions in content, tool ids, message order and names.
+    Mistral,
+    /// Ollama's native API.
+    Ollama,
+    Watsonx,
 }
 
 /// How a call travels.
@@ -29,8 +36,9 @@ pub enum Path {
     Neutral,
 }
 
-const NATIVE: [(Surface, Wire); 3] = [
+const NATIVE: [(Surface, Wire); 4] = [
     (Surface::Chat, Wire::OpenAiChat),
+    (Surface::Chat, Wire::Mistral),
     (Surface::Messages, Wire::Anthropic),
     (Surface::Responses, Wire::OpenAiResponses),
 ];

@@ -1,4 +1,4 @@
-//! Shapes on the wire: server-sent events and binary event streams, the top-level members of a JSON object, and the answers of each format.
+//! Shapes on the wire: server-sent events and binary event streams and lines, the top-level members of a JSON object, and the answers of each format.
 //!
 //! Pure: bytes in, views out. On the verbatim path unknown members are never lost, because they are never parsed.
 
@@ -9,5 +9,7 @@ mod count;
 pub mod eventstream;
 pub mod gemini;
 pub mod members;
+pub mod ndjson;
+pub mod ollama;
 pub mod openai;
 pub mod sse;

@@ -42,8 +42,24 @@ pub(super) fn extra(
     target: &Target<'_>,
     body: &mut Object,
 ) -> Result<()> {
+    if is_native(call, wire) {
+        for (name, raw) in &call.extra {
+            body.set(name.clone(), raw);
+        }
+        return Ok(());
+    }
+    extra_of(call, shared, target, body)
+}
+
+/// Carries `shared` members as they are, and refuses others unless nothing is lost.
+pub(super) fn extra_of(
+    call: &Call,
+    shared: &[&str],
+    target: &Target<'_>,
+    body: &mut Object,
+) -> Result<()> {
     for (name, raw) in &call.extra {
-        if is_native(call, wire) || shared.contains(&name.as_str()) {
+        if shared.contains(&name.as_str()) {
             body.set(name.clone(), raw);
         } else if !HARMLESS.contains(&name.as_str()) {
             refuse(name, target)?;

@@ -7,5 +7,6 @@ mod decode;
 mod encode;
 mod tool_calls;
 
+pub(super) use content::data_url;
 pub(super) use decode::{Frames, decode_reply};
-pub(super) use encode::encode;
+pub(super) use encode::{body, encode, response_format};

@@ -4,6 +4,7 @@ use std::mem;
 
 use bytes::Bytes;
 use otari_wire::eventstream::{Frame, FrameBuffer, FrameError};
+use otari_wire::ndjson::LineBuffer;
 use otari_wire::sse::EventBuffer;
 
 use crate::error::DecodeError;
@@ -65,6 +66,39 @@ impl<F: ReadFrames> ReadStream for Sse<F> {
             && let Some(data) = event.data()
         {
             self.frames.frame(&data, events).map_err(cut_off)?;
+        }
+        self.frames.end(events)
+    }
+}
+
+/// Cuts lines and hands them on.
+#[derive(Debug)]
+pub(super) struct Lines<F> {
+    buffer: LineBuffer,
+    frames: F,
+}
+
+impl<F: ReadFrames> Lines<F> {
+    pub(super) fn new(frames: F) -> Self {
+        Self {
+            buffer: LineBuffer::default(),
+            frames,
+        }
+    }
+}
+
+impl<F: ReadFrames> ReadStream for Lines<F> {
+    fn push(&mut self, chunk: Bytes, events: &mut Vec<Event>) -> Result<(), DecodeError> {
+        self.buffer.push(&chunk);
+        while let Some(line) = self.buffer.next_line().map_err(|_| DecodeError::TooLarge)? {
+            self.frames.frame(&line, events)?;
+        }
+        Ok(())
+    }
+
+    fn finish(&mut self, events: &mut Vec<Event>) -> Result<(), DecodeError> {
+        if let Some(line) = mem::take(&mut self.buffer).into_rest() {
+            self.frames.frame(&line, events).map_err(cut_off)?;
         }
         self.frames.end(events)
     }

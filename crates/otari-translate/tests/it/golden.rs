@@ -12,13 +12,17 @@ pub(crate) const SURFACES: [(&str, Surface); 3] = [
     ("responses", Surface::Responses),
 ];
 
-pub(crate) const WIRES: [(&str, Wire); 6] = [
+pub(crate) const WIRES: [(&str, Wire); 10] = [
     ("openai_chat", Wire::OpenAiChat),
     ("openai_responses", Wire::OpenAiResponses),
     ("anthropic", Wire::Anthropic),
     ("gemini", Wire::Gemini),
     ("cohere", Wire::Cohere),
     ("bedrock", Wire::Bedrock),
+    ("sagemaker", Wire::Sagemaker),
+    ("mistral", Wire::Mistral),
+    ("ollama", Wire::Ollama),
+    ("watsonx", Wire::Watsonx),
 ];
 
 pub(crate) fn dir(path: &str) -> PathBuf {
@@ -51,8 +55,20 @@ pub(crate) fn streams(name: &str, wire: Wire) -> Vec<(String, Vec<u8>)> {
             .into_iter()
             .map(|(case, lines)| (case, frames(&String::from_utf8(lines).unwrap())))
             .collect(),
+        Wire::Sagemaker => cases(&folder, "sse")
+            .into_iter()
+            .map(|(case, bytes)| (case, payload_parts(&bytes)))
+            .collect(),
+        Wire::Ollama => cases(&folder, "ndjson"),
         _ => cases(&folder, "sse"),
     }
+}
+
+/// Payloads end anywhere, also inside a letter.
+fn payload_parts(bytes: &[u8]) -> Vec<u8> {
+    let headers = [(":event-type", "PayloadPart"), (":message-type", "event")];
+    let parts = bytes.chunks(37).map(|part| write_frame(&headers, part));
+    parts.flatten().collect()
 }
 
 fn frames(lines: &str) -> Vec<u8> {

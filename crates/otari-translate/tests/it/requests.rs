@@ -10,6 +10,10 @@ use crate::golden::{SURFACES, WIRES, cases, differs, dir};
 fn model(wire: Wire) -> &'static str {
     match wire {
         Wire::OpenAiChat | Wire::OpenAiResponses => "gpt-x",
+        Wire::Sagemaker => "my-endpoint",
+        Wire::Mistral => "mistral-medium",
+        Wire::Ollama => "qwen3:8b",
+        Wire::Watsonx => "ibm/granite-4",
         Wire::Anthropic => "claude-opus-4-6",
         Wire::Gemini => "gemini-3-pro",
         Wire::Cohere => "command-a",
@@ -20,6 +24,7 @@ fn model(wire: Wire) -> &'static str {
 fn target(wire: Wire) -> dialect::Target<'static> {
     dialect::Target {
         model: model(wire),
+        project_id: Some("project-1"),
         ..dialect::Target::default()
     }
 }

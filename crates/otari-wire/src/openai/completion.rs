@@ -10,6 +10,8 @@ use super::usage::Usage;
 pub struct Completion<'a> {
     pub id: Option<String>,
     pub model: Option<String>,
+    /// watsonx's name for `model`, sometimes beside it.
+    pub model_id: Option<String>,
     #[serde(borrow)]
     pub choices: Option<Vec<Choice<'a>>>,
     pub usage: Option<Usage>,
@@ -18,6 +20,9 @@ pub struct Completion<'a> {
     pub x_groq: Option<GroqExtra<'a>>,
     #[serde(borrow)]
     pub error: Option<&'a RawValue>,
+    /// watsonx's list of errors.
+    #[serde(borrow)]
+    pub errors: Option<Vec<&'a RawValue>>,
     /// `error` where the body itself is one (vLLM, Mistral).
     pub object: Option<String>,
     pub message: Option<String>,

@@ -23,6 +23,9 @@ pub struct Usage {
     /// Moonshot's spelling of cached prompt tokens.
     #[serde(deserialize_with = "count")]
     pub cached_tokens: i64,
+    /// Mistral's spelling of cached prompt tokens.
+    #[serde(deserialize_with = "count")]
+    pub num_cached_tokens: i64,
 }
 
 #[derive(Clone, Copy, Debug, Default, Deserialize, PartialEq, Eq)]
@@ -49,6 +52,7 @@ impl Usage {
             .cached_tokens
             .max(self.prompt_cache_hit_tokens)
             .max(self.cached_tokens)
+            .max(self.num_cached_tokens)
     }
 
     /// All counts zero: how some servers fill chunks before the last.

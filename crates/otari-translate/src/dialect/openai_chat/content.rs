@@ -226,6 +226,6 @@ fn file(call: &Call, media: &Media) -> Result<Object> {
     Ok(Object::typed("file").with("file", file))
 }
 
-fn data_url(mime: &str, data: &str) -> String {
+pub(in crate::dialect) fn data_url(mime: &str, data: &str) -> String {
     format!("data:{mime};base64,{data}")
 }

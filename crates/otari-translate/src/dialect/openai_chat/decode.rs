@@ -8,6 +8,7 @@ use serde_json::value::RawValue;
 
 use crate::error::DecodeError;
 use crate::event::{Citation, Event, Opening};
+use crate::origin::{Origin, Signature};
 use crate::route::Wire;
 
 use super::super::blocks::Blocks;
@@ -45,7 +46,8 @@ impl Frames {
         let choices = completion.choices.unwrap_or_default();
         // Azure begins with a chunk that has neither choices nor an id.
         if !choices.is_empty() {
-            self.blocks.start(completion.id, completion.model, events);
+            let model = completion.model.or(completion.model_id);
+            self.blocks.start(completion.id, model, events);
         }
         for choice in choices.into_iter().filter(|choice| choice.index == 0) {
             if let Some(message) = choice.delta.or(choice.message) {
@@ -101,6 +103,11 @@ impl Frames {
                 self.blocks
                     .reasoning(&inner.text.unwrap_or_default(), events);
             }
+            if let Some(value) = part.signature.filter(|value| !value.is_empty()) {
+                let signature = Signature::new(Origin::Mistral, value);
+                self.blocks.sign(signature, false, events);
+                self.blocks.close(events);
+            }
             self.blocks.text(&part.text.unwrap_or_default(), events);
         }
     }
@@ -111,6 +118,7 @@ impl Frames {
 struct ContentPart {
     text: Option<String>,
     thinking: Option<Vec<ContentPart>>,
+    signature: Option<String>,
 }
 
 impl ReadFrames for Frames {
@@ -151,7 +159,8 @@ pub(in crate::dialect) fn decode_reply(body: &[u8], seed: &str) -> Result<Vec<Ev
 /// Errors come under a status of success too, in several shapes.
 fn check(completion: &Completion<'_>) -> Result<(), DecodeError> {
     let nested = completion.x_groq.as_ref().and_then(|extra| extra.error);
-    if let Some(raw) = completion.error.or(nested) {
+    let listed = completion.errors.iter().flatten().next().copied();
+    if let Some(raw) = completion.error.or(nested).or(listed) {
         let error = error_text(raw.get());
         return Err(DecodeError::Upstream {
             code: error.code,

@@ -25,6 +25,17 @@ pub(in crate::dialect) fn encode(
     call: &Call,
     target: &Target<'_>,
 ) -> Result<Encoded, TranslateError> {
+    let mut body = body(call, target)?;
+    extra(call, WIRE, SHARED, target, &mut body)?;
+    Ok(Encoded {
+        path: "/chat/completions".to_owned(),
+        headers: Vec::new(),
+        body: body.to_vec(),
+    })
+}
+
+/// Everything but the members without a neutral form.
+pub(in crate::dialect) fn body(call: &Call, target: &Target<'_>) -> Result<Object, TranslateError> {
     let mut body = Object::new()
         .with("model", target.model)
         .with("messages", content::messages(call, target)?);
@@ -65,12 +76,7 @@ pub(in crate::dialect) fn encode(
         // Always asked for: the gateway bills by it, whether or not the client wants to see it.
         body.set("stream_options", Object::new().with("include_usage", true));
     }
-    extra(call, WIRE, SHARED, target, &mut body)?;
-    Ok(Encoded {
-        path: "/chat/completions".to_owned(),
-        headers: Vec::new(),
-        body: body.to_vec(),
-    })
+    Ok(body)
 }
 
 fn service_tier(call: &Call) -> Option<&str> {
@@ -128,7 +134,7 @@ fn tool_choice(choice: &ToolChoice) -> Json {
     }
 }
 
-fn response_format(format: &ResponseFormat) -> Object {
+pub(in crate::dialect) fn response_format(format: &ResponseFormat) -> Object {
     match format {
         ResponseFormat::Text => Object::typed("text"),
         ResponseFormat::JsonObject => Object::typed("json_object"),

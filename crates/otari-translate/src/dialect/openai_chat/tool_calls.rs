@@ -36,7 +36,9 @@ impl ToolCalls {
         blocks: &mut Blocks,
         events: &mut Vec<Event>,
     ) {
-        let id = part.id.clone().filter(|id| !id.is_empty());
+        // Servers behind Mistral write the word for nothing.
+        let id = part.id.clone();
+        let id = id.filter(|id| !id.is_empty() && id != "null");
         let call = self.find(part.index, id);
         if let Some(function) = &part.function {
             if call.name.is_empty()

@@ -163,7 +163,7 @@ fn reasoning(fields: &mut Fields<'_>, extra: Option<&mut Fields<'_>>) -> Result<
         None => Vec::new(),
     };
     if let Some(extra) = extra {
-        for origin in [Origin::Anthropic, Origin::OpenAi] {
+        for origin in [Origin::Anthropic, Origin::OpenAi, Origin::Mistral] {
             let Some(node) = extra.take(origin.name()) else {
                 continue;
             };

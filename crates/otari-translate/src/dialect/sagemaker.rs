@@ -1,0 +1,81 @@
+//! SageMaker runtime as a provider format: bodies are OpenAI chat's, as the serving containers take it; a stream is
+//! cut into binary frames, at any byte.
+//! <https://docs.aws.amazon.com/sagemaker/latest/APIReference/API_runtime_InvokeEndpointWithResponseStream.html>
+
+use bytes::Bytes;
+use otari_wire::eventstream::FrameBuffer;
+
+use crate::call::Call;
+use crate::error::{DecodeError, TranslateError};
+use crate::event::Event;
+
+use super::stream::{Lines, ReadStream, Sse, next_frame};
+use super::{Encoded, Target, openai_chat};
+
+/// The endpoint's name is the model.
+pub(super) fn encode(call: &Call, target: &Target<'_>) -> Result<Encoded, TranslateError> {
+    let encoded = openai_chat::encode(call, target)?;
+    let method = if call.stream {
+        "invocations-response-stream"
+    } else {
+        "invocations"
+    };
+    Ok(Encoded {
+        path: format!("/endpoints/{}/{method}", target.model),
+        ..encoded
+    })
+}
+
+/// Puts the payloads together again and reads them as what they turn out to be: server-sent events, or lines.
+#[derive(Debug)]
+pub(super) struct Stream {
+    buffer: FrameBuffer,
+    seed: String,
+    inner: Option<Box<dyn ReadStream>>,
+}
+
+impl Stream {
+    pub(super) fn new(seed: &str) -> Self {
+        Self {
+            buffer: FrameBuffer::default(),
+            seed: seed.to_owned(),
+            inner: None,
+        }
+    }
+
+    /// The first byte tells.
+    fn inner(&mut self, payload: &Bytes) -> &mut Box<dyn ReadStream> {
+        let seed = &self.seed;
+        let is_json = payload.trim_ascii_start().first() == Some(&b'{');
+        self.inner.get_or_insert_with(|| {
+            let frames = openai_chat::Frames::new(seed);
+            if is_json {
+                Box::new(Lines::new(frames))
+            } else {
+                Box::new(Sse::new(frames))
+            }
+        })
+    }
+}
+
+impl ReadStream for Stream {
+    fn push(&mut self, chunk: Bytes, events: &mut Vec<Event>) -> Result<(), DecodeError> {
+        self.buffer.push(&chunk);
+        while let Some(frame) = next_frame(&mut self.buffer)? {
+            if frame.header(":event-type") == Some("PayloadPart") && !frame.payload.is_empty() {
+                self.inner(&frame.payload).push(frame.payload, events)?;
+            }
+        }
+        Ok(())
+    }
+
+    fn finish(&mut self, events: &mut Vec<Event>) -> Result<(), DecodeError> {
+        if self.buffer.has_partial() {
+            return Err(DecodeError::Truncated);
+        }
+        match &mut self.inner {
+            Some(inner) => inner.finish(events),
+            None => Err(DecodeError::Truncated),
+        }
+    }
+}
