@@ -22,6 +22,8 @@ use crate::error::{DecodeError, TranslateError};
 use crate::event::Event;
 use crate::route::Wire;
 
+pub(crate) use bedrock::{model_path as bedrock_path, prompt as bedrock_prompt};
+
 use stream::{Lines, ReadStream, Sse};
 
 /// What the dialect must know of the model that is called, beside the call.

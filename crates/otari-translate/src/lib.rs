@@ -9,8 +9,10 @@
 
 mod call;
 mod collect;
+pub mod count_tokens;
 pub mod dialect;
 mod effort;
+pub mod embeddings;
 mod error;
 mod event;
 mod finish;

@@ -1,7 +1,7 @@
 //! The formats clients call the gateway in: requests to [`Call`], [`Event`]s to answers.
 
 mod chat;
-mod messages;
+pub(crate) mod messages;
 mod responses;
 mod tools;
 

@@ -6,3 +6,4 @@ mod request;
 
 pub(super) use render::{Renderer, render_failure, render_reply};
 pub(super) use request::parse;
+pub(crate) use request::parse_prompt;

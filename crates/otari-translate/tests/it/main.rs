@@ -1,6 +1,8 @@
 //! The crate through its public door: goldens for requests and streams, and the laws that hold for all of them.
 #![cfg(test)]
 
+mod count_tokens;
+mod embeddings;
 mod golden;
 mod requests;
 mod round_trip;

@@ -82,7 +82,7 @@ pub(in crate::dialect) fn encode(call: &Call, target: &Target<'_>) -> Result<Enc
 }
 
 /// What the model reads: `messages`, `system` and `toolConfig`.
-pub(in crate::dialect) fn prompt(call: &Call, target: &Target<'_>) -> Result<Object> {
+pub(crate) fn prompt(call: &Call, target: &Target<'_>) -> Result<Object> {
     let family = Family::of(target.model);
     let forbidden = call.tool_choice == Some(ToolChoice::None);
     let mut writer = Writer {
@@ -103,7 +103,7 @@ pub(in crate::dialect) fn prompt(call: &Call, target: &Target<'_>) -> Result<Obj
 }
 
 /// Model ids hold colons, and those of inference profiles slashes.
-pub(in crate::dialect) fn model_path(model: &str, method: &str) -> String {
+pub(crate) fn model_path(model: &str, method: &str) -> String {
     use std::fmt::Write as _;
     let mut path = String::from("/model/");
     for byte in model.bytes() {

@@ -10,6 +10,18 @@ use crate::surface::tools;
 use super::blocks;
 
 pub(in crate::surface) fn parse(body: &[u8]) -> Result<Call, TranslateError> {
+    let call = parse_prompt(body)?;
+    if call.max_output.is_none() {
+        return Err(TranslateError::Invalid {
+            loc: "max_tokens".to_owned(),
+            problem: "required".to_owned(),
+        });
+    }
+    Ok(call)
+}
+
+/// A request of which only the tokens are to be counted needs no limit.
+pub(crate) fn parse_prompt(body: &[u8]) -> Result<Call, TranslateError> {
     let mut fields = root(body)?;
     let mut call = Call::new(Surface::Messages, fields.require_string("model")?);
     if let Some(system) = fields.take("system") {
@@ -17,7 +29,7 @@ pub(in crate::surface) fn parse(body: &[u8]) -> Result<Call, TranslateError> {
     }
     let messages = fields.require("messages")?;
     read_turns(&messages, &mut call)?;
-    call.max_output = Some(fields.require("max_tokens")?.int()?);
+    call.max_output = fields.int("max_tokens")?;
     if let Some(list) = fields.take("tools") {
         for node in list.array()? {
             call.tools.push(tools::tool(&node, Wire::Anthropic)?);
