@@ -1,8 +1,10 @@
 //! Tools the gateway runs itself: the loop that runs them, web search, web pages, MCP servers, and the guard over every
 //! URL they visit.
 
+mod fetch;
 mod guarded_client;
 pub mod url_guard;
 
+pub use fetch::{FetchError, FetchLimits, Page, WebFetch};
 pub use guarded_client::{GuardedBody, GuardedClient, HttpError, HttpLimits, Received, Sending};
 pub use url_guard::{HostRule, Reason, Refusal, UrlGuard, UrlPolicy};

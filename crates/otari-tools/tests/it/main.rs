@@ -1,6 +1,14 @@
 //! Tests of the tools through their public door.
 
+#![expect(
+    clippy::expect_used,
+    clippy::panic,
+    clippy::indexing_slicing,
+    reason = "what a test helper cannot do fails its test"
+)]
+
 mod dns;
+mod fetch;
 mod guarded_client;
 mod hostile_urls;
 mod rebinding;
