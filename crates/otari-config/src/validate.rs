@@ -11,6 +11,7 @@ use crate::problem::{Problem, ProblemKind, Report, did_you_mean};
 use crate::section::files::FilesBackend;
 use crate::section::hybrid::Mode;
 use crate::section::mail::MailTransport;
+use crate::section::routing::{PolicySpec, Router};
 
 /// A bare name of these kinds cannot hold the characters that split a selector.
 const SEPARATORS: [char; 2] = [':', '/'];
@@ -19,7 +20,7 @@ const SEPARATORS: [char; 2] = [':', '/'];
 pub(crate) fn validate(config: &Config, known: &dyn Fn(&str) -> bool, report: &mut Report) {
     instances(config, known, report);
     aliases(config, known, report);
-    policies(config, report);
+    policies(config, known, report);
     prices(config, known, report);
     mode(config, report);
     secret_key(config, report);
@@ -100,8 +101,9 @@ fn is_shorthand(name: &str) -> bool {
     name.ends_with("-compatible") || name.ends_with("_compatible")
 }
 
-fn policies(config: &Config, report: &mut Report) {
-    for name in config.routing.routing.policies.keys() {
+fn policies(config: &Config, known: &dyn Fn(&str) -> bool, report: &mut Report) {
+    let policies = &config.routing.routing.policies;
+    for (name, written) in policies {
         let path = format!("routing.policies.{name}");
         plain_name(name, &path, report);
         for (taken, what) in [
@@ -113,6 +115,40 @@ fn policies(config: &Config, report: &mut Report) {
                 report.problem(Problem::new(&path, ProblemKind::Conflict, message));
             }
         }
+        match PolicySpec::read(written) {
+            Ok(spec) => policy_targets(config, &spec, known, &path, report),
+            Err(problems) => {
+                for problem in problems {
+                    let path = format!("{path}.{}", problem.path);
+                    let path = path.trim_end_matches('.');
+                    report.problem(Problem::new(path, ProblemKind::WrongType, problem.message));
+                }
+            }
+        }
+    }
+}
+
+/// The targets of a policy are models: not aliases, not policies.
+fn policy_targets(
+    config: &Config,
+    spec: &PolicySpec,
+    known: &dyn Fn(&str) -> bool,
+    path: &str,
+    report: &mut Report,
+) {
+    for (at, target) in spec.targets() {
+        let path = format!("{path}.{at}");
+        if let Ok(selector) = ModelSelector::parse(target) {
+            served(config, &selector, known, &path, report);
+        }
+    }
+    if spec
+        .select
+        .iter()
+        .any(|entry| entry.router == Some(Router::Knn))
+    {
+        let message = "the learned router has no examples yet; its default answers";
+        report.warn(Problem::new(path, ProblemKind::Notice, message));
     }
 }
 

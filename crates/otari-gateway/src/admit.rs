@@ -1,32 +1,26 @@
-//! First step: who is calling, may they, is there room.
+//! First step: who is calling, and may they call now.
 //!
-//! The order of the gates is observable and fixed: credential, billed user, rate, model permission, room (the
-//! user exists, is not blocked, and every budget has room), price.
+//! The order of the gates is observable and fixed: credential, billed user, rate; then in `plan` the model
+//! permission; then in `reserve` room (the user exists, is not blocked, and every budget has room) and price.
 
 use std::sync::Arc;
 
-use otari_ledger::Hold;
-use otari_metering::Estimate;
-use otari_types::{AccountId, Amounts, KeyId, UserId};
+use otari_types::{AccountId, KeyId, UserId};
 
 use crate::Gateway;
 use crate::caller::Caller;
-use crate::chat_request::ChatRequest;
 use crate::credentials::Credential;
 use crate::error::GatewayError;
 use crate::inbound::Inbound;
 use crate::rate_limit::Window;
 use crate::target::Target;
 
-/// A call that may go on, and the room it holds.
+/// A caller that may go on.
 #[derive(Debug)]
 pub(crate) struct Admitted {
-    pub(crate) hold: Hold,
-    /// What the hold assumed, also where nothing is held.
-    pub(crate) estimate: Amounts,
-    pub(crate) target: Arc<Target>,
     pub(crate) billed: Billed,
     pub(crate) rate: Option<Window>,
+    caller: Option<Arc<Caller>>,
 }
 
 /// Whom a call is billed to.
@@ -35,8 +29,8 @@ pub(crate) struct Billed {
     pub(crate) user: UserId,
     pub(crate) key: Option<KeyId>,
     pub(crate) exempt: bool,
+    pub(crate) blocked: bool,
     accounts: Vec<AccountId>,
-    blocked: bool,
 }
 
 /// A refusal, with as much as was known when it happened.
@@ -58,57 +52,58 @@ impl Refused {
             unlogged: true,
         }
     }
+
+    /// Of a known caller.
+    pub(crate) fn of(billed: &Billed, error: GatewayError, target: Option<&Arc<Target>>) -> Self {
+        Self {
+            error,
+            billed: Some(billed.clone()),
+            target: target.cloned(),
+            unlogged: false,
+        }
+    }
+}
+
+impl Billed {
+    /// What the calls charge, in the order they are held.
+    pub(crate) fn accounts(&self) -> &[AccountId] {
+        &self.accounts
+    }
+}
+
+impl Admitted {
+    /// Whether the key's list of models has this one. An unresolvable selector is on no list.
+    pub(crate) fn permits(&self, target: &Target) -> bool {
+        let allowed = self
+            .caller
+            .as_ref()
+            .and_then(|caller| caller.allowed.as_ref());
+        allowed.is_none_or(|list| target.instance_name.is_some() && list.permits(&target.key))
+    }
 }
 
 pub(crate) async fn admit(
     gateway: &Gateway,
     inbound: &Inbound,
-    request: &ChatRequest<'_>,
+    named_user: Option<&str>,
 ) -> Result<Admitted, Refused> {
-    let now = inbound.received_at;
-    let (billed, caller) = identify(gateway, inbound, request.user.as_deref()).await?;
+    let (billed, caller) = identify(gateway, inbound, named_user).await?;
     let rate = match &gateway.rate_limiter {
         None => None,
-        Some(limiter) => Some(limiter.check(&billed.user, now).map_err(|window| {
-            gateway.metrics.rate_limit_hits.inc();
-            Refused::early(GatewayError::RateLimited(window))
-        })?),
+        Some(limiter) => {
+            let checked = limiter.check(&billed.user, inbound.received_at);
+            Some(checked.map_err(|window| {
+                gateway.metrics.rate_limit_hits.inc();
+                Refused::early(GatewayError::RateLimited(window))
+            })?)
+        }
     };
-    let refuse = |error: GatewayError, target: Option<&Arc<Target>>| Refused {
-        error,
-        billed: Some(billed.clone()),
-        target: target.cloned(),
-        unlogged: false,
-    };
-    let target = gateway
-        .targets
-        .resolve(&request.model, Some(&billed.user), now)
-        .await
-        .map_err(|error| refuse(error.into(), None))?;
-    let allowed = caller.as_ref().and_then(|caller| caller.allowed.as_ref());
-    if allowed.is_some_and(|list| target.instance_name.is_none() || !list.permits(&target.key)) {
-        return Err(refuse(
-            GatewayError::ModelNotPermitted(request.model.to_string()),
-            Some(&target),
-        ));
-    }
-    let estimate = estimate_of(gateway, request, &target);
-    let hold = hold(gateway, &billed, &target, estimate)
-        .await
-        .map_err(|error| refuse(error, Some(&target)))?;
-    if target.price.is_none() && !billed.exempt && gateway.settings.require_pricing() {
-        // `hold` drops here: the room is free again.
-        return Err(refuse(unpriced(&target), Some(&target)));
-    }
     Ok(Admitted {
-        hold,
-        estimate,
-        target,
         billed,
         rate,
+        caller,
     })
 }
-
 /// The billed user: the key's owner, or whom the operator names.
 async fn identify(
     gateway: &Gateway,
@@ -167,69 +162,4 @@ async fn identify(
         });
     }
     Ok((billed, Some(caller)))
-}
-
-fn estimate_of(gateway: &Gateway, request: &ChatRequest<'_>, target: &Target) -> Amounts {
-    let estimate = Estimate {
-        prompt_chars: request.prompt_bytes,
-        max_output: request
-            .max_output_tokens
-            .map(|tokens| tokens.saturating_mul(request.choices)),
-        default_output: gateway
-            .settings
-            .default_output_tokens()
-            .saturating_mul(request.choices),
-        cache_lifetime: None,
-    };
-    estimate.amounts(target.price.as_ref().map(|point| point.price.as_ref()))
-}
-
-async fn hold(
-    gateway: &Gateway,
-    billed: &Billed,
-    target: &Target,
-    estimate: Amounts,
-) -> Result<Hold, GatewayError> {
-    if billed.blocked {
-        return Err(GatewayError::UserBlocked(billed.user.to_string()));
-    }
-    if !gateway.ledger.accepts_calls() {
-        return Err(GatewayError::CannotRecord);
-    }
-    if billed.exempt {
-        return Ok(Hold::default());
-    }
-    if gateway.settings.budgets_disabled {
-        // Nothing is refused, but what is spent still counts.
-        return Ok(gateway.ledger.hold_unchecked(&billed.accounts, estimate));
-    }
-    let free = target
-        .price
-        .as_ref()
-        .is_some_and(|point| point.price.is_free());
-    let held = gateway
-        .ledger
-        .hold(&billed.accounts, estimate, free)
-        .await?;
-    held.map_err(|_| {
-        gateway.metrics.budget_exceeded.inc();
-        GatewayError::BudgetExceeded(billed.user.to_string())
-    })
-}
-
-fn unpriced(target: &Target) -> GatewayError {
-    let hint = match (&target.instance_name, &target.instance) {
-        (None, _) => Some(format!(
-            "('{}' is not of the form provider:model, and no alias has this name.)",
-            target.requested
-        )),
-        (Some(_), None) if !target.is_alias => {
-            Some("(No provider of this name is configured either.)".to_owned())
-        }
-        _ => None,
-    };
-    GatewayError::Unpriced {
-        model: target.requested.clone(),
-        hint,
-    }
 }

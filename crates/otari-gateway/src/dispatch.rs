@@ -1,21 +1,29 @@
-//! Third step: encode one attempt, send it, hand over the answer as it arrives.
+//! Fourth step: encode one attempt, send it, hand over the answer as it arrives, with what reads it.
 //!
-//! Chat to an OpenAI-compatible upstream is verbatim: the members that the gateway owns are replaced, the rest
-//! is copied as it came.
+//! Where the provider speaks the surface's own format the caller's bytes pass but for the members the gateway
+//! owns; otherwise the call is translated.
 
+mod neutral;
+mod route;
 #[cfg(test)]
 mod tests;
+mod verbatim;
 
 use bytes::Bytes;
 use http::{HeaderMap, HeaderValue, Method, header};
-use otari_providers::quirk::{Edit, allows_stream_options, top_level_edit};
-use otari_providers::{Answered, Outbound, Transport};
-use otari_wire::members::{Members, ObjectWriter};
+use otari_providers::{Answered, Instance, Outbound};
+use otari_translate::Path;
 
-use crate::chat_request::ChatRequest;
+use crate::Gateway;
 use crate::error::GatewayError;
 use crate::inbound::Inbound;
 use crate::plan::Attempt;
+use crate::relay::Passage;
+use crate::request::Request;
+
+use route::{Route, route};
+
+pub(crate) use neutral::Parsed;
 
 /// Consumed by the gateway, never forwarded.
 const GATEWAY_MEMBERS: &[&str] = &[
@@ -44,74 +52,79 @@ const SENSITIVE_MEMBERS: &[&str] = &[
 ];
 const TRACEPARENT: &str = "traceparent";
 
+/// One call, as every attempt of it needs it.
+#[derive(Debug)]
+pub(crate) struct Outgoing<'a> {
+    pub(crate) inbound: &'a Inbound,
+    pub(crate) request: &'a Request<'a>,
+    /// What answers are labelled with, where it is not the model's own name.
+    pub(crate) label: Option<&'a str>,
+    /// The neutral form, made when the first attempt needs it.
+    pub(crate) parsed: Parsed,
+}
+
+/// A request ready to be sent, and what will read its answer.
+struct Prepared {
+    body: Bytes,
+    headers: HeaderMap,
+    passage: Passage,
+}
+
 pub(crate) async fn dispatch(
-    transport: &Transport,
-    inbound: &Inbound,
-    request: &ChatRequest<'_>,
+    gateway: &Gateway,
+    outgoing: &mut Outgoing<'_>,
     attempt: &Attempt,
-) -> Result<Answered, GatewayError> {
-    let instance = &attempt.instance;
-    if !instance.provider.dialect.is_openai_shaped() {
-        return Err(GatewayError::InvalidRequest(format!(
-            "Provider '{}' does not speak Chat Completions, and translation to it is not available",
-            instance.name
-        )));
-    }
+) -> Result<(Answered, Passage), GatewayError> {
+    let instance = attempt.instance()?;
+    let route = route(outgoing.request.surface, instance)?;
+    let mut prepared = match otari_translate::path(outgoing.request.surface, route.wire) {
+        Path::Verbatim => verbatim::prepare(outgoing, attempt, instance, route),
+        Path::Neutral => neutral::prepare(outgoing, attempt, instance, route)?,
+    };
+    add_common_headers(&mut prepared.headers, outgoing.inbound, outgoing.request.stream);
     let outbound = Outbound {
         method: Method::POST,
-        uri: instance.chat_uri().clone(),
-        headers: outbound_headers(inbound, request.stream),
-        body: encode(request, attempt),
+        uri: address(instance, route, attempt, outgoing.request.stream)?,
+        headers: prepared.headers,
+        body: prepared.body,
     };
-    transport
+    let answered = gateway
+        .transport
         .send(instance, outbound)
         .await
-        .map_err(|error| GatewayError::upstream(&instance.name, error))
+        .map_err(|error| GatewayError::upstream(&instance.name, error))?;
+    Ok((answered, prepared.passage))
 }
 
-/// The upstream body: the caller's members in their order, with ours in place.
-fn encode(request: &ChatRequest<'_>, attempt: &Attempt) -> Bytes {
-    let quirks = attempt.instance.provider.quirks;
-    let members = &request.members;
-    let with_stream_options = request.stream && allows_stream_options(quirks);
-    let mut body = ObjectWriter::with_capacity(request.prompt_bytes + 512);
-    for (name, value) in members.iter() {
-        if GATEWAY_MEMBERS.contains(&name) || SENSITIVE_MEMBERS.contains(&name) {
-            continue;
-        }
-        match name {
-            "model" => body.string("model", &attempt.target.model),
-            "stream_options" if !with_stream_options => {}
-            _ => match top_level_edit(quirks, name, request.stream) {
-                Edit::Keep => body.raw(name, value.get()),
-                // The caller may have given both spellings; the provider's own wins.
-                Edit::Rename(new) if members.get(new).is_none() => body.raw(new, value.get()),
-                Edit::Drop | Edit::Rename(_) => {}
-            },
-        }
-    }
-    if with_stream_options && stream_options_absent(members) {
-        // Usage in a stream is opt-in; without it every call would be billed by estimate.
-        body.raw("stream_options", r#"{"include_usage":true}"#);
-    }
-    body.finish().into()
+fn address(
+    instance: &Instance,
+    route: Route,
+    attempt: &Attempt,
+    stream: bool,
+) -> Result<http::Uri, GatewayError> {
+    instance
+        .address(route.operation, &attempt.target.model, stream)
+        .map_err(|error| {
+            let text = format!("Provider '{}' cannot be addressed: {error}", instance.name);
+            GatewayError::InvalidRequest(text)
+        })
 }
 
-/// A given `stream_options` is the caller's decision, `{}` and `include_usage: false` included.
-fn stream_options_absent(members: &Members<'_>) -> bool {
-    members.get("stream_options").is_none()
-}
-
-fn outbound_headers(inbound: &Inbound, stream: bool) -> HeaderMap {
-    let mut headers = HeaderMap::with_capacity(2);
+fn add_common_headers(headers: &mut HeaderMap, inbound: &Inbound, stream: bool) {
     let accept = if stream {
         "text/event-stream"
     } else {
         "application/json"
     };
-    headers.insert(header::ACCEPT, HeaderValue::from_static(accept));
+    headers
+        .entry(header::ACCEPT)
+        .or_insert(HeaderValue::from_static(accept));
     if let Some(trace) = inbound.headers.get(TRACEPARENT) {
         headers.insert(TRACEPARENT, trace.clone());
     }
-    headers
+}
+
+/// Whether a member of the caller's body stays with the gateway.
+fn is_kept_back(name: &str) -> bool {
+    GATEWAY_MEMBERS.contains(&name) || SENSITIVE_MEMBERS.contains(&name)
 }

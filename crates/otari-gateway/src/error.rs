@@ -45,10 +45,16 @@ pub enum GatewayError {
     RateLimited(crate::rate_limit::Window),
     #[error("Model '{0}' is not permitted for this API key.")]
     ModelNotPermitted(String),
+    #[error("No model of the routing policy '{0}' is permitted for this API key.")]
+    PolicyNotPermitted(String),
 
     // Is there room.
     #[error("User '{0}' has exceeded budget limit")]
     BudgetExceeded(String),
+    #[error(
+        "User '{0}' has exceeded budget limit: it ran out while failing over to a dearer model"
+    )]
+    BudgetRanOut(String),
     #[error("{}", unpriced_message(.model, .hint.as_deref()))]
     Unpriced { model: String, hint: Option<String> },
     #[error("The gateway cannot record usage at the moment, please retry")]
@@ -65,10 +71,20 @@ pub enum GatewayError {
     UnknownModel(String),
     #[error("Model '{0}' not found")]
     ModelNotFound(String),
+    /// The provider of the model has no place for a member of the request.
+    #[error("{member} is not supported by the provider of this model")]
+    Unsupported { member: String },
 
     // What went wrong elsewhere.
     #[error(transparent)]
     Upstream(Box<UpstreamFailure>),
+    #[error(
+        "No model of the routing policy '{0}' can be reached: none of its providers is configured"
+    )]
+    PolicyUnresolvable(String),
+    /// Every candidate of a policy failed; each failure has a usage row of its own.
+    #[error("{}", if *.timed_out { "All upstream providers timed out" } else { "All upstream providers failed" })]
+    AllFailed { timed_out: bool },
     #[error(transparent)]
     Store(#[from] StoreError),
     #[error(transparent)]
@@ -106,8 +122,10 @@ impl GatewayError {
         match self {
             Self::UserMismatch
             | Self::ModelNotPermitted(_)
+            | Self::PolicyNotPermitted(_)
             | Self::UserBlocked(_)
             | Self::BudgetExceeded(_) => Some(403),
+            Self::PolicyUnresolvable(_) => Some(502),
             Self::Unpriced { .. } => Some(402),
             Self::UnknownModel(_) => Some(400),
             _ => None,

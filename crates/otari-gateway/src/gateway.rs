@@ -1,8 +1,9 @@
 //! The parts of a running gateway, and what happens when something behind its caches changes.
 
-use std::collections::HashMap;
+use std::collections::{BTreeMap, HashMap};
 use std::sync::Arc;
 
+use otari_config::PolicySpec;
 use otari_ledger::{Ledger, LedgerOptions};
 use otari_providers::{Instance, Transport};
 use otari_store::{Change, Store, StoreError, model_aliases, runtime_settings};
@@ -14,6 +15,7 @@ use crate::error::GatewayError;
 use crate::metrics::Metrics;
 use crate::models::Models;
 use crate::operator::Operator;
+use crate::plan::Policies;
 use crate::prices::Prices;
 use crate::rate_limit::RateLimiter;
 use crate::settings::Settings;
@@ -28,6 +30,8 @@ pub struct GatewayOptions {
     pub instances: HashMap<String, Arc<Instance>>,
     /// Configured for everybody, name to `instance:model`.
     pub aliases: HashMap<String, String>,
+    /// Routing policies by name.
+    pub policies: BTreeMap<String, PolicySpec>,
     pub settings: Settings,
     pub rate_limit_rpm: Option<u32>,
     pub master_key: Option<Secret>,
@@ -42,6 +46,7 @@ pub struct Gateway {
     pub ledger: Arc<Ledger>,
     pub transport: Arc<Transport>,
     pub targets: Targets,
+    pub(crate) policies: Policies,
     pub prices: Arc<Prices>,
     pub callers: Callers,
     pub operator: Operator,
@@ -64,6 +69,7 @@ impl Gateway {
             ledger,
             instances,
             aliases,
+            policies,
             settings,
             ..
         } = options;
@@ -73,6 +79,7 @@ impl Gateway {
         let prices = Arc::new(Prices::new(store.clone(), Arc::clone(&settings)));
         let gateway = Arc::new(Self {
             targets: Targets::new(instances, Aliases::default(), Arc::clone(&prices)),
+            policies: Policies::new(policies),
             callers: Callers::new(store.clone(), used),
             operator: Operator::new(store.clone(), options.master_key.as_ref()),
             models: Models::new(Arc::clone(&settings)),

@@ -1,4 +1,4 @@
-//! The data plane: one walk for every inference call, `admit → plan → dispatch → relay → settle`, each a
+//! The data plane: one walk for every inference call, `admit → plan → reserve → dispatch → relay → settle`, each a
 //! function in a file of that name.
 //!
 //! Knows no HTTP framework and no SQL. A status code is the server's business; a table is the store's.
@@ -7,7 +7,6 @@ mod admit;
 mod allow_list;
 mod call;
 mod caller;
-mod chat_request;
 pub mod credentials;
 mod dispatch;
 mod error;
@@ -20,6 +19,8 @@ mod plan;
 mod prices;
 mod rate_limit;
 mod relay;
+mod request;
+mod reserve;
 mod settings;
 mod settle;
 mod target;
@@ -31,6 +32,7 @@ pub use gateway::{Gateway, GatewayOptions};
 pub use inbound::{Inbound, Reply, ReplyBody};
 pub use metrics::{EndpointLabels, Metrics, RequestLabels};
 pub use operator::{Operator, to_hex};
+pub use otari_translate::Surface;
 pub use prices::{PricePoint, PriceSource, Prices, Quote, price_of};
 pub use rate_limit::{RateLimiter, Window};
 pub use relay::RelayStream;

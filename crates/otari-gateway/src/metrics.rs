@@ -4,6 +4,7 @@ mod process;
 
 use std::time::Duration;
 
+use otari_providers::UpstreamErrorKind;
 use otari_types::{NanoUsd, TokenUsage};
 use prometheus_client::encoding::{EncodeLabelSet, text};
 use prometheus_client::metrics::counter::Counter;
@@ -44,6 +45,16 @@ pub struct TokenLabels {
 #[derive(Clone, Debug, PartialEq, Eq, Hash, EncodeLabelSet)]
 pub struct ReasonLabels {
     pub reason: &'static str,
+}
+
+#[derive(Clone, Debug, PartialEq, Eq, Hash, EncodeLabelSet)]
+pub(crate) struct AbandonedLabels {
+    pub(crate) provider: String,
+    pub(crate) model: String,
+    /// `timeout`, `build_error` or `upstream_error`.
+    pub(crate) reason: &'static str,
+    /// Of the attempt, from 1.
+    pub(crate) position: i64,
 }
 
 #[derive(Clone, Debug, PartialEq, Eq, Hash, EncodeLabelSet)]
@@ -102,6 +113,7 @@ pub struct Metrics {
     pub budget_exceeded: Counter,
     pub auth_failures: Family<ReasonLabels, Counter>,
     pub missing_usage: Counter,
+    abandoned_attempts: Family<AbandonedLabels, Counter>,
     pub usage_log_queue_depth: Gauge,
     usage_log_batch_size: Family<WriterLabels, Histogram, fn() -> Histogram>,
     usage_log_flush_duration: Family<FlushLabels, Histogram, fn() -> Histogram>,
@@ -121,6 +133,7 @@ impl Default for Metrics {
             budget_exceeded: Counter::default(),
             auth_failures: Family::default(),
             missing_usage: Counter::default(),
+            abandoned_attempts: Family::default(),
             usage_log_queue_depth: Gauge::default(),
             usage_log_batch_size: Family::new_with_constructor(batch as fn() -> Histogram),
             usage_log_flush_duration: Family::new_with_constructor(flush as fn() -> Histogram),
@@ -178,6 +191,11 @@ impl Metrics {
             "missing_usage",
             "Answers without token usage, billed by the missing-usage policy",
             self.missing_usage.clone(),
+        );
+        registry.register(
+            "abandoned_attempts",
+            "Attempts that failed before their first chunk and were followed by another",
+            self.abandoned_attempts.clone(),
         );
         registry.register(
             "usage_log_queue_depth",
@@ -246,6 +264,29 @@ impl Metrics {
                 .get_or_create(&ModelLabels { provider, model })
                 .observe(dollars);
         }
+    }
+
+    pub(crate) fn count_abandoned(
+        &self,
+        model: &str,
+        provider: Option<&str>,
+        position: i64,
+        error: &GatewayError,
+    ) {
+        let reason = match error {
+            GatewayError::Upstream(failure) if failure.error.kind == UpstreamErrorKind::Timeout => {
+                "timeout"
+            }
+            GatewayError::Upstream(_) => "upstream_error",
+            _ => "build_error",
+        };
+        let labels = AbandonedLabels {
+            provider: provider.unwrap_or_default().to_owned(),
+            model: model.to_owned(),
+            reason,
+            position,
+        };
+        self.abandoned_attempts.get_or_create(&labels).inc();
     }
 
     pub fn count_auth_failure(&self, error: &GatewayError) {

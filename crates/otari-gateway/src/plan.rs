@@ -1,37 +1,102 @@
 //! Second step: which provider and model will be tried, in which order.
 
+mod policy;
+
 use std::sync::Arc;
 
 use otari_providers::Instance;
+use otari_types::new_id;
 
+use crate::Gateway;
+use crate::admit::{Admitted, Refused};
 use crate::error::GatewayError;
+use crate::inbound::Inbound;
 use crate::target::Target;
 
-/// The attempts of one call, first to last.
+pub(crate) use policy::Policies;
+
+/// The attempts of one call, first to last; never empty.
 #[derive(Debug)]
 pub(crate) struct Plan {
-    pub(crate) attempts: Vec<Attempt>,
+    pub(crate) first: Attempt,
+    /// Tried in order after a failure.
+    pub(crate) rest: Vec<Attempt>,
+    /// What answers are labelled with, where it is not the model's own name.
+    pub(crate) label: Option<String>,
+    /// Present when a policy chose.
+    pub(crate) route: Option<Route>,
 }
 
-/// One try: an instance and the model to ask it for.
-#[derive(Debug)]
+/// One try.
+#[derive(Clone, Debug)]
 pub(crate) struct Attempt {
-    pub(crate) instance: Arc<Instance>,
     pub(crate) target: Arc<Target>,
+    /// Why it has its place: `default`, `condition:<keys>`, `router:<name>`, `on_failure`.
+    pub(crate) reason: Arc<str>,
 }
 
-pub(crate) fn plan(target: &Arc<Target>) -> Result<Plan, GatewayError> {
-    match &target.instance {
-        Some(instance) => Ok(Plan {
-            attempts: vec![Attempt {
-                instance: Arc::clone(instance),
-                target: Arc::clone(target),
-            }],
-        }),
-        None => Err(GatewayError::UnknownModel(format!(
-            "Model '{}' cannot be resolved: use provider:model with a configured provider, or an alias. \
-             GET /v1/models lists what is available.",
-            target.requested
-        ))),
+/// What the usage rows of a routed call share.
+#[derive(Clone, Debug)]
+pub(crate) struct Route {
+    pub(crate) policy: String,
+    pub(crate) group: String,
+    pub(crate) attempts: usize,
+}
+
+impl Attempt {
+    pub(crate) fn instance(&self) -> Result<&Arc<Instance>, GatewayError> {
+        self.target.instance.as_ref().ok_or_else(|| {
+            GatewayError::UnknownModel(format!(
+                "Model '{}' cannot be resolved: use provider:model with a configured provider, or an alias. \
+                 GET /v1/models lists what is available.",
+                self.target.requested
+            ))
+        })
+    }
+}
+
+/// What `requested` means to this caller. A name that nothing serves is still a plan: whether that matters is
+/// decided after the budget was asked.
+pub(crate) async fn plan(
+    gateway: &Gateway,
+    inbound: &Inbound,
+    requested: &str,
+    admitted: &Admitted,
+) -> Result<Plan, Refused> {
+    let refuse = |error: GatewayError, target: Option<&Arc<Target>>| {
+        Refused::of(&admitted.billed, error, target)
+    };
+    if let Some(policy) = gateway.policies.find(requested) {
+        return policy::compile(gateway, inbound, &policy, admitted)
+            .await
+            .map_err(|error| refuse(error, None));
+    }
+    let target = gateway
+        .targets
+        .resolve(requested, Some(&admitted.billed.user), inbound.received_at)
+        .await
+        .map_err(|error| refuse(error.into(), None))?;
+    if !admitted.permits(&target) {
+        let error = GatewayError::ModelNotPermitted(requested.to_owned());
+        return Err(refuse(error, Some(&target)));
+    }
+    Ok(Plan {
+        label: target.is_alias.then(|| target.requested.clone()),
+        first: Attempt {
+            target,
+            reason: Arc::from("default"),
+        },
+        rest: Vec::new(),
+        route: None,
+    })
+}
+
+impl Route {
+    fn new(policy: &str, attempts: usize) -> Self {
+        Self {
+            policy: policy.to_owned(),
+            group: new_id(),
+            attempts,
+        }
     }
 }

@@ -8,10 +8,12 @@ use otari_metering::{Cost, Estimate, Price, cost};
 use otari_types::{Amounts, CallStatus, NanoUsd, Timestamp, TokenUsage, UsageRecord, new_id};
 
 use crate::Gateway;
-use crate::admit::{Admitted, Billed, Refused};
+use crate::admit::{Billed, Refused};
 use crate::error::GatewayError;
 use crate::inbound::Inbound;
 use crate::metrics::Metrics;
+use crate::plan::{Attempt, Plan, Route};
+use crate::reserve::Reserved;
 use crate::settings::MissingUsagePolicy;
 
 /// 499: the client closed the request (nginx's number; no standard one exists).
@@ -28,9 +30,9 @@ pub(crate) struct Settlement {
 struct Open {
     ledger: Arc<Ledger>,
     metrics: Arc<Metrics>,
-    hold: Hold,
-    estimate: Amounts,
+    reserved: Reserved,
     row: Row,
+    route: Option<Route>,
     price: Option<Arc<Price>>,
     exempt: bool,
     prompt_bytes: usize,
@@ -58,41 +60,75 @@ struct Row {
     provider: Option<String>,
     user: Option<String>,
     key: Option<String>,
+    /// Of a routed call, counted from 1.
+    position: i64,
+    reason: Option<Arc<str>>,
 }
 
 impl Settlement {
     pub(crate) fn open(
         gateway: &Gateway,
         inbound: &Inbound,
-        admitted: Admitted,
+        billed: &Billed,
+        plan: &Plan,
+        reserved: Reserved,
         prompt_bytes: usize,
     ) -> Self {
-        let Admitted {
-            hold,
-            estimate,
-            target,
-            billed,
-            ..
-        } = admitted;
-        let row = Row {
-            model: target.model.clone(),
-            provider: target.instance_name.clone(),
-            ..Row::new(inbound, Some(&billed))
-        };
-        Self {
+        let mut settlement = Self {
             open: Some(Open {
                 ledger: Arc::clone(&gateway.ledger),
                 metrics: Arc::clone(&gateway.metrics),
-                hold,
-                estimate,
-                row,
-                price: target.price.as_ref().map(|point| Arc::clone(&point.price)),
+                reserved,
+                row: Row::new(inbound, Some(billed)),
+                route: plan.route.clone(),
+                price: None,
                 exempt: billed.exempt,
                 prompt_bytes,
                 produced: Produced::default(),
                 missing_usage: gateway.settings.missing_usage(),
             }),
+        };
+        settlement.aim(&plan.first);
+        settlement
+    }
+
+    /// From here on it is this attempt that is billed.
+    pub(crate) fn aim(&mut self, attempt: &Attempt) {
+        let Some(open) = &mut self.open else { return };
+        let target = &attempt.target;
+        open.row.model.clone_from(&target.model);
+        open.row.provider.clone_from(&target.instance_name);
+        open.price = target.price.as_ref().map(|point| Arc::clone(&point.price));
+        open.produced = Produced::default();
+        if open.route.is_some() {
+            open.row.position += 1;
+            open.row.reason = Some(Arc::clone(&attempt.reason));
         }
+    }
+
+    /// The attempt failed and another follows: a row that charges nobody.
+    pub(crate) fn absorb(&mut self, error: &GatewayError) {
+        let Some(open) = &mut self.open else { return };
+        let (message, status_code) = describe(error);
+        open.metrics.count_abandoned(
+            &open.row.model,
+            open.row.provider.as_deref(),
+            open.row.position,
+            error,
+        );
+        let mut record = open
+            .row
+            .clone()
+            .record(CallStatus::Absorbed, open.route.as_ref());
+        record.error_message = Some(message);
+        record.status_code = status_code;
+        record.counts_toward_budget = !open.exempt;
+        open.ledger.log(record);
+    }
+
+    /// The hold, for growing it.
+    pub(crate) fn reserved(&mut self) -> Option<&mut Reserved> {
+        self.open.as_mut().map(|open| &mut open.reserved)
     }
 
     /// What the upstream has delivered so far; kept up to date while relaying.
@@ -208,7 +244,7 @@ impl Open {
             Amounts {
                 cost: total.unwrap_or(NanoUsd::ZERO),
                 tokens: ending.usage.as_ref().map_or(0, TokenUsage::total),
-                requests: self.estimate.requests,
+                requests: self.reserved.estimate.requests,
             }
         } else {
             Amounts::ZERO
@@ -219,7 +255,7 @@ impl Open {
             ending.usage.as_ref(),
             total,
         );
-        let mut record = self.row.record(ending.status);
+        let mut record = self.row.record(ending.status, self.route.as_ref());
         record.usage = ending.usage;
         record.usage_estimated = ending.estimated;
         record.cost = total;
@@ -229,7 +265,7 @@ impl Open {
         record.status_code = ending.status_code;
         record.first_chunk_ms = self.produced.first_chunk_ms;
         record.counts_toward_budget = !self.exempt;
-        (self.hold, spent, record)
+        (self.reserved.hold, spent, record)
     }
 }
 
@@ -262,7 +298,7 @@ pub(crate) fn log_refusal(
         provider: target.and_then(|target| target.instance_name.clone()),
         ..Row::new(inbound, refused.billed.as_ref())
     };
-    let mut record = row.record(CallStatus::Error);
+    let mut record = row.record(CallStatus::Error, None);
     record.error_message = Some(refused.error.to_string());
     record.status_code = Some(status);
     gateway.ledger.log(record);
@@ -281,6 +317,8 @@ impl Row {
             key: billed
                 .and_then(|billed| billed.key.as_ref())
                 .map(ToString::to_string),
+            position: 0,
+            reason: None,
         }
     }
 
@@ -288,8 +326,13 @@ impl Row {
         i64::try_from(self.started.elapsed().as_millis()).unwrap_or(i64::MAX)
     }
 
-    fn record(self, status: CallStatus) -> UsageRecord {
+    fn record(self, status: CallStatus, route: Option<&Route>) -> UsageRecord {
         UsageRecord {
+            policy_name: route.map(|route| route.policy.clone()),
+            request_group_id: route.map(|route| route.group.clone()),
+            attempt_position: route.map(|_| self.position),
+            attempt_count: route.and_then(|route| i64::try_from(route.attempts).ok()),
+            selection_reason: self.reason.as_deref().map(str::to_owned),
             endpoint: self.endpoint.to_owned(),
             latency_ms: self.elapsed_ms(),
             model: self.model,
@@ -313,9 +356,12 @@ fn describe(error: &GatewayError) -> (String, Option<u16>) {
                 .unwrap_or_else(|| format!("{:?}", failure.error.kind));
             (message, Some(failure.error.row_status()))
         }
-        GatewayError::UnknownModel(_) | GatewayError::InvalidRequest(_) => {
-            (error.to_string(), Some(400))
-        }
+        GatewayError::UnknownModel(_)
+        | GatewayError::InvalidRequest(_)
+        | GatewayError::InvalidBody(_)
+        | GatewayError::Unsupported { .. } => (error.to_string(), Some(400)),
+        GatewayError::BudgetRanOut(_) => (error.to_string(), Some(403)),
+        GatewayError::Unpriced { .. } => (error.to_string(), Some(402)),
         other => (other.to_string(), Some(500)),
     }
 }

@@ -46,6 +46,15 @@ pub(crate) struct FromLease {
     requests: bool,
 }
 
+/// What a hold asks for beside its amounts.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub(crate) struct Asking {
+    /// A model that is free at its price holds no money and passes even an exhausted cap.
+    pub(crate) free: bool,
+    /// More for a call that holds already: a unit it needs no more of is not asked.
+    pub(crate) more: bool,
+}
+
 /// What the memory says to a need.
 #[derive(Debug)]
 pub(crate) enum Answer {
@@ -58,11 +67,21 @@ pub(crate) enum Answer {
 }
 
 impl FromLease {
-    pub(crate) fn of(limits: &Limits, bypass_cost: bool) -> Self {
+    fn of(limits: &Limits, need: Amounts, asking: Asking) -> Self {
+        let asked = |amount: i64| !asking.more || amount > 0;
         Self {
-            cost: limits.cost.is_some() && !bypass_cost,
-            tokens: limits.tokens.is_some(),
-            requests: limits.requests.is_some(),
+            cost: limits.cost.is_some() && !asking.free && asked(need.cost.0),
+            tokens: limits.tokens.is_some() && asked(need.tokens),
+            requests: limits.requests.is_some() && asked(need.requests),
+        }
+    }
+
+    /// The units of both.
+    pub(crate) fn and(self, other: Self) -> Self {
+        Self {
+            cost: self.cost || other.cost,
+            tokens: self.tokens || other.tokens,
+            requests: self.requests || other.requests,
         }
     }
 
@@ -94,9 +113,7 @@ impl Account {
     }
 
     /// Takes the hold from memory if the lease covers it.
-    ///
-    /// `bypass_cost`: a model that is free at its price holds no money and passes even an exhausted cap.
-    pub(crate) fn try_hold(&self, need: Amounts, bypass_cost: bool, now: Timestamp) -> Answer {
+    pub(crate) fn try_hold(&self, need: Amounts, asking: Asking, now: Timestamp) -> Answer {
         let mut state = self.state.lock();
         let Some(terms) = &state.terms else {
             return Answer::Unknown;
@@ -104,7 +121,7 @@ impl Account {
         if terms.period_end.is_some_and(|end| end <= now) {
             return Answer::Unknown;
         }
-        let units = FromLease::of(&terms.limits, bypass_cost);
+        let units = FromLease::of(&terms.limits, need, asking);
         if !units.is_empty() {
             if state.lease_expires <= now {
                 // Another node may be spending it already.

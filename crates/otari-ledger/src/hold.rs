@@ -28,6 +28,14 @@ pub struct Refusal {
 }
 
 impl Hold {
+    /// Takes over what `added` holds on the same accounts in the same order, so that both end as one charge.
+    pub(crate) fn absorb(&mut self, mut added: Self) {
+        for (part, more) in self.parts.iter_mut().zip(added.parts.drain(..)) {
+            part.amounts += more.amounts;
+            part.units = part.units.and(more.units);
+        }
+    }
+
     /// Ends the hold as a charge of `spent` on every account; the rest of the room is free again.
     ///
     /// The charges belong to exactly one usage record: the counters move when that record reaches the database.

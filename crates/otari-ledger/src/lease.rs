@@ -6,7 +6,7 @@ use otari_store::Engine;
 use otari_store::accounts::{self, AccountRow, LeaseOutcome, Need};
 use otari_types::{Amounts, Timestamp};
 
-use crate::account::{Account, Answer, FromLease};
+use crate::account::{Account, Answer, Asking, FromLease};
 use crate::ledger::{Ledger, LedgerError};
 
 /// With several nodes a lease takes this part of the room, so that the others find some too. The share shrinks
@@ -36,18 +36,18 @@ impl Ledger {
         &self,
         account: &Account,
         need: Amounts,
-        bypass_cost: bool,
+        asking: Asking,
     ) -> Result<Option<FromLease>, LedgerError> {
         // Bounded: a refill that another call on this node used up is tried again, but not for ever.
         const ATTEMPTS: usize = 64;
         for _ in 0..ATTEMPTS {
-            match account.try_hold(need, bypass_cost, self.now()) {
+            match account.try_hold(need, asking, self.now()) {
                 Answer::Held(units) => return Ok(Some(units)),
                 Answer::Refused => return Ok(None),
                 Answer::Unknown | Answer::Short(_) => {}
             }
             let _one_at_a_time = account.refill.lock().await;
-            let refill = match account.try_hold(need, bypass_cost, self.now()) {
+            let refill = match account.try_hold(need, asking, self.now()) {
                 Answer::Held(units) => return Ok(Some(units)),
                 Answer::Refused => return Ok(None),
                 Answer::Unknown => {
@@ -58,7 +58,7 @@ impl Ledger {
             };
             if let Refill::Refused = refill {
                 // A settlement meanwhile may have freed room on this node.
-                return Ok(match account.try_hold(need, bypass_cost, self.now()) {
+                return Ok(match account.try_hold(need, asking, self.now()) {
                     Answer::Held(units) => Some(units),
                     Answer::Short(_) | Answer::Unknown | Answer::Refused => None,
                 });

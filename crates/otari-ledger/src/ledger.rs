@@ -10,7 +10,7 @@ use otari_store::{Store, StoreError, accounts};
 use otari_types::{AccountId, Amounts, BudgetId, Clock, NodeId, Timestamp, UsageRecord};
 use parking_lot::RwLock;
 
-use crate::account::Account;
+use crate::account::{Account, Asking};
 use crate::drain::DrainObserver;
 use crate::hold::{Hold, Part, Refusal};
 use crate::journal::Journal;
@@ -124,20 +124,21 @@ impl Ledger {
 
     /// Reserves `need` on every account, in the given order, or on none.
     ///
-    /// `bypass_cost` is for models that are free at their price: they hold no money and pass an exhausted cap.
+    /// `free` is for models that are free at their price: they hold no money and pass an exhausted cap.
     pub async fn hold(
         &self,
         accounts: &[AccountId],
         need: Amounts,
-        bypass_cost: bool,
+        free: bool,
     ) -> Result<Result<Hold, Refusal>, LedgerError> {
+        let asking = Asking { free, more: false };
         let mut hold = Hold {
             parts: Vec::with_capacity(accounts.len()),
         };
         for id in accounts {
             let account = self.account(id);
             // On refusal `hold` drops here, which releases the accounts before this one.
-            match self.hold_one(&account, need, bypass_cost).await? {
+            match self.hold_one(&account, need, asking).await? {
                 Some(units) => hold.parts.push(Part {
                     account,
                     amounts: need,
@@ -151,6 +152,41 @@ impl Ledger {
             }
         }
         Ok(Ok(hold))
+    }
+
+    /// Adds `more` to a hold on every account it is on, or on none: another candidate may be dearer than the first.
+    pub async fn top_up(
+        &self,
+        hold: &mut Hold,
+        more: Amounts,
+        free: bool,
+    ) -> Result<Result<(), Refusal>, LedgerError> {
+        let asking = Asking { free, more: true };
+        let mut added = Hold::default();
+        for part in &hold.parts {
+            match self.hold_one(&part.account, more, asking).await? {
+                Some(units) => added.parts.push(Part {
+                    account: Arc::clone(&part.account),
+                    amounts: more,
+                    units,
+                }),
+                None => {
+                    return Ok(Err(Refusal {
+                        account: part.account.id.clone(),
+                    }));
+                }
+            }
+        }
+        hold.absorb(added);
+        Ok(Ok(()))
+    }
+
+    /// As [`Ledger::top_up`], without asking any limit.
+    pub fn top_up_unchecked(&self, hold: &mut Hold, more: Amounts) {
+        for part in &mut hold.parts {
+            part.account.hold_unchecked(more, self.now());
+            part.amounts += more;
+        }
     }
 
     /// Reserves `need` on every account without asking any limit, for deployments that only count.

@@ -21,6 +21,8 @@ pub enum Quirk {
     /// Reports reasoning tokens beside, not inside, `completion_tokens`: xAI, and Google models at DeepInfra.
     /// Where the total says so they are added, or the call would be billed too low.
     ReasoningOutsideCompletion,
+    /// Demands an assistant's `reasoning_content` back when tools are in play: DeepSeek and Moonshot.
+    ReplaysReasoning,
 }
 
 /// What becomes of a top-level member of a chat request.
@@ -67,6 +69,11 @@ pub fn allows_stream_options(quirks: &[Quirk]) -> bool {
 /// Whether reasoning tokens may be missing from `completion_tokens`.
 pub fn reasoning_outside_completion(quirks: &[Quirk]) -> bool {
     quirks.contains(&Quirk::ReasoningOutsideCompletion)
+}
+
+/// Whether an assistant's unsigned reasoning is sent back to it.
+pub fn replays_reasoning(quirks: &[Quirk]) -> bool {
+    quirks.contains(&Quirk::ReplaysReasoning)
 }
 
 #[cfg(test)]

@@ -36,6 +36,11 @@ pub(crate) fn gateway_options(
         aliases: aliases
             .map(|(name, target)| (name.clone(), target.to_string()))
             .collect(),
+        policies: if config.routing.routing.enabled {
+            config.routing.routing.specs()
+        } else {
+            std::collections::BTreeMap::new()
+        },
         ledger: ledger_options(config),
         settings: settings(config),
         rate_limit_rpm: config.rate_limit.rate_limit_rpm,

@@ -1,4 +1,7 @@
 //! The inference surfaces.
 
 pub(crate) mod chat;
+mod inference;
+pub(crate) mod messages;
 pub(crate) mod models;
+pub(crate) mod responses;

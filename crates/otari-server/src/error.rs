@@ -4,6 +4,7 @@
 //! `{"error":{"message","type","param","code"},"detail":…}`. A 5xx never shows its cause; the cause is logged
 //! here, once.
 
+mod messages;
 #[cfg(test)]
 mod tests;
 
@@ -31,6 +32,8 @@ pub struct ApiError {
     detail: Option<Box<Value>>,
     retry_after: Option<Duration>,
     rate: Option<Box<Window>>,
+    /// Shown in Anthropic's envelope.
+    messages: Option<Box<messages::Envelope>>,
 }
 
 impl ApiError {
@@ -45,6 +48,7 @@ impl ApiError {
             detail: None,
             retry_after: None,
             rate: None,
+            messages: None,
         }
     }
 
@@ -153,8 +157,11 @@ impl ApiError {
         self
     }
 
-    /// The body in OpenAI's envelope.
+    /// The body in OpenAI's envelope, or in Anthropic's on its own routes.
     pub fn body(&self) -> Value {
+        if let Some(envelope) = &self.messages {
+            return envelope.body(self);
+        }
         let detail = self
             .detail
             .as_deref()
@@ -208,10 +215,18 @@ impl From<GatewayError> for ApiError {
             | E::InvalidMasterKey => Self::unauthorized(text),
             E::AuthUnavailable | E::CannotRecord => Self::unavailable(text),
             E::UserRequired | E::InvalidRequest(_) => Self::bad_request(text),
+            E::Unsupported { member } => {
+                let mut error = Self::bad_request(text).code("unsupported_parameter");
+                error.param = Some(member);
+                error
+            }
+            E::PolicyNotPermitted(_) => Self::forbidden(text).code("model_not_permitted"),
+            E::PolicyUnresolvable(_) | E::AllFailed { timed_out: false } => Self::bad_gateway(&text),
+            E::AllFailed { timed_out: true } => Self::new(StatusCode::GATEWAY_TIMEOUT, "timeout_error", text),
             E::UnknownModel(_) => Self::bad_request(text).code("model_not_found"),
             E::UserMismatch | E::UserBlocked(_) => Self::forbidden(text),
             E::ModelNotPermitted(_) => Self::forbidden(text).code("model_not_permitted"),
-            E::BudgetExceeded(_) => Self::forbidden(text).code("insufficient_quota"),
+            E::BudgetExceeded(_) | E::BudgetRanOut(_) => Self::forbidden(text).code("insufficient_quota"),
             E::UnknownUser(_) | E::ModelNotFound(_) => Self::not_found(text),
             E::Unpriced { .. } => {
                 Self::new(StatusCode::PAYMENT_REQUIRED, "invalid_request_error", text).code("model_not_priced")

@@ -10,6 +10,8 @@ use crate::{admin, data, ops};
     info(title = "Otari", description = "An LLM gateway: virtual keys, budgets, usage, any provider."),
     paths(
         data::chat::create_chat_completion,
+        data::messages::create_message,
+        data::responses::create_response,
         data::models::list_models,
         data::models::get_model,
         admin::keys::create_key,

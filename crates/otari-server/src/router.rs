@@ -50,6 +50,8 @@ fn v1(prefix: &str) -> Router<App> {
             &at("/chat/completions"),
             post(data::chat::create_chat_completion),
         )
+        .route(&at("/messages"), post(data::messages::create_message))
+        .route(&at("/responses"), post(data::responses::create_response))
         .route(&at("/models"), get(data::models::list_models))
         .route(&at("/models/{*model_id}"), get(data::models::get_model))
         // Management: the master key.

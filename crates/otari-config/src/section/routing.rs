@@ -1,5 +1,7 @@
 //! Other names for models, and policies that choose among them.
 
+mod policy;
+
 use std::collections::BTreeMap;
 
 use otari_types::ModelSelector;
@@ -9,6 +11,10 @@ use crate::problem::{Problem, ProblemKind, Report};
 use crate::section::section;
 use crate::setting::Limit::{AtLeast, Between};
 use crate::setting::{Map, Reader, Setting, choice};
+
+pub use policy::{
+    CANDIDATES_MAX, Comparison, Condition, Entry, OneOrMany, PolicyProblem, PolicySpec, Router,
+};
 
 choice! {
     /// What one decision of the learned router covers.
@@ -80,7 +86,7 @@ impl Setting for Aliases {
     }
 }
 
-/// Routing policies, each as written: the router that runs them also reads them.
+/// Routing policies, each as written.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Policies {
     pub enabled: bool,
@@ -93,6 +99,15 @@ impl Default for Policies {
             enabled: true,
             policies: Map::new(),
         }
+    }
+}
+
+impl Policies {
+    /// The policies by name. A configuration that was checked has no other.
+    pub fn specs(&self) -> BTreeMap<String, PolicySpec> {
+        let read =
+            |(name, value): (&String, &Value)| Some((name.clone(), PolicySpec::read(value).ok()?));
+        self.policies.iter().filter_map(read).collect()
     }
 }
 

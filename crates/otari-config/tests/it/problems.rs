@@ -98,7 +98,7 @@ fn each_mistake_is_found_at_its_place() {
             Conflict,
         ),
         (
-            "{aliases: {a: 'openai:x'}, routing: {policies: {a: {}}}}",
+            "{aliases: {a: 'openai:x'}, routing: {policies: {a: {select: [{default: 'openai:x'}]}}}}",
             "routing.policies.a",
             Conflict,
         ),

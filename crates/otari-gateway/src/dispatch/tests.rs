@@ -1,6 +1,7 @@
 use std::sync::Arc;
 
 use otari_providers::{Instance, InstanceSettings, Timeouts, catalog};
+use otari_translate::Surface;
 use otari_types::Secret;
 use serde_json::Value;
 
@@ -29,12 +30,18 @@ fn attempt(provider: &str) -> Attempt {
         "real-model",
         Arc::clone(&instance),
     ));
-    Attempt { instance, target }
+    Attempt {
+        target,
+        reason: Arc::from("default"),
+    }
 }
 
 fn encoded(provider: &str, body: &str) -> String {
-    let request = ChatRequest::parse(body.as_bytes()).unwrap();
-    String::from_utf8(encode(&request, &attempt(provider)).to_vec()).unwrap()
+    let request = Request::parse(Surface::Chat, body.as_bytes()).unwrap();
+    let attempt = attempt(provider);
+    let instance = attempt.instance().unwrap();
+    let body = verbatim::chat_body(&request, &attempt, instance);
+    String::from_utf8(body.to_vec()).unwrap()
 }
 
 #[test]

@@ -1,35 +1,131 @@
-//! Reads what passes: usage, finish reason, errors. Changes nothing unless the answer must be relabelled.
+//! Reads what passes: usage, end, errors. Changes nothing.
 
-use bytes::Bytes;
+mod chat;
+
 use otari_providers::error::embedded_error;
 use otari_providers::{UpstreamError, UpstreamErrorKind};
-use otari_types::{CacheConvention, TokenUsage};
-use otari_wire::members::{Members, ObjectWriter};
-use otari_wire::openai::chat::Answer;
-use otari_wire::openai::usage::Usage;
-use otari_wire::sse::{Event, data_frame};
+use otari_translate::{DecodeError, Event as Neutral, Wire, dialect};
+use otari_types::TokenUsage;
+use otari_wire::sse::Event;
 
+use crate::relay::malformed;
 use crate::settle::Produced;
 
-#[derive(Debug, Default)]
-pub(super) struct Tap {
-    /// Reasoning tokens come beside, not inside, the completion count.
-    reasoning_outside: bool,
-    usage: Option<TokenUsage>,
-    generated_bytes: usize,
-    finished: bool,
-    done: bool,
-}
+use chat::ChatTap;
 
 /// What an event is to the relay.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Seen {
     Forward,
-    /// `[DONE]`: the stream ends here.
+    /// The stream ends here.
     Done,
 }
 
+/// What watches an answer that passes unchanged.
+#[derive(Debug)]
+pub(super) enum Tap {
+    Chat(ChatTap),
+    /// Through the decoder of the format.
+    Decoding(Box<Decoding>),
+}
+
+#[derive(Debug)]
+pub(super) struct Decoding {
+    wire: Wire,
+    decoder: dialect::Decoder,
+    meter: Meter,
+    events: Vec<Neutral>,
+}
+
+/// What neutral events say about the bill.
+#[derive(Debug, Default)]
+pub(super) struct Meter {
+    /// Reasoning tokens come beside, not inside, the output.
+    reasoning_outside: bool,
+    usage: Option<TokenUsage>,
+    generated_bytes: usize,
+    finished: bool,
+}
+
 impl Tap {
+    pub(super) fn chat(reasoning_outside: bool) -> Self {
+        Self::Chat(ChatTap::new(reasoning_outside))
+    }
+
+    pub(super) fn decoding(wire: Wire) -> Self {
+        Self::Decoding(Box::new(Decoding {
+            wire,
+            // Ids it makes are not shown to anyone.
+            decoder: dialect::Decoder::new(wire, "tap"),
+            meter: Meter::default(),
+            events: Vec::new(),
+        }))
+    }
+
+    pub(super) fn read_event(&mut self, event: &Event) -> Result<Seen, UpstreamError> {
+        match self {
+            Self::Chat(tap) => tap.read_event(event),
+            Self::Decoding(tap) => tap.read_event(event),
+        }
+    }
+
+    pub(super) fn read_whole(&mut self, body: &[u8]) -> Result<(), UpstreamError> {
+        match self {
+            Self::Chat(tap) => tap.read_whole(body),
+            Self::Decoding(tap) => tap.read_whole(body),
+        }
+    }
+
+    /// The answer has reached its end by the rules of the dialect.
+    pub(super) fn is_complete(&self) -> bool {
+        match self {
+            Self::Chat(tap) => tap.is_complete(),
+            Self::Decoding(tap) => tap.meter.is_complete(),
+        }
+    }
+
+    pub(super) fn report(&self, produced: &mut Produced) {
+        match self {
+            Self::Chat(tap) => tap.report(produced),
+            Self::Decoding(tap) => tap.meter.report(produced),
+        }
+    }
+}
+
+impl Decoding {
+    fn read_event(&mut self, event: &Event) -> Result<Seen, UpstreamError> {
+        let mut raw = event.raw.clone();
+        if !raw.ends_with(b"\n\n") && !raw.ends_with(b"\r\n\r\n") {
+            // The last event of a stream that lacks its blank line.
+            raw = [&raw[..], b"\n\n"].concat().into();
+        }
+        let pushed = self.decoder.push(raw, &mut self.events);
+        for event in self.events.drain(..) {
+            self.meter.read(&event);
+        }
+        pushed.map_err(|error| upstream_error(&error))?;
+        Ok(if self.meter.is_complete() {
+            Seen::Done
+        } else {
+            Seen::Forward
+        })
+    }
+
+    fn read_whole(&mut self, body: &[u8]) -> Result<(), UpstreamError> {
+        let events = dialect::decode_reply(self.wire, body, "tap")
+            .map_err(|error| upstream_error(&error))?;
+        for event in &events {
+            self.meter.read(event);
+        }
+        if self.meter.is_complete() {
+            Ok(())
+        } else {
+            Err(malformed("the answer has no end"))
+        }
+    }
+}
+
+impl Meter {
     pub(super) fn new(reasoning_outside: bool) -> Self {
         Self {
             reasoning_outside,
@@ -37,111 +133,50 @@ impl Tap {
         }
     }
 
-    pub(super) fn read_event(&mut self, event: &Event) -> Result<Seen, UpstreamError> {
-        let Some(data) = event.data() else {
-            return Ok(Seen::Forward);
-        };
-        if data.trim_ascii() == b"[DONE]" {
-            self.done = true;
-            return Ok(Seen::Done);
+    pub(super) fn read(&mut self, event: &Neutral) {
+        match event {
+            Neutral::Delta(text) => self.generated_bytes += text.len(),
+            Neutral::Usage(usage) => match &mut self.usage {
+                Some(so_far) => so_far.merge(usage),
+                None => self.usage = Some(*usage),
+            },
+            Neutral::Finish(_) => self.finished = true,
+            _ => {}
         }
-        if data.trim_ascii().is_empty() {
-            return Ok(Seen::Forward);
-        }
-        let answer: Answer<'_> = serde_json::from_slice(&data).map_err(|_| not_json())?;
-        self.read(&answer)?;
-        Ok(Seen::Forward)
     }
 
-    pub(super) fn read_whole(&mut self, body: &[u8]) -> Result<(), UpstreamError> {
-        let answer: Answer<'_> = serde_json::from_slice(body).map_err(|_| not_json())?;
-        self.read(&answer)?;
-        if answer.choices.is_none() {
-            // A success without choices is no answer: an error in a shape nobody documented.
-            return Err(UpstreamError {
-                status: Some(502),
-                ..UpstreamError::from_answer(200, None, body)
-            });
-        }
-        self.done = true;
-        Ok(())
-    }
-
-    /// The answer has reached its end by the rules of the dialect.
     pub(super) fn is_complete(&self) -> bool {
-        self.done || self.finished
+        self.finished
     }
 
     pub(super) fn report(&self, produced: &mut Produced) {
-        produced.usage = self.usage;
+        let mut usage = self.usage;
+        if let Some(usage) = &mut usage
+            && self.reasoning_outside
+        {
+            usage.output = usage.output.saturating_add(usage.reasoning);
+        }
+        produced.usage = usage;
         produced.generated_bytes = self.generated_bytes;
     }
-
-    fn read(&mut self, answer: &Answer<'_>) -> Result<(), UpstreamError> {
-        if let Some(error) = answer.error
-            && error.get() != "null"
-        {
-            return Err(embedded_error(error.get()));
-        }
-        self.finished |= answer.is_finished();
-        self.generated_bytes += answer.generated_bytes();
-        if let Some(usage) = answer.reported_usage().filter(|usage| !usage.is_empty()) {
-            let usage = token_usage(&usage, self.reasoning_outside);
-            match &mut self.usage {
-                Some(so_far) => so_far.merge(&usage),
-                None => self.usage = Some(usage),
-            }
-        }
-        Ok(())
-    }
 }
 
-/// OpenAI's counts: cached and reasoning tokens are inside the totals.
-fn token_usage(usage: &Usage, reasoning_outside: bool) -> TokenUsage {
-    // Some servers report only a total; some leave reasoning out of the completion, but not out of the total.
-    let by_total = (usage.total_tokens - usage.prompt_tokens).max(0);
-    let from_total = usage.completion_tokens == 0 || reasoning_outside;
-    TokenUsage {
-        input: usage.prompt_tokens,
-        output: if from_total {
-            by_total.max(usage.completion_tokens)
-        } else {
-            usage.completion_tokens
-        },
-        cache_read: usage.cache_read(),
-        cache_write: usage
-            .prompt_tokens_details
-            .unwrap_or_default()
-            .cache_write_tokens,
-        cache_write_1h: 0,
-        reasoning: usage
-            .completion_tokens_details
-            .unwrap_or_default()
-            .reasoning_tokens,
-        convention: CacheConvention::Inclusive,
-    }
-}
-
-/// The body with its `model` replaced, or `None` when it has none.
-pub(super) fn relabelled(body: &[u8], name: &str) -> Option<Vec<u8>> {
-    let members = Members::parse(body).ok()?;
-    members.get("model")?;
-    let mut out = ObjectWriter::with_capacity(body.len() + name.len());
-    for (member, value) in members.iter() {
-        if member == "model" {
-            out.string("model", name);
-        } else {
-            out.raw(member, value.get());
+/// A decoder's failure as an upstream's.
+pub(super) fn upstream_error(error: &DecodeError) -> UpstreamError {
+    match error {
+        DecodeError::Upstream {
+            code,
+            status,
+            message,
+        } => {
+            let body = serde_json::json!({"type": code, "code": code, "message": message});
+            let mut told = embedded_error(&body.to_string());
+            told.status = *status;
+            told
+        }
+        DecodeError::Truncated => malformed("the stream ended before the answer was complete"),
+        DecodeError::Malformed { .. } | DecodeError::TooLarge => {
+            UpstreamError::new(UpstreamErrorKind::Malformed, error.to_string())
         }
     }
-    Some(out.finish())
-}
-
-/// The event with its `model` replaced, or `None` when there is nothing to replace.
-pub(super) fn relabelled_event(event: &Event, name: &str) -> Option<Bytes> {
-    Some(data_frame(&relabelled(&event.data()?, name)?))
-}
-
-fn not_json() -> UpstreamError {
-    UpstreamError::new(UpstreamErrorKind::Malformed, "the answer is not valid JSON")
 }

@@ -152,3 +152,44 @@ async fn a_limit_set_later_finds_what_was_settled_without_one() {
         database.finish().await;
     }
 }
+
+#[tokio::test]
+async fn a_hold_grows_only_where_there_is_room_and_ends_as_one_charge() {
+    for database in testing::databases().await {
+        let dir = tempfile::tempdir().unwrap();
+        let ledger = node(&database, dir.path()).await;
+        let limits = Limits {
+            cost: Some(NanoUsd(10)),
+            requests: Some(1),
+            ..Limits::default()
+        };
+        let id = limited(&database, limits, Cadence::None).await;
+        let ids = std::slice::from_ref(&id);
+        let cost = |nano: i64, requests: i64| Amounts {
+            cost: NanoUsd(nano),
+            tokens: 0,
+            requests,
+        };
+        let mut held = ledger.hold(ids, cost(4, 1), false).await.unwrap().unwrap();
+        // The only request of the budget is this one: more money asks for no second.
+        ledger
+            .top_up(&mut held, cost(6, 0), false)
+            .await
+            .unwrap()
+            .unwrap();
+        assert_eq!(ledger.held(&id), cost(10, 1));
+        ledger
+            .top_up(&mut held, cost(1, 0), false)
+            .await
+            .unwrap()
+            .unwrap_err();
+        assert_eq!(ledger.held(&id), cost(10, 1), "a refusal changes nothing");
+        ledger.settle(held, cost(7, 1), record("one")).await;
+        assert!(ledger.flush(SOON).await);
+        assert_eq!(
+            (ledger.held(&id), row(&database, &id).await.settled),
+            (Amounts::ZERO, cost(7, 1))
+        );
+        database.finish().await;
+    }
+}

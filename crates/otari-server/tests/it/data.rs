@@ -1,4 +1,7 @@
 mod chat;
 mod chat_errors;
 mod chat_stream;
+mod messages;
 mod models;
+mod responses;
+mod routing;

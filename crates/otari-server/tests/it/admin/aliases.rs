@@ -31,7 +31,10 @@ async fn app() -> TestApp {
     TestApp::builder()
         .set("aliases", json!({"house": "mock:configured"}))
         .set("require_pricing", json!(false))
-        .set("routing", json!({"policies": {"smart": {}}}))
+        .set(
+            "routing",
+            json!({"policies": {"smart": {"select": [{"default": "mock:a"}]}}}),
+        )
         .start()
         .await
 }

@@ -1,20 +1,28 @@
-//! The Chat Completions request as far as the gateway reads it: a borrowed view, the rest stays raw.
+//! A generation request as far as the gateway reads it: a borrowed view, the rest stays raw.
+
+mod fields;
 
 use std::borrow::Cow;
 
+use otari_translate::Surface;
 use otari_wire::members::Members;
 use serde::Deserialize;
 use serde_json::value::RawValue;
 
 use crate::error::{FieldProblem, GatewayError};
 
+use fields::{bool_member, int_member, present, problem, string_member};
+
+pub(crate) use fields::parse_members;
+
 /// A parsed body. Members that the gateway does not own are only in `members`.
 #[derive(Debug)]
-pub(crate) struct ChatRequest<'a> {
+pub(crate) struct Request<'a> {
+    pub(crate) surface: Surface,
     pub(crate) members: Members<'a>,
     pub(crate) model: Cow<'a, str>,
     pub(crate) stream: bool,
-    /// The client's `user`: whom the call is billed to, if it may say so.
+    /// Whom the client says the call is for: billed to, if it may say so.
     pub(crate) user: Option<Cow<'a, str>>,
     pub(crate) max_output_tokens: Option<i64>,
     pub(crate) choices: i64,
@@ -22,21 +30,67 @@ pub(crate) struct ChatRequest<'a> {
     pub(crate) prompt_bytes: usize,
 }
 
-impl<'a> ChatRequest<'a> {
-    pub(crate) fn parse(body: &'a [u8]) -> Result<Self, GatewayError> {
+/// Where a surface keeps what the gateway reads.
+struct Layout {
+    /// The conversation.
+    input: &'static str,
+    /// Other members that become part of the prompt.
+    prompt: &'static [&'static str],
+    /// Limits of the output, the first that is given counts.
+    limits: &'static [&'static str],
+}
+
+const fn layout(surface: Surface) -> Layout {
+    match surface {
+        Surface::Chat => Layout {
+            input: "messages",
+            prompt: &["tools"],
+            limits: &["max_tokens", "max_completion_tokens"],
+        },
+        Surface::Messages => Layout {
+            input: "messages",
+            prompt: &["system", "tools"],
+            limits: &["max_tokens"],
+        },
+        Surface::Responses => Layout {
+            input: "input",
+            prompt: &["instructions", "tools"],
+            limits: &["max_output_tokens"],
+        },
+    }
+}
+
+impl<'a> Request<'a> {
+    pub(crate) fn parse(surface: Surface, body: &'a [u8]) -> Result<Self, GatewayError> {
         let members = parse_members(body)?;
+        let layout = layout(surface);
         let mut problems = Vec::new();
         let model = string_member(&members, "model", &mut problems);
         if members.get("model").is_none() {
             problems.push(problem(&["model"], "missing", "Field required"));
         }
-        let messages = members.get("messages");
-        check_messages(messages, &mut problems);
+        let input = members.get(layout.input);
+        match surface {
+            Surface::Responses => check_input(input, &mut problems),
+            Surface::Chat | Surface::Messages => check_messages(input, &mut problems),
+        }
         let stream = bool_member(&members, "stream", &mut problems).unwrap_or(false);
-        let user = string_member(&members, "user", &mut problems);
-        let max_tokens = int_member(&members, "max_tokens", &mut problems);
-        let max_completion_tokens = int_member(&members, "max_completion_tokens", &mut problems);
-        let choices = int_member(&members, "n", &mut problems).unwrap_or(1).max(1);
+        let user = match surface {
+            Surface::Messages => metadata_user(&members, &mut problems),
+            Surface::Chat | Surface::Responses => string_member(&members, "user", &mut problems),
+        };
+        if surface == Surface::Messages && members.get("max_tokens").is_none() {
+            problems.push(problem(&["max_tokens"], "missing", "Field required"));
+        }
+        let mut max_output_tokens = None;
+        for name in layout.limits {
+            let limit = int_member(&members, name, &mut problems);
+            max_output_tokens = max_output_tokens.or(limit);
+        }
+        let choices = match surface {
+            Surface::Chat => int_member(&members, "n", &mut problems).unwrap_or(1).max(1),
+            Surface::Messages | Surface::Responses => 1,
+        };
         if !problems.is_empty() {
             return Err(GatewayError::InvalidBody(problems));
         }
@@ -44,15 +98,15 @@ impl<'a> ChatRequest<'a> {
         if model.trim().is_empty() {
             return Err(GatewayError::InvalidRequest("model is required".to_owned()));
         }
-        let prompt_bytes = messages.map_or(0, |raw| raw.get().len())
-            + members.get("tools").map_or(0, |raw| raw.get().len());
+        let size = |name: &str| members.get(name).map_or(0, |raw| raw.get().len());
+        let prompt_bytes =
+            size(layout.input) + layout.prompt.iter().map(|name| size(name)).sum::<usize>();
         Ok(Self {
+            surface,
             model,
             stream,
             user,
-            max_output_tokens: max_tokens
-                .or(max_completion_tokens)
-                .map(|tokens| tokens.max(0)),
+            max_output_tokens: max_output_tokens.map(|tokens| tokens.max(0)),
             choices,
             prompt_bytes,
             members,
@@ -60,36 +114,41 @@ impl<'a> ChatRequest<'a> {
     }
 }
 
-/// The top-level members, with the errors in the shape of a body validation.
-pub(crate) fn parse_members(body: &[u8]) -> Result<Members<'_>, GatewayError> {
-    Members::parse(body).map_err(|error| match error.classify() {
-        serde_json::error::Category::Data => {
-            let text = error.to_string();
-            // serde_json appends the position, which says nothing about a member.
-            let message = text
-                .split(" at line ")
-                .next()
-                .unwrap_or_default()
-                .to_owned();
-            // The member's name stands between backticks.
-            let member = message.split('`').nth(1).map(|name| [name]);
-            let loc = member.as_ref().map_or(&[][..], |name| &name[..]);
-            GatewayError::field(loc, "invalid_body", message.clone())
-        }
-        _ => GatewayError::InvalidJson {
-            offset: offset_of(body, error.line(), error.column()),
-        },
-    })
+/// Responses takes a text or a list of items.
+fn check_input(input: Option<&RawValue>, problems: &mut Vec<FieldProblem>) {
+    match input.map(|raw| raw.get().as_bytes().first()) {
+        None => problems.push(problem(&["input"], "missing", "Field required")),
+        Some(Some(b'"' | b'[')) => {}
+        Some(_) => problems.push(problem(
+            &["input"],
+            "string_or_list_type",
+            "Input should be a valid string or list",
+        )),
+    }
 }
 
-/// Byte offset of a line and column, as clients are told it.
-fn offset_of(body: &[u8], line: usize, column: usize) -> usize {
-    let before: usize = body
-        .split_inclusive(|byte| *byte == b'\n')
-        .take(line.saturating_sub(1))
-        .map(<[u8]>::len)
-        .sum();
-    before + column.saturating_sub(1)
+/// Messages says whom it is for in `metadata.user_id`.
+fn metadata_user<'a>(
+    members: &Members<'a>,
+    problems: &mut Vec<FieldProblem>,
+) -> Option<Cow<'a, str>> {
+    #[derive(Deserialize)]
+    struct Metadata<'a> {
+        #[serde(borrow, default)]
+        user_id: Option<Cow<'a, str>>,
+    }
+    let raw = present(members, "metadata")?;
+    match serde_json::from_str::<Metadata<'a>>(raw) {
+        Ok(metadata) => metadata.user_id,
+        Err(_) => {
+            problems.push(problem(
+                &["metadata"],
+                "dict_type",
+                "Input should be a valid dictionary whose user_id is a string",
+            ));
+            None
+        }
+    }
 }
 
 fn check_messages(messages: Option<&RawValue>, problems: &mut Vec<FieldProblem>) {
@@ -141,80 +200,12 @@ fn check_messages(messages: Option<&RawValue>, problems: &mut Vec<FieldProblem>)
     }
 }
 
-fn problem(loc: &[&str], kind: &'static str, message: &str) -> FieldProblem {
-    FieldProblem {
-        loc: loc.iter().map(|part| (*part).to_owned()).collect(),
-        kind,
-        message: message.to_owned(),
-    }
-}
-
-fn present<'a>(members: &Members<'a>, name: &str) -> Option<&'a str> {
-    members
-        .get(name)
-        .map(RawValue::get)
-        .filter(|text| *text != "null")
-}
-
-fn string_member<'a>(
-    members: &Members<'a>,
-    name: &str,
-    problems: &mut Vec<FieldProblem>,
-) -> Option<Cow<'a, str>> {
-    #[derive(Deserialize)]
-    struct Text<'a>(#[serde(borrow)] Cow<'a, str>);
-    let raw = present(members, name)?;
-    let text = serde_json::from_str::<Text<'a>>(raw)
-        .ok()
-        .map(|Text(text)| text);
-    if text.is_none() {
-        problems.push(problem(
-            &[name],
-            "string_type",
-            "Input should be a valid string",
-        ));
-    }
-    text
-}
-
-fn bool_member(
-    members: &Members<'_>,
-    name: &str,
-    problems: &mut Vec<FieldProblem>,
-) -> Option<bool> {
-    match present(members, name)? {
-        "true" => Some(true),
-        "false" => Some(false),
-        _ => {
-            problems.push(problem(
-                &[name],
-                "bool_type",
-                "Input should be a valid boolean",
-            ));
-            None
-        }
-    }
-}
-
-fn int_member(members: &Members<'_>, name: &str, problems: &mut Vec<FieldProblem>) -> Option<i64> {
-    let raw = present(members, name)?;
-    let value = serde_json::from_str::<i64>(raw).ok();
-    if value.is_none() {
-        problems.push(problem(
-            &[name],
-            "int_type",
-            "Input should be a valid integer",
-        ));
-    }
-    value
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
 
     fn problems(body: &str) -> Vec<(String, &'static str)> {
-        match ChatRequest::parse(body.as_bytes()) {
+        match Request::parse(Surface::Chat, body.as_bytes()) {
             Err(GatewayError::InvalidBody(problems)) => problems
                 .into_iter()
                 .map(|p| (p.loc.join("."), p.kind))
@@ -226,7 +217,7 @@ mod tests {
     #[test]
     fn a_request_is_read_without_losing_members() {
         let body = br#"{"model":"openai:m","messages":[{"role":"user","content":"hi"}],"stream":true,"max_completion_tokens":7,"top_k":3}"#;
-        let request = ChatRequest::parse(body).unwrap();
+        let request = Request::parse(Surface::Chat, body).unwrap();
         assert_eq!(
             (
                 request.model.as_ref(),
@@ -273,21 +264,24 @@ mod tests {
     #[test]
     fn what_is_not_json_says_where() {
         for (body, at) in [("{nope", 1), ("", 0), ("{\"a\":1,\n x}", 9)] {
-            match ChatRequest::parse(body.as_bytes()) {
+            match Request::parse(Surface::Chat, body.as_bytes()) {
                 Err(GatewayError::InvalidJson { offset }) => assert_eq!(offset, at, "{body}"),
                 other => panic!("{other:?}"),
             }
         }
         assert!(matches!(
-            ChatRequest::parse(b"{\"model\":\"\xff\"}"),
+            Request::parse(Surface::Chat, b"{\"model\":\"\xff\"}"),
             Err(GatewayError::InvalidJson { .. })
         ));
     }
 
     #[test]
     fn a_blank_model_is_a_request_without_model() {
-        let error =
-            ChatRequest::parse(br#"{"model":" ","messages":[{"role":"user"}]}"#).unwrap_err();
+        let error = Request::parse(
+            Surface::Chat,
+            br#"{"model":" ","messages":[{"role":"user"}]}"#,
+        )
+        .unwrap_err();
         assert_eq!(error.to_string(), "Invalid request: model is required");
     }
 }

@@ -1,0 +1,106 @@
+//! The provider speaks another format than the surface: the call is translated.
+
+use bytes::Bytes;
+use http::{HeaderMap, HeaderName, HeaderValue};
+use otari_providers::quirk::{Edit, top_level_edit};
+use otari_providers::{Dialect, Instance};
+use otari_translate::{Call, TranslateError, Wire, dialect, surface};
+use otari_types::new_id;
+use otari_wire::members::{Members, ObjectWriter};
+
+use crate::dispatch::route::Route;
+use crate::dispatch::verbatim::VERTEX_VERSION;
+use crate::dispatch::{Outgoing, Prepared, is_kept_back};
+use crate::error::GatewayError;
+use crate::plan::Attempt;
+use crate::relay::Passage;
+
+/// The neutral form of a call, once some attempt needed it.
+#[derive(Debug, Default)]
+pub(crate) struct Parsed(Option<Call>);
+
+pub(super) fn prepare(
+    outgoing: &mut Outgoing<'_>,
+    attempt: &Attempt,
+    instance: &Instance,
+    route: Route,
+) -> Result<Prepared, GatewayError> {
+    let call = match &mut outgoing.parsed.0 {
+        Some(call) => call,
+        empty => empty.insert(parse(
+            outgoing.inbound.body.as_ref(),
+            outgoing.request.surface,
+        )?),
+    };
+    let target = dialect::Target {
+        model: &attempt.target.model,
+        replay_reasoning: otari_providers::quirk::replays_reasoning(instance.provider.quirks),
+        ..dialect::Target::default()
+    };
+    let encoded = dialect::encode(route.wire, call, &target).map_err(refusal)?;
+    let body = finish_body(encoded.body, route.wire, instance, call.stream);
+    let mut headers = HeaderMap::with_capacity(encoded.headers.len() + 2);
+    for (name, value) in encoded.headers {
+        let name = HeaderName::from_static(name);
+        if let Ok(value) = HeaderValue::from_str(&value) {
+            headers.insert(name, value);
+        }
+    }
+    let envelope = surface::Envelope {
+        id: new_id().replace('-', ""),
+        created: outgoing.inbound.received_at.as_secs(),
+        model: outgoing.label.unwrap_or(&attempt.target.model).to_owned(),
+    };
+    Ok(Prepared {
+        body,
+        headers,
+        passage: Passage::translated(call, envelope, route.wire, instance),
+    })
+}
+
+fn parse(body: &[u8], surface: otari_translate::Surface) -> Result<Call, GatewayError> {
+    let mut call = surface::parse(surface, body).map_err(refusal)?;
+    call.extra.retain(|(name, _)| !is_kept_back(name));
+    call.user = None;
+    Ok(call)
+}
+
+/// What differs between providers of one format.
+fn finish_body(body: Vec<u8>, wire: Wire, instance: &Instance, stream: bool) -> Bytes {
+    let quirks = instance.provider.quirks;
+    let on_vertex = instance.provider.dialect == Dialect::VertexAnthropic;
+    if !(on_vertex || wire == Wire::OpenAiChat && !quirks.is_empty()) {
+        return body.into();
+    }
+    let Ok(members) = Members::parse(&body) else {
+        return body.into();
+    };
+    let mut edited = ObjectWriter::with_capacity(body.len() + 64);
+    for (name, value) in members.iter() {
+        if on_vertex {
+            if name != "model" {
+                edited.raw(name, value.get());
+            }
+            continue;
+        }
+        match top_level_edit(quirks, name, stream) {
+            Edit::Keep => edited.raw(name, value.get()),
+            Edit::Rename(new) if members.get(new).is_none() => edited.raw(new, value.get()),
+            Edit::Drop | Edit::Rename(_) => {}
+        }
+    }
+    if on_vertex {
+        edited.string("anthropic_version", VERTEX_VERSION);
+    }
+    edited.finish().into()
+}
+
+fn refusal(error: TranslateError) -> GatewayError {
+    match error {
+        TranslateError::Unsupported { member } => GatewayError::Unsupported { member },
+        TranslateError::Invalid { loc, problem } => {
+            let loc: Vec<&str> = loc.split('.').filter(|part| !part.is_empty()).collect();
+            GatewayError::field(&loc, "invalid", problem)
+        }
+    }
+}

@@ -1,0 +1,112 @@
+//! What stands between the upstream's bytes and the client's, for one attempt.
+
+use bytes::Bytes;
+use otari_providers::quirk::reasoning_outside_completion;
+use otari_providers::{Instance, UpstreamError};
+use otari_translate::surface::Envelope;
+use otari_translate::{Call, Surface, Wire};
+
+use crate::relay::tap::Tap;
+use crate::relay::translated::Translated;
+use crate::relay::verbatim::Verbatim;
+use crate::settle::Produced;
+
+/// Fixed text: the provider's own goes to the usage row only.
+pub(super) const STREAM_ERROR: &str = "An error occurred during streaming";
+
+/// Reads an answer and writes it as the surface wants it.
+#[derive(Debug)]
+pub(crate) enum Passage {
+    /// Bytes pass as they are.
+    Verbatim(Verbatim),
+    Translated(Box<Translated>),
+}
+
+/// What one chunk of the upstream makes.
+#[derive(Debug, Default)]
+pub(super) struct Step {
+    /// For the client; complete events.
+    pub(super) bytes: Bytes,
+    /// `bytes` ends the answer.
+    pub(super) done: bool,
+    /// The answer is broken after `bytes`.
+    pub(super) broken: Option<UpstreamError>,
+}
+
+impl Passage {
+    pub(crate) fn verbatim(
+        surface: Surface,
+        wire: Wire,
+        instance: &Instance,
+        label: Option<&str>,
+    ) -> Self {
+        let tap = match wire {
+            Wire::OpenAiChat => Tap::chat(reasoning_outside_completion(instance.provider.quirks)),
+            _ => Tap::decoding(wire),
+        };
+        Self::Verbatim(Verbatim::new(surface, tap, label))
+    }
+
+    pub(crate) fn translated(
+        call: &Call,
+        envelope: Envelope,
+        wire: Wire,
+        instance: &Instance,
+    ) -> Self {
+        Self::Translated(Box::new(Translated::new(
+            call,
+            envelope,
+            wire,
+            reasoning_outside_completion(instance.provider.quirks),
+        )))
+    }
+
+    pub(super) fn push(&mut self, chunk: Bytes) -> Step {
+        match self {
+            Self::Verbatim(verbatim) => verbatim.push(chunk),
+            Self::Translated(translated) => translated.push(chunk),
+        }
+    }
+
+    /// The upstream closed: the last bytes, unless the answer was cut.
+    pub(super) fn end(&mut self) -> Result<Bytes, UpstreamError> {
+        match self {
+            Self::Verbatim(verbatim) => verbatim.end(),
+            Self::Translated(translated) => translated.end(),
+        }
+    }
+
+    /// A whole answer.
+    pub(super) fn whole(&mut self, body: Bytes) -> Result<Bytes, UpstreamError> {
+        match self {
+            Self::Verbatim(verbatim) => verbatim.whole(body),
+            Self::Translated(translated) => translated.whole(&body),
+        }
+    }
+
+    /// The surface's error event and what must follow it.
+    pub(super) fn fail(&mut self) -> Bytes {
+        match self {
+            Self::Verbatim(verbatim) => verbatim.fail(),
+            Self::Translated(translated) => translated.fail(),
+        }
+    }
+
+    pub(super) fn keepalive(&self) -> &'static [u8] {
+        let surface = match self {
+            Self::Verbatim(verbatim) => verbatim.surface(),
+            Self::Translated(translated) => translated.surface(),
+        };
+        match surface {
+            Surface::Messages => b"event: ping\ndata: {\"type\":\"ping\"}\n\n",
+            _ => b": keepalive\n\n",
+        }
+    }
+
+    pub(super) fn report(&self, produced: &mut Produced) {
+        match self {
+            Self::Verbatim(verbatim) => verbatim.report(produced),
+            Self::Translated(translated) => translated.report(produced),
+        }
+    }
+}

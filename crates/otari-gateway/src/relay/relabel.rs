@@ -1,0 +1,44 @@
+//! Showing the name the caller asked for in place of the model's own.
+
+use bytes::Bytes;
+use otari_translate::Surface;
+use otari_wire::members::{Members, ObjectWriter};
+use otari_wire::sse::{Event, data_frame, named_frame};
+
+/// The body with its `model` replaced, or `None` when it has none.
+pub(super) fn relabelled(body: &[u8], name: &str) -> Option<Vec<u8>> {
+    let members = Members::parse(body).ok()?;
+    members.get("model")?;
+    let mut out = ObjectWriter::with_capacity(body.len() + name.len());
+    for (member, value) in members.iter() {
+        if member == "model" {
+            out.string("model", name);
+        } else {
+            out.raw(member, value.get());
+        }
+    }
+    Some(out.finish())
+}
+
+/// The event with its model replaced, or `None` when there is nothing to replace. Messages and Responses name it
+/// one level down, in `message` and `response`.
+pub(super) fn relabelled_event(surface: Surface, event: &Event, name: &str) -> Option<Bytes> {
+    let data = event.data()?;
+    let holder = match surface {
+        Surface::Messages => "message",
+        Surface::Responses => "response",
+        _ => return Some(data_frame(&relabelled(&data, name)?)),
+    };
+    let members = Members::parse(&data).ok()?;
+    let inner = relabelled(members.get(holder)?.get().as_bytes(), name)?;
+    let inner = std::str::from_utf8(&inner).ok()?;
+    let mut out = ObjectWriter::with_capacity(data.len() + name.len());
+    for (member, value) in members.iter() {
+        out.raw(member, if member == holder { inner } else { value.get() });
+    }
+    let json = out.finish();
+    Some(match event.name() {
+        Some(kind) => named_frame(kind, &json),
+        None => data_frame(&json),
+    })
+}

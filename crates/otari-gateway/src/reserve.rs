@@ -1,0 +1,139 @@
+//! Third step: is there room for the call, and has it a price.
+
+use std::sync::Arc;
+
+use otari_ledger::Hold;
+use otari_metering::Estimate;
+use otari_types::Amounts;
+
+use crate::Gateway;
+use crate::admit::{Billed, Refused};
+use crate::error::GatewayError;
+use crate::request::Request;
+use crate::target::Target;
+
+/// Room for one call.
+#[derive(Debug)]
+pub(crate) struct Reserved {
+    pub(crate) hold: Hold,
+    /// What the hold assumed, also where nothing is held.
+    pub(crate) estimate: Amounts,
+}
+
+/// Holds what the call may cost at `target`, or says why not.
+pub(crate) async fn reserve(
+    gateway: &Gateway,
+    billed: &Billed,
+    request: &Request<'_>,
+    target: &Arc<Target>,
+) -> Result<Reserved, Refused> {
+    let estimate = estimate_of(gateway, request, target);
+    let held = match hold(gateway, billed, target, estimate).await {
+        // On a refusal the hold drops here: the room is free again.
+        Ok(hold) => check_price(gateway, billed, target).map(|()| hold),
+        Err(error) => Err(error),
+    };
+    match held {
+        Ok(hold) => Ok(Reserved { hold, estimate }),
+        Err(error) => Err(Refused::of(billed, error, Some(target))),
+    }
+}
+
+/// The same for another candidate of a call that holds already: the hold grows where the candidate is dearer.
+pub(crate) async fn top_up(
+    gateway: &Gateway,
+    billed: &Billed,
+    request: &Request<'_>,
+    target: &Target,
+    reserved: &mut Reserved,
+) -> Result<(), GatewayError> {
+    check_price(gateway, billed, target)?;
+    let estimate = estimate_of(gateway, request, target);
+    let more = (estimate - reserved.estimate).at_least_zero();
+    if more.is_zero() || billed.exempt {
+        return Ok(());
+    }
+    if gateway.settings.budgets_disabled {
+        gateway.ledger.top_up_unchecked(&mut reserved.hold, more);
+    } else {
+        let topped = gateway
+            .ledger
+            .top_up(&mut reserved.hold, more, is_free(target))
+            .await?;
+        topped.map_err(|_| {
+            gateway.metrics.budget_exceeded.inc();
+            GatewayError::BudgetRanOut(billed.user.to_string())
+        })?;
+    }
+    reserved.estimate += more;
+    Ok(())
+}
+
+fn estimate_of(gateway: &Gateway, request: &Request<'_>, target: &Target) -> Amounts {
+    let estimate = Estimate {
+        prompt_chars: request.prompt_bytes,
+        max_output: request
+            .max_output_tokens
+            .map(|tokens| tokens.saturating_mul(request.choices)),
+        default_output: gateway
+            .settings
+            .default_output_tokens()
+            .saturating_mul(request.choices),
+        cache_lifetime: None,
+    };
+    estimate.amounts(target.price.as_ref().map(|point| point.price.as_ref()))
+}
+
+async fn hold(
+    gateway: &Gateway,
+    billed: &Billed,
+    target: &Target,
+    estimate: Amounts,
+) -> Result<Hold, GatewayError> {
+    if billed.blocked {
+        return Err(GatewayError::UserBlocked(billed.user.to_string()));
+    }
+    if !gateway.ledger.accepts_calls() {
+        return Err(GatewayError::CannotRecord);
+    }
+    if billed.exempt {
+        return Ok(Hold::default());
+    }
+    if gateway.settings.budgets_disabled {
+        // Nothing is refused, but what is spent still counts.
+        return Ok(gateway.ledger.hold_unchecked(billed.accounts(), estimate));
+    }
+    let held = gateway
+        .ledger
+        .hold(billed.accounts(), estimate, is_free(target))
+        .await?;
+    held.map_err(|_| {
+        gateway.metrics.budget_exceeded.inc();
+        GatewayError::BudgetExceeded(billed.user.to_string())
+    })
+}
+
+fn is_free(target: &Target) -> bool {
+    let price = target.price.as_ref();
+    price.is_some_and(|point| point.price.is_free())
+}
+
+fn check_price(gateway: &Gateway, billed: &Billed, target: &Target) -> Result<(), GatewayError> {
+    if target.price.is_some() || billed.exempt || !gateway.settings.require_pricing() {
+        return Ok(());
+    }
+    let hint = match (&target.instance_name, &target.instance) {
+        (None, _) => Some(format!(
+            "('{}' is not of the form provider:model, and no alias has this name.)",
+            target.requested
+        )),
+        (Some(_), None) if !target.is_alias => {
+            Some("(No provider of this name is configured either.)".to_owned())
+        }
+        _ => None,
+    };
+    Err(GatewayError::Unpriced {
+        model: target.requested.clone(),
+        hint,
+    })
+}
