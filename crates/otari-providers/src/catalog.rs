@@ -12,6 +12,8 @@ use crate::provider::{Capabilities, Provider};
 
 const OPENAI_COMPATIBLE: Provider = Provider::OPENAI_COMPATIBLE;
 const CHAT: Capabilities = Capabilities::CHAT;
+/// Anthropic's API refuses a request without it.
+const ANTHROPIC_VERSION: &[(&str, &str)] = &[("anthropic-version", "2023-06-01")];
 
 static ALL: &[&Provider] = &[
     &hosted::OPENAI,

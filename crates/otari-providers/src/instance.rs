@@ -2,13 +2,14 @@
 
 use std::time::Duration;
 
-use http::{HeaderMap, HeaderValue, Uri, header};
+use http::{HeaderMap, HeaderName, HeaderValue, Uri, header};
 use otari_types::Secret;
 
-use crate::provider::{AuthScheme, Dialect, Provider};
-
-/// Sent where no key is configured but an address is: OpenAI-style servers refuse an absent header.
-const NO_KEY_PLACEHOLDER: &str = "otari-no-key-required";
+use crate::address::{Addresses, GOOGLE_PROJECT};
+use crate::credential::{Asked, Credential, Resolved, is_google_token, resolve};
+use crate::operation::Operation;
+use crate::options::InstanceOptions;
+use crate::provider::{AuthScheme, Provider};
 
 /// How long each phase of an upstream call may take.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -44,12 +45,12 @@ pub struct Instance {
     pub models: Vec<String>,
     pub timeouts: Timeouts,
     pub implicit: bool,
-    /// Without a trailing slash.
-    base: String,
-    /// The chat address, parsed once: the hot path sends there.
+    addresses: Addresses,
+    /// The hot path's address, parsed once.
     chat_uri: Uri,
-    /// Credential and custom headers, built once.
+    /// What no request changes, a lasting credential included; built once.
     headers: HeaderMap,
+    credential: Credential,
 }
 
 /// Why an instance cannot be used; says what to configure.
@@ -59,16 +60,47 @@ pub enum InstanceError {
     NoBase(&'static str),
     #[error("needs `api_key`, or one of the environment variables {0}")]
     NoKey(String),
+    #[error("needs `{option}`{}", also(env))]
+    NoSetting {
+        option: &'static str,
+        /// Variables that may hold it instead.
+        env: String,
+    },
     #[error("`api_base` is not an http(s) address")]
     BadBase,
+    #[error("`{0}` cannot be part of an address")]
+    BadSetting(&'static str),
+    /// The caller's name for a model; not something to configure.
+    #[error("`{0}` cannot be the name of a model here")]
+    BadModel(String),
+    #[error("the credentials cannot be used: {0}")]
+    BadCredentials(String),
     #[error("the credential or a custom header cannot be sent in an HTTP header")]
     BadHeader,
 }
 
+fn also(env: &str) -> String {
+    if env.is_empty() {
+        String::new()
+    } else {
+        format!(", or one of the environment variables {env}")
+    }
+}
+
 impl Instance {
+    /// An instance of a provider that needs nothing but a key and an address.
     pub fn new(
         provider: &'static Provider,
         settings: InstanceSettings,
+    ) -> Result<Self, InstanceError> {
+        Self::with_options(provider, settings, &InstanceOptions::default())
+    }
+
+    /// Reads credential files where they are what the options or the environment say.
+    pub fn with_options(
+        provider: &'static Provider,
+        settings: InstanceSettings,
+        options: &InstanceOptions,
     ) -> Result<Self, InstanceError> {
         let InstanceSettings {
             name,
@@ -79,65 +111,110 @@ impl Instance {
             timeouts,
             implicit,
         } = settings;
-        let base = match api_base.as_deref().or(provider.base_url) {
-            Some(base) => base,
-            None if provider.dialect == Dialect::Echo => "http://echo.invalid",
-            None => return Err(InstanceError::NoBase(provider.id)),
+        let addresses = Addresses::new(
+            provider,
+            api_base.as_deref(),
+            options,
+            is_express(provider, api_key.as_ref(), options),
+        )?;
+        let custom = custom(&custom_headers)?;
+        let resolved = if custom.contains_key(header::AUTHORIZATION) {
+            // The operator's own credential.
+            Resolved {
+                headers: Vec::new(),
+                credential: Credential::InHeaders,
+            }
+        } else {
+            resolve(&Asked {
+                provider,
+                key: api_key,
+                has_own_base: api_base.is_some(),
+                base: addresses.base(),
+                region: addresses.place.region.as_deref(),
+                options,
+            })?
         };
-        let base = base.trim().trim_end_matches('/').to_owned();
-        let is_http = base.starts_with("http://") || base.starts_with("https://");
-        if !is_http {
-            return Err(InstanceError::BadBase);
-        }
-        let key = match api_key {
-            Some(key) => Some(key),
-            None if !provider.key_required => None,
-            None if api_base.is_some() => Some(Secret::new(NO_KEY_PLACEHOLDER)),
-            None => return Err(InstanceError::NoKey(provider.key_env.join(", "))),
+        let mut headers = constant(provider, options)?;
+        headers.extend(resolved.headers);
+        headers.extend(custom);
+        let chat_uri = match addresses.fixed_chat() {
+            Some(uri) => uri.clone(),
+            None => addresses.uri("/")?,
         };
-        let chat_uri = join(&base, provider.paths.chat)?;
-        let headers = build_headers(provider, key.as_ref(), &custom_headers)?;
         Ok(Self {
             name,
             provider,
             models,
             timeouts,
             implicit,
-            base,
+            addresses,
             chat_uri,
             headers,
+            credential: resolved.credential,
         })
     }
 
+    /// Chat's address where no model is in it, which holds for every dialect of OpenAI's shape; elsewhere the base.
     pub fn chat_uri(&self) -> &Uri {
         &self.chat_uri
     }
 
-    /// The address of another of the provider's paths.
-    pub fn uri(&self, path: &str) -> Result<Uri, InstanceError> {
-        join(&self.base, path)
+    /// Where to send `operation` about `model`. `stream` where the answer shall be streamed: some dialects have an
+    /// address of its own for that. Fails on a model's name that cannot be part of an address, and on a setting that
+    /// only this operation needs.
+    pub fn address(
+        &self,
+        operation: Operation,
+        model: &str,
+        stream: bool,
+    ) -> Result<Uri, InstanceError> {
+        self.addresses.get(operation, model, stream)
     }
 
+    /// The address of another of the provider's paths, without a model in it.
+    pub fn uri(&self, path: &str) -> Result<Uri, InstanceError> {
+        self.addresses.uri(path)
+    }
+
+    /// Sent with every request. A credential that changes is not among them; the transport adds it.
     pub fn headers(&self) -> &HeaderMap {
         &self.headers
     }
+
+    /// The project, where the provider has such: Google Cloud's, or watsonx's, whose requests name it in the body.
+    pub fn project(&self) -> Option<&str> {
+        self.addresses.place.project.as_deref()
+    }
+
+    /// The watsonx deployment space, which requests name in the body where there is no project.
+    pub fn space(&self) -> Option<&str> {
+        self.addresses.place.space.as_deref()
+    }
+
+    /// The AWS region.
+    pub fn region(&self) -> Option<&str> {
+        self.addresses.place.region.as_deref()
+    }
+
+    /// The Google Cloud location.
+    pub fn location(&self) -> Option<&str> {
+        self.addresses.place.location.as_deref()
+    }
+
+    pub(crate) fn credential(&self) -> &Credential {
+        &self.credential
+    }
 }
 
-fn join(base: &str, path: &str) -> Result<Uri, InstanceError> {
-    let whole = match path.strip_prefix("/v1") {
-        _ if path.starts_with("http") => path.to_owned(),
-        // Operators write the base of such servers with and without the version.
-        Some(rest) if base.ends_with("/v1") => format!("{base}{rest}"),
-        _ => format!("{base}{path}"),
-    };
-    whole.parse().map_err(|_| InstanceError::BadBase)
+/// Vertex AI with an API key and no project.
+fn is_express(provider: &Provider, key: Option<&Secret>, options: &InstanceOptions) -> bool {
+    provider.auth == AuthScheme::GoogleOauth
+        && key.is_some_and(|key| !is_google_token(key))
+        && options.get(GOOGLE_PROJECT).is_none()
 }
 
-fn build_headers(
-    provider: &Provider,
-    key: Option<&Secret>,
-    custom: &[(String, String)],
-) -> Result<HeaderMap, InstanceError> {
+/// What every instance of the provider sends, the credential aside.
+fn constant(provider: &Provider, options: &InstanceOptions) -> Result<HeaderMap, InstanceError> {
     let mut headers = HeaderMap::new();
     headers.insert(
         header::CONTENT_TYPE,
@@ -147,21 +224,29 @@ fn build_headers(
         header::USER_AGENT,
         HeaderValue::from_static(concat!("otari/", env!("CARGO_PKG_VERSION"))),
     );
-    let credential = key.and_then(|key| match provider.auth {
-        AuthScheme::Bearer => Some((header::AUTHORIZATION, format!("Bearer {}", key.expose()))),
-        AuthScheme::Header(name) => Some((
-            header::HeaderName::from_static(name),
-            key.expose().to_owned(),
-        )),
-        _ => None,
-    });
-    if let Some((name, value)) = credential {
-        let mut value = HeaderValue::from_str(&value).map_err(|_| InstanceError::BadHeader)?;
-        value.set_sensitive(true);
-        headers.insert(name, value);
+    for (name, value) in provider.headers {
+        headers.insert(
+            HeaderName::from_static(name),
+            HeaderValue::from_static(value),
+        );
     }
-    for (name, value) in custom {
-        let name: header::HeaderName = name.parse().map_err(|_| InstanceError::BadHeader)?;
+    for carried in provider.option_headers {
+        let value = options.option(&[carried.option]);
+        if let Some(value) = value.or_else(|| options.environment.first(carried.env)) {
+            let value = HeaderValue::from_str(value.trim());
+            headers.insert(
+                HeaderName::from_static(carried.header),
+                value.map_err(|_| InstanceError::BadHeader)?,
+            );
+        }
+    }
+    Ok(headers)
+}
+
+fn custom(pairs: &[(String, String)]) -> Result<HeaderMap, InstanceError> {
+    let mut headers = HeaderMap::new();
+    for (name, value) in pairs {
+        let name: HeaderName = name.parse().map_err(|_| InstanceError::BadHeader)?;
         let mut value = HeaderValue::from_str(value).map_err(|_| InstanceError::BadHeader)?;
         value.set_sensitive(true);
         headers.insert(name, value);

@@ -3,15 +3,21 @@
 //! A provider is a row; what is particular about it is data (dialect, auth, capabilities, quirks). Its id is
 //! compared nowhere else.
 
+mod address;
 pub mod catalog;
+mod credential;
 pub mod echo;
 pub mod error;
 pub mod instance;
+pub mod operation;
+pub mod options;
 pub mod provider;
 pub mod quirk;
 pub mod transport;
 
 pub use error::{UpstreamError, UpstreamErrorKind};
 pub use instance::{Instance, InstanceError, InstanceSettings, Timeouts};
+pub use operation::Operation;
+pub use options::{Environment, InstanceOptions};
 pub use provider::{AuthScheme, Capability, Dialect, Provider};
 pub use transport::{Answered, Outbound, Transport, UpstreamBody};

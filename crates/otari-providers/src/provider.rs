@@ -58,6 +58,8 @@ pub enum AuthScheme {
     Header(&'static str),
     /// `api-key: <key>`, or an Entra token as bearer.
     AzureKey,
+    /// `Authorization: Bearer <key>`, or a token for the workspace's OAuth client.
+    DatabricksOauth,
     /// A short-lived bearer token from Google application-default credentials.
     GoogleOauth,
     /// A short-lived bearer token that IBM IAM gives for the key.
@@ -67,8 +69,8 @@ pub enum AuthScheme {
     None,
 }
 
-/// Where each operation lives: relative to the base URL, or absolute. The dialect fills in `{model}`, `{region}`,
-/// `{project}`, `{location}` and `{date}`.
+/// Where each operation lives: relative to the base URL, or absolute. [`crate::Instance::address`] fills in `{model}`,
+/// `{region}`, `{project}`, `{location}` and `{api_version}`.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Paths {
     pub chat: &'static str,
@@ -123,6 +125,32 @@ impl Paths {
     };
 }
 
+/// How an operator's base URL becomes ours: people copy it from the vendor's page with more or less of the path.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct BaseShape {
+    /// Endings that our paths already begin with; the first that matches is cut off.
+    pub cut: &'static [&'static str],
+    /// Appended to a base without a path.
+    pub default_path: &'static str,
+}
+
+impl BaseShape {
+    pub const AS_GIVEN: Self = Self {
+        cut: &[],
+        default_path: "",
+    };
+}
+
+/// A header that carries one of the instance's options.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct OptionHeader {
+    pub option: &'static str,
+    /// Variables that hold it where the option is not set.
+    pub env: &'static [&'static str],
+    /// Lower case.
+    pub header: &'static str,
+}
+
 /// A row of the catalogue.
 #[derive(Debug)]
 pub struct Provider {
@@ -132,12 +160,18 @@ pub struct Provider {
     pub name: &'static str,
     /// The vendor's API documentation.
     pub docs: &'static str,
-    /// `None`: the operator must give one. May hold `{region}` or `{location}`.
+    /// `None`: the operator must give one. May hold `{region}`, `{location}` or `{resource}`.
     pub base_url: Option<&'static str>,
     /// Variables that replace the base URL; the first that is set wins.
     pub base_url_env: &'static [&'static str],
+    pub base_shape: BaseShape,
     /// Variables that hold the key; the first that is set wins.
     pub key_env: &'static [&'static str],
+    /// Variables that hold a ready bearer token, used where there is no key; the first that is set wins.
+    pub token_env: &'static [&'static str],
+    /// Sent with every request, below what configuration and dialect say. Names in lower case.
+    pub headers: &'static [(&'static str, &'static str)],
+    pub option_headers: &'static [OptionHeader],
     pub key_required: bool,
     pub dialect: Dialect,
     pub auth: AuthScheme,
@@ -159,7 +193,11 @@ impl Provider {
         docs: "",
         base_url: None,
         base_url_env: &[],
+        base_shape: BaseShape::AS_GIVEN,
         key_env: &[],
+        token_env: &[],
+        headers: &[],
+        option_headers: &[],
         key_required: true,
         dialect: Dialect::OpenAiChat,
         auth: AuthScheme::Bearer,

@@ -8,7 +8,7 @@ use std::sync::OnceLock;
 use std::time::Duration;
 
 use bytes::{Bytes, BytesMut};
-use http::{HeaderMap, Method, Request, StatusCode, Uri};
+use http::{HeaderMap, Method, Request, Response, StatusCode, Uri};
 use http_body_util::{BodyExt, Full};
 use hyper::body::Incoming;
 use hyper_rustls::HttpsConnector;
@@ -17,6 +17,7 @@ use hyper_util::client::legacy::connect::HttpConnector;
 use hyper_util::rt::{TokioExecutor, TokioTimer};
 use tokio::time::{Instant, timeout_at};
 
+use crate::credential::{Credential, Http, Used};
 use crate::error::{ERROR_BODY_BYTES_MAX, UpstreamError, UpstreamErrorKind, retry_after};
 use crate::instance::{Instance, Timeouts};
 use crate::provider::Dialect;
@@ -26,7 +27,7 @@ use echo::EchoBody;
 /// Below the idle timeouts of the usual providers and load balancers, so that a pooled connection is rarely dead.
 const POOL_IDLE: Duration = Duration::from_secs(55);
 
-type Pool = Client<HttpsConnector<HttpConnector>, Full<Bytes>>;
+pub(crate) type Pool = Client<HttpsConnector<HttpConnector>, Full<Bytes>>;
 
 /// The pooled client. Built on first use: certificates are read only by who needs them.
 #[derive(Default)]
@@ -36,7 +37,7 @@ pub struct Transport {
 }
 
 /// What to send.
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 pub struct Outbound {
     pub method: Method,
     pub uri: Uri,
@@ -100,10 +101,9 @@ impl Transport {
             let (status, headers, body) = answer?;
             (status, headers, Source::Echo(body))
         } else {
-            let response = timeout_at(headers_by, self.pool().request(request(instance, outbound)))
+            let response = timeout_at(headers_by, self.exchange(instance, outbound))
                 .await
-                .map_err(|_| timed_out())?
-                .map_err(|error| unreachable_upstream(&error))?;
+                .map_err(|_| timed_out())??;
             let (parts, body) = response.into_parts();
             (parts.status, parts.headers, Source::Http(body))
         };
@@ -126,6 +126,45 @@ impl Transport {
             retry_after(&headers),
             &text,
         ))
+    }
+
+    /// One request; a second one only where the first was refused for a credential that can be renewed.
+    async fn exchange(
+        &self,
+        instance: &Instance,
+        outbound: Outbound,
+    ) -> Result<Response<Incoming>, UpstreamError> {
+        let credential = instance.credential();
+        if credential.is_fixed() {
+            return self.ask(request(instance, outbound)).await;
+        }
+        let (response, used) = self.ask_as(credential, instance, &outbound).await?;
+        if !credential.can_mend(&used, response.status(), response.headers()) {
+            return Ok(response);
+        }
+        Ok(self.ask_as(credential, instance, &outbound).await?.0)
+    }
+
+    async fn ask_as(
+        &self,
+        credential: &Credential,
+        instance: &Instance,
+        outbound: &Outbound,
+    ) -> Result<(Response<Incoming>, Used), UpstreamError> {
+        let mut request = request(instance, outbound.clone());
+        let http = Http(self.pool().clone());
+        let used = credential
+            .put_on(&http, &mut request, &outbound.body)
+            .await?;
+        Ok((self.ask(request).await?, used))
+    }
+
+    async fn ask(
+        &self,
+        request: Request<Full<Bytes>>,
+    ) -> Result<Response<Incoming>, UpstreamError> {
+        let answer = self.pool().request(request).await;
+        answer.map_err(|error| unreachable_upstream(&error))
     }
 
     fn pool(&self) -> &Pool {

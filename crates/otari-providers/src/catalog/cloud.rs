@@ -4,7 +4,7 @@ use crate::provider::Capability::{
     Batch, Chat, Embeddings, Files, ImageEdit, Images, Messages, Pdf, Reasoning, Rerank, Responses,
     Speech, Streaming, Transcription, Vision,
 };
-use crate::provider::{AuthScheme, Capabilities, Dialect, Paths, Provider};
+use crate::provider::{AuthScheme, BaseShape, Capabilities, Dialect, Paths, Provider};
 use crate::quirk::Quirk::{DropParams, MaxTokensField, NoStreamOptions, OnlyParams};
 
 use super::{CHAT, OPENAI_COMPATIBLE};
@@ -13,9 +13,14 @@ pub(super) const AZUREOPENAI: Provider = Provider {
     id: "azureopenai",
     name: "Azure OpenAI (Foundry)",
     docs: "https://learn.microsoft.com/en-us/azure/foundry/openai/api-version-lifecycle",
-    // https://{resource}.openai.azure.com
+    base_url: Some("https://{resource}.openai.azure.com"),
     base_url_env: &["AZURE_OPENAI_ENDPOINT"],
+    base_shape: BaseShape {
+        cut: &["/openai/v1", "/openai"],
+        default_path: "",
+    },
     key_env: &["AZURE_OPENAI_API_KEY"],
+    token_env: &["AZURE_OPENAI_AD_TOKEN"],
     dialect: Dialect::AzureOpenAi,
     auth: AuthScheme::AzureKey,
     capabilities: CHAT.with(&[
@@ -30,6 +35,7 @@ pub(super) const AZUREOPENAI: Provider = Provider {
         Vision,
         Reasoning,
     ]),
+    // Of the v1 API. A dated `api_version` moves them to the routes of its time.
     paths: Paths {
         chat: "/openai/v1/chat/completions",
         responses: "/openai/v1/responses",
@@ -38,6 +44,7 @@ pub(super) const AZUREOPENAI: Provider = Provider {
         image_edits: "/openai/v1/images/edits",
         speech: "/openai/v1/audio/speech",
         transcriptions: "/openai/v1/audio/transcriptions",
+        translations: "/openai/v1/audio/translations",
         batches: "/openai/v1/batches",
         files: "/openai/v1/files",
         models: "/openai/v1/models",
@@ -57,11 +64,13 @@ pub(super) const AZURE: Provider = Provider {
     auth: AuthScheme::AzureKey,
     capabilities: CHAT.with(&[Embeddings, Vision, Reasoning]),
     paths: Paths {
-        chat: "/chat/completions?api-version=2024-05-01-preview",
-        embeddings: "/embeddings?api-version=2024-05-01-preview",
-        models: "/info?api-version=2024-05-01-preview",
+        chat: "/chat/completions?api-version={api_version}",
+        embeddings: "/embeddings?api-version={api_version}",
+        models: "/info?api-version={api_version}",
         ..Paths::OPENAI
     },
+    // Otherwise a member that the model does not know is a 422.
+    headers: &[("extra-parameters", "pass-through")],
     quirks: &[
         MaxTokensField("max_tokens"),
         NoStreamOptions,
@@ -74,12 +83,17 @@ pub(super) const AZUREANTHROPIC: Provider = Provider {
     id: "azureanthropic",
     name: "Claude on Microsoft Foundry",
     docs: "https://learn.microsoft.com/en-us/azure/ai-foundry/",
-    // https://{resource}.services.ai.azure.com/anthropic
+    base_url: Some("https://{resource}.services.ai.azure.com/anthropic"),
     base_url_env: &["AZURE_ANTHROPIC_API_BASE", "ANTHROPIC_FOUNDRY_BASE_URL"],
+    base_shape: BaseShape {
+        cut: &["/v1"],
+        default_path: "/anthropic",
+    },
     key_env: &["AZURE_ANTHROPIC_API_KEY", "ANTHROPIC_FOUNDRY_API_KEY"],
     dialect: Dialect::AzureAnthropic,
-    auth: AuthScheme::Header("x-api-key"),
+    auth: AuthScheme::AzureKey,
     capabilities: Capabilities::of(&[Chat, Streaming, Messages, Vision, Pdf, Reasoning]),
+    headers: super::ANTHROPIC_VERSION,
     paths: Paths::ANTHROPIC,
     ..OPENAI_COMPATIBLE
 };
@@ -99,6 +113,8 @@ pub(super) const BEDROCK: Provider = Provider {
     paths: Paths {
         chat: "/model/{model}/converse",
         chat_stream: Some("/model/{model}/converse-stream"),
+        embeddings: "/model/{model}/invoke",
+        images: "/model/{model}/invoke",
         count_tokens: "/model/{model}/count-tokens",
         models: "https://bedrock.{region}.amazonaws.com/foundation-models",
         batches: "https://bedrock.{region}.amazonaws.com/model-invocation-job",
@@ -121,6 +137,7 @@ pub(super) const SAGEMAKER: Provider = Provider {
     paths: Paths {
         chat: "/endpoints/{model}/invocations",
         chat_stream: Some("/endpoints/{model}/invocations-response-stream"),
+        embeddings: "/endpoints/{model}/invocations",
         ..Paths::OPENAI
     },
     quirks: &[OnlyParams(&[
@@ -142,6 +159,10 @@ pub(super) const VERTEXAI: Provider = Provider {
     // The location `global` is https://aiplatform.googleapis.com.
     base_url: Some("https://{location}-aiplatform.googleapis.com/v1"),
     base_url_env: &["VERTEXAI_API_BASE"],
+    base_shape: BaseShape {
+        cut: &[],
+        default_path: "/v1",
+    },
     key_required: false,
     dialect: Dialect::Vertex,
     auth: AuthScheme::GoogleOauth,
@@ -152,9 +173,12 @@ pub(super) const VERTEXAI: Provider = Provider {
             "/projects/{project}/locations/{location}/publishers/google/models/{model}:streamGenerateContent?alt=sse",
         ),
         embeddings: "/projects/{project}/locations/{location}/publishers/google/models/{model}:predict",
+        // Imagen; Gemini's own image models answer at `chat`.
+        images: "/projects/{project}/locations/{location}/publishers/google/models/{model}:predict",
+        speech: "/projects/{project}/locations/{location}/publishers/google/models/{model}:generateContent",
         count_tokens: "/projects/{project}/locations/{location}/publishers/google/models/{model}:countTokens",
         batches: "/projects/{project}/locations/{location}/batchPredictionJobs",
-        models: "/publishers/google/models",
+        models: "https://{location}-aiplatform.googleapis.com/v1beta1/publishers/google/models",
         ..Paths::OPENAI
     },
     ..OPENAI_COMPATIBLE
@@ -166,6 +190,10 @@ pub(super) const VERTEXAIANTHROPIC: Provider = Provider {
     docs: "https://cloud.google.com/vertex-ai/generative-ai/docs/partner-models/use-claude",
     base_url: Some("https://{location}-aiplatform.googleapis.com/v1"),
     base_url_env: &["VERTEXAI_ANTHROPIC_API_BASE", "ANTHROPIC_VERTEX_BASE_URL"],
+    base_shape: BaseShape {
+        cut: &[],
+        default_path: "/v1",
+    },
     key_required: false,
     dialect: Dialect::VertexAnthropic,
     auth: AuthScheme::GoogleOauth,
@@ -186,18 +214,19 @@ pub(super) const WATSONX: Provider = Provider {
     id: "watsonx",
     name: "IBM watsonx.ai",
     docs: "https://cloud.ibm.com/apidocs/watsonx-ai#text-chat",
-    // https://{region}.ml.cloud.ibm.com
+    base_url: Some("https://{region}.ml.cloud.ibm.com"),
     base_url_env: &["WATSONX_URL"],
-    key_env: &["WATSONX_API_KEY"],
+    key_env: &["WATSONX_API_KEY", "WATSONX_APIKEY", "WX_API_KEY"],
+    token_env: &["WATSONX_TOKEN"],
     dialect: Dialect::Watsonx,
     auth: AuthScheme::IbmIam,
     capabilities: CHAT.with(&[Embeddings, Rerank, Vision, Reasoning]),
     paths: Paths {
-        chat: "/ml/v1/text/chat?version={date}",
-        chat_stream: Some("/ml/v1/text/chat_stream?version={date}"),
-        embeddings: "/ml/v1/text/embeddings?version={date}",
-        rerank: "/ml/v1/text/rerank?version={date}",
-        models: "/ml/v1/foundation_model_specs?version={date}&limit=200",
+        chat: "/ml/v1/text/chat?version={api_version}",
+        chat_stream: Some("/ml/v1/text/chat_stream?version={api_version}"),
+        embeddings: "/ml/v1/text/embeddings?version={api_version}",
+        rerank: "/ml/v1/text/rerank?version={api_version}",
+        models: "/ml/v1/foundation_model_specs?version={api_version}&limit=200",
         ..Paths::OPENAI
     },
     ..OPENAI_COMPATIBLE
@@ -209,6 +238,11 @@ pub(super) const DATABRICKS: Provider = Provider {
     docs: "https://docs.databricks.com/aws/en/machine-learning/foundation-model-apis/api-reference",
     // https://{workspace}/serving-endpoints
     base_url_env: &["DATABRICKS_HOST"],
+    base_shape: BaseShape {
+        cut: &[],
+        default_path: "/serving-endpoints",
+    },
+    auth: AuthScheme::DatabricksOauth,
     key_env: &["DATABRICKS_TOKEN"],
     capabilities: Capabilities::of(&[Chat, Streaming, Embeddings, Vision, Reasoning]),
     quirks: &[

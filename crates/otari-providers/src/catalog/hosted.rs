@@ -4,9 +4,12 @@ use crate::provider::Capability::{
     Batch, Chat, Embeddings, Files, ImageEdit, Images, Messages, Moderation, Pdf, Reasoning,
     Rerank, Responses, Speech, Streaming, Transcription, Vision,
 };
-use crate::provider::{AuthScheme, Capabilities, Dialect, Paths, Provider};
+use crate::provider::{
+    AuthScheme, BaseShape, Capabilities, Dialect, OptionHeader, Paths, Provider,
+};
 use crate::quirk::Quirk::{
     DropParams, MaxTokensField, NoStreamOptions, ReasoningOutsideCompletion, RenameParam,
+    ReplaysReasoning,
 };
 
 use super::{CHAT, OPENAI_COMPATIBLE};
@@ -18,6 +21,18 @@ pub(super) const OPENAI: Provider = Provider {
     base_url: Some("https://api.openai.com/v1"),
     base_url_env: &["OPENAI_BASE_URL"],
     key_env: &["OPENAI_API_KEY"],
+    option_headers: &[
+        OptionHeader {
+            option: "organization",
+            env: &["OPENAI_ORG_ID"],
+            header: "openai-organization",
+        },
+        OptionHeader {
+            option: "project",
+            env: &["OPENAI_PROJECT_ID"],
+            header: "openai-project",
+        },
+    ],
     capabilities: CHAT.with(&[
         Responses,
         Embeddings,
@@ -44,6 +59,8 @@ pub(super) const ANTHROPIC: Provider = Provider {
     base_url: Some("https://api.anthropic.com"),
     base_url_env: &["ANTHROPIC_BASE_URL"],
     key_env: &["ANTHROPIC_API_KEY"],
+    token_env: &["ANTHROPIC_AUTH_TOKEN"],
+    headers: super::ANTHROPIC_VERSION,
     dialect: Dialect::AnthropicMessages,
     auth: AuthScheme::Header("x-api-key"),
     capabilities: CHAT.with(&[Messages, Batch, Files, Vision, Pdf, Reasoning]),
@@ -57,6 +74,10 @@ pub(super) const GEMINI: Provider = Provider {
     docs: "https://ai.google.dev/gemini-api/docs",
     base_url: Some("https://generativelanguage.googleapis.com/v1beta"),
     base_url_env: &["GOOGLE_GEMINI_BASE_URL"],
+    base_shape: BaseShape {
+        cut: &[],
+        default_path: "/v1beta",
+    },
     key_env: &["GEMINI_API_KEY", "GOOGLE_API_KEY"],
     dialect: Dialect::Gemini,
     auth: AuthScheme::Header("x-goog-api-key"),
@@ -76,8 +97,12 @@ pub(super) const GEMINI: Provider = Provider {
         chat_stream: Some("/models/{model}:streamGenerateContent?alt=sse"),
         embeddings: "/models/{model}:embedContent",
         count_tokens: "/models/{model}:countTokens",
+        // Pictures, speech and transcripts are answers of models for them.
+        images: "/models/{model}:generateContent",
+        speech: "/models/{model}:generateContent",
+        transcriptions: "/models/{model}:generateContent",
         batches: "/models/{model}:batchGenerateContent",
-        files: "/upload/v1beta/files",
+        files: "https://generativelanguage.googleapis.com/upload/v1beta/files",
         ..Paths::OPENAI
     },
     ..OPENAI_COMPATIBLE
@@ -127,6 +152,10 @@ pub(super) const COHERE: Provider = Provider {
     docs: "https://docs.cohere.com/reference/about",
     base_url: Some("https://api.cohere.com"),
     base_url_env: &["COHERE_BASE_URL", "CO_API_URL"],
+    base_shape: BaseShape {
+        cut: &["/v1", "/v2"],
+        default_path: "",
+    },
     key_env: &["COHERE_API_KEY", "CO_API_KEY"],
     dialect: Dialect::CohereV2,
     capabilities: CHAT.with(&[Embeddings, Rerank, Vision, Reasoning]),
@@ -149,6 +178,7 @@ pub(super) const DEEPSEEK: Provider = Provider {
     key_env: &["DEEPSEEK_API_KEY"],
     capabilities: CHAT.with(&[Files, Vision, Reasoning]),
     quirks: &[
+        ReplaysReasoning,
         MaxTokensField("max_tokens"),
         DropParams(&[
             "n",
@@ -195,6 +225,7 @@ pub(super) const MOONSHOT: Provider = Provider {
     key_env: &["MOONSHOT_API_KEY"],
     capabilities: CHAT.with(&[Files, Vision, Reasoning]),
     quirks: &[
+        ReplaysReasoning,
         MaxTokensField("max_tokens"),
         DropParams(&["seed", "logit_bias", "logprobs"]),
     ],
@@ -518,6 +549,7 @@ pub(super) const GITHUB: Provider = Provider {
     base_url: Some("https://models.github.ai/inference"),
     base_url_env: &["GITHUB_MODELS_API_BASE"],
     key_env: &["GITHUB_TOKEN"],
+    headers: &[("x-github-api-version", "2022-11-28")],
     capabilities: CHAT.with(&[Embeddings, Vision, Reasoning]),
     // The catalogue is on the origin, not below the base.
     paths: Paths {

@@ -27,6 +27,9 @@ pub(super) const OLLAMA: Provider = Provider {
     // Ollama serves OpenAI's API beside its own.
     paths: Paths {
         chat: "/v1/chat/completions",
+        responses: "/v1/responses",
+        messages: "/v1/messages",
+        transcriptions: "/v1/audio/transcriptions",
         embeddings: "/v1/embeddings",
         models: "/v1/models",
         ..Paths::OPENAI

@@ -4,7 +4,7 @@ use crate::provider::Capability::{
     Batch, Embeddings, Files, Images, Messages, Moderation, Pdf, Reasoning, Rerank, Responses,
     Speech, Transcription, Vision,
 };
-use crate::provider::{AuthScheme, Dialect, Paths, Provider};
+use crate::provider::{AuthScheme, Dialect, OptionHeader, Paths, Provider};
 use crate::quirk::Quirk::{DropParams, MaxTokensField};
 
 use super::{CHAT, OPENAI_COMPATIBLE};
@@ -94,6 +94,18 @@ pub(super) const PORTKEY: Provider = Provider {
     base_url: Some("https://api.portkey.ai/v1"),
     base_url_env: &["PORTKEY_API_BASE"],
     key_env: &["PORTKEY_API_KEY"],
+    option_headers: &[
+        OptionHeader {
+            option: "virtual_key",
+            env: &["PORTKEY_VIRTUAL_KEY"],
+            header: "x-portkey-virtual-key",
+        },
+        OptionHeader {
+            option: "config",
+            env: &["PORTKEY_CONFIG"],
+            header: "x-portkey-config",
+        },
+    ],
     // Bearer works too.
     auth: AuthScheme::Header("x-portkey-api-key"),
     capabilities: CHAT.with(&[
@@ -218,6 +230,7 @@ pub(super) const ANY_ANTHROPIC: Provider = Provider {
     dialect: Dialect::AnthropicMessages,
     auth: AuthScheme::Header("x-api-key"),
     capabilities: CHAT.with(&[Messages, Vision, Pdf, Reasoning]),
+    headers: super::ANTHROPIC_VERSION,
     paths: Paths::ANTHROPIC,
     compatible: true,
     ..OPENAI_COMPATIBLE
