@@ -12,8 +12,8 @@ use crate::section::{
     Field, Section, auth::Auth, budgets::Budgets, cors::Cors, database::Database, files::Files,
     hybrid::Mode, hybrid::Operation, ledger::Ledger, logging::Logging, mail::Mail,
     metrics::Dashboard, metrics::Metrics, models::Models, pricing::Pricing, providers::Providers,
-    rate_limit::RateLimit, routing::Routing, server::Server, tls::Tls, tools::Tools,
-    upstream::Upstream,
+    rate_limit::RateLimit, responses::Responses, routing::Routing, server::Server, tls::Tls,
+    tools::Tools, upstream::Upstream,
 };
 use crate::setting::Reader;
 use crate::source::Environment;
@@ -84,6 +84,7 @@ sections! {
     upstream: Upstream,
     models: Models,
     routing: Routing,
+    responses: Responses,
     pricing: Pricing,
     budgets: Budgets,
     rate_limit: RateLimit,

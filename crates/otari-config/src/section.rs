@@ -17,6 +17,7 @@ pub mod models;
 pub mod pricing;
 pub mod providers;
 pub mod rate_limit;
+pub mod responses;
 pub mod routing;
 pub mod server;
 pub mod tls;

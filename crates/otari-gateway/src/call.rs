@@ -4,15 +4,16 @@ use otari_providers::UpstreamErrorKind;
 use otari_translate::Surface;
 
 use crate::Gateway;
-use crate::admit::{Billed, Refused, admit};
-use crate::dispatch::{Outgoing, Parsed, dispatch};
+use crate::admit::{Admitted, Billed, Refused, admit};
+use crate::dispatch::{Dispatched, Outgoing, Parsed, dispatch};
 use crate::error::GatewayError;
 use crate::inbound::{Inbound, Reply, ReplyBody};
 use crate::plan::{Attempt, Plan, plan};
 use crate::relay::{Flow, RelayStream, read_whole};
 use crate::request::Request;
-use crate::reserve::{reserve, top_up};
+use crate::reserve::{Demand, reserve, top_up};
 use crate::settle::{Settlement, log_refusal};
+use crate::thread::Thread;
 
 impl Gateway {
     /// Answers one generation request of any surface.
@@ -22,17 +23,98 @@ impl Gateway {
         inbound: &Inbound,
     ) -> Result<Reply, GatewayError> {
         let request = Request::parse(surface, &inbound.body)?;
+        let mut begun = self
+            .begin(
+                inbound,
+                request.user.as_deref(),
+                &request.model,
+                request.demand,
+            )
+            .await?;
+        let thread = self.thread(inbound, &request, &mut begun).await?;
+        let expanded = match &thread.previous {
+            Some(previous) => Some(Request::parse(surface, &previous.expanded)?),
+            None => None,
+        };
+        let outgoing = Outgoing {
+            inbound,
+            request: &request,
+            expanded: expanded.as_ref(),
+            thread: &thread,
+            label: begun.plan.label.as_deref(),
+            parsed: Parsed::default(),
+        };
+        let body = self
+            .attempt_all(
+                &begun.plan,
+                &begun.admitted.billed,
+                outgoing,
+                begun.settlement,
+            )
+            .await?;
+        Ok(Reply {
+            body,
+            rate: begun.admitted.rate,
+        })
+    }
+
+    /// The conversation a Responses request belongs to; what it adds to the prompt is held too.
+    async fn thread(
+        &self,
+        inbound: &Inbound,
+        request: &Request<'_>,
+        begun: &mut Begun,
+    ) -> Result<Thread, GatewayError> {
+        if request.surface != Surface::Responses {
+            return Ok(Thread::default());
+        }
+        let opened = Thread::open(self, inbound, request, &begun.admitted.billed).await;
+        let failed = match opened {
+            Ok(thread) => match self.hold_for(&thread, request, begun).await {
+                Ok(()) => return Ok(thread),
+                Err(error) => error,
+            },
+            Err(error) => error,
+        };
+        begun.settlement.fail(&failed).await;
+        Err(failed)
+    }
+
+    async fn hold_for(
+        &self,
+        thread: &Thread,
+        request: &Request<'_>,
+        begun: &mut Begun,
+    ) -> Result<(), GatewayError> {
+        let (Some(previous), Some(reserved)) = (&thread.previous, begun.settlement.reserved())
+        else {
+            return Ok(());
+        };
+        let demand = Demand {
+            prompt_bytes: previous.expanded.len(),
+            ..request.demand
+        };
+        let target = &begun.plan.first.target;
+        top_up(self, &begun.admitted.billed, demand, target, reserved).await
+    }
+
+    /// The gates every call passes, in their order; a refusal leaves its row.
+    pub(crate) async fn begin(
+        &self,
+        inbound: &Inbound,
+        user: Option<&str>,
+        model: &str,
+        demand: Demand,
+    ) -> Result<Begun, GatewayError> {
         let refuse = |refused: Refused| {
-            log_refusal(self, inbound, &refused, &request.model);
+            log_refusal(self, inbound, &refused, model);
             refused.error
         };
-        let admitted = admit(self, inbound, request.user.as_deref())
+        let admitted = admit(self, inbound, user).await.map_err(refuse)?;
+        let plan = plan(self, inbound, model, &admitted)
             .await
             .map_err(refuse)?;
-        let plan = plan(self, inbound, &request.model, &admitted)
-            .await
-            .map_err(refuse)?;
-        let reserved = reserve(self, &admitted.billed, &request, &plan.first.target)
+        let reserved = reserve(self, &admitted.billed, demand, &plan.first.target)
             .await
             .map_err(refuse)?;
         let settlement = Settlement::open(
@@ -41,20 +123,12 @@ impl Gateway {
             &admitted.billed,
             &plan,
             reserved,
-            request.prompt_bytes,
+            demand.prompt_bytes,
         );
-        let outgoing = Outgoing {
-            inbound,
-            request: &request,
-            label: plan.label.as_deref(),
-            parsed: Parsed::default(),
-        };
-        let body = self
-            .attempt_all(&plan, &admitted.billed, outgoing, settlement)
-            .await?;
-        Ok(Reply {
-            body,
-            rate: admitted.rate,
+        Ok(Begun {
+            admitted,
+            plan,
+            settlement,
         })
     }
 
@@ -88,7 +162,14 @@ impl Gateway {
             attempt = next;
             settlement.aim(attempt);
             if let Some(reserved) = settlement.reserved() {
-                let room = top_up(self, billed, outgoing.request, &attempt.target, reserved).await;
+                let room = top_up(
+                    self,
+                    billed,
+                    outgoing.request.demand,
+                    &attempt.target,
+                    reserved,
+                )
+                .await;
                 if let Err(error) = room {
                     settlement.fail(&error).await;
                     return Err(error);
@@ -103,17 +184,28 @@ impl Gateway {
         outgoing: &mut Outgoing<'_>,
         settlement: &mut Settlement,
     ) -> Result<Answer, GatewayError> {
-        let (answered, passage) = dispatch(self, outgoing, attempt).await?;
+        let Dispatched {
+            answered,
+            passage,
+            keep,
+        } = dispatch(self, outgoing, attempt).await?;
         let instance = attempt.instance()?.name.as_str();
         let told = |error| GatewayError::upstream(instance, error);
         if outgoing.request.stream {
             let keepalive = self.settings.keepalive;
-            let flow = Flow::open(answered, passage, instance, settlement, keepalive).await;
+            let flow = Flow::open(answered, passage, instance, keep, settlement, keepalive).await;
             return flow.map(Answer::Stream).map_err(told);
         }
-        let whole = read_whole(answered, passage, settlement).await;
+        let whole = read_whole(answered, passage, keep, settlement).await;
         whole.map(Answer::Whole).map_err(told)
     }
+}
+
+/// A call that passed the gates.
+pub(crate) struct Begun {
+    pub(crate) admitted: Admitted,
+    pub(crate) plan: Plan,
+    pub(crate) settlement: Settlement,
 }
 
 enum Answer {

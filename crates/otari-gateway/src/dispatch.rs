@@ -10,7 +10,7 @@ mod tests;
 mod verbatim;
 
 use bytes::Bytes;
-use http::{HeaderMap, HeaderValue, Method, header};
+use http::{HeaderMap, HeaderName, HeaderValue, Method, header};
 use otari_providers::{Answered, Instance, Outbound};
 use otari_translate::Path;
 
@@ -20,10 +20,13 @@ use crate::inbound::Inbound;
 use crate::plan::Attempt;
 use crate::relay::Passage;
 use crate::request::Request;
+use crate::reserve::Demand;
+use crate::thread::{Keep, Thread};
 
-use route::{Route, route};
+use route::Route;
 
-pub(crate) use neutral::Parsed;
+pub(crate) use neutral::{Parsed, refusal};
+pub(crate) use route::route;
 
 /// Consumed by the gateway, never forwarded.
 const GATEWAY_MEMBERS: &[&str] = &[
@@ -57,10 +60,27 @@ const TRACEPARENT: &str = "traceparent";
 pub(crate) struct Outgoing<'a> {
     pub(crate) inbound: &'a Inbound,
     pub(crate) request: &'a Request<'a>,
+    /// The request with the conversation it goes on from, for whoever does not keep that.
+    pub(crate) expanded: Option<&'a Request<'a>>,
+    pub(crate) thread: &'a Thread,
     /// What answers are labelled with, where it is not the model's own name.
     pub(crate) label: Option<&'a str>,
     /// The neutral form, made when the first attempt needs it.
     pub(crate) parsed: Parsed,
+}
+
+impl Outgoing<'_> {
+    /// What the whole prompt may cost.
+    pub(crate) fn demand(&self) -> Demand {
+        self.expanded.unwrap_or(self.request).demand
+    }
+}
+
+/// An attempt that was answered, its body still arriving.
+pub(crate) struct Dispatched {
+    pub(crate) answered: Answered,
+    pub(crate) passage: Passage,
+    pub(crate) keep: Option<Keep>,
 }
 
 /// A request ready to be sent, and what will read its answer.
@@ -74,14 +94,19 @@ pub(crate) async fn dispatch(
     gateway: &Gateway,
     outgoing: &mut Outgoing<'_>,
     attempt: &Attempt,
-) -> Result<(Answered, Passage), GatewayError> {
+) -> Result<Dispatched, GatewayError> {
     let instance = attempt.instance()?;
     let route = route(outgoing.request.surface, instance)?;
-    let mut prepared = match otari_translate::path(outgoing.request.surface, route.wire) {
+    let path = otari_translate::path(outgoing.request.surface, route.wire);
+    let mut prepared = match path {
         Path::Verbatim => verbatim::prepare(outgoing, attempt, instance, route),
         Path::Neutral => neutral::prepare(outgoing, attempt, instance, route)?,
     };
-    add_common_headers(&mut prepared.headers, outgoing.inbound, outgoing.request.stream);
+    add_common_headers(
+        &mut prepared.headers,
+        outgoing.inbound,
+        outgoing.request.stream,
+    );
     let outbound = Outbound {
         method: Method::POST,
         uri: address(instance, route, attempt, outgoing.request.stream)?,
@@ -93,7 +118,23 @@ pub(crate) async fn dispatch(
         .send(instance, outbound)
         .await
         .map_err(|error| GatewayError::upstream(&instance.name, error))?;
-    Ok((answered, prepared.passage))
+    let keeper = (path == Path::Verbatim).then_some(instance.name.as_str());
+    Ok(Dispatched {
+        answered,
+        passage: prepared.passage,
+        keep: outgoing.thread.keep(keeper, &attempt.target.model),
+    })
+}
+
+/// What a dialect asks to be sent along.
+pub(crate) fn header_map(headers: Vec<(&'static str, String)>) -> HeaderMap {
+    let mut map = HeaderMap::with_capacity(headers.len() + 2);
+    for (name, value) in headers {
+        if let Ok(value) = HeaderValue::from_str(&value) {
+            map.insert(HeaderName::from_static(name), value);
+        }
+    }
+    map
 }
 
 fn address(
@@ -125,6 +166,6 @@ fn add_common_headers(headers: &mut HeaderMap, inbound: &Inbound, stream: bool) 
 }
 
 /// Whether a member of the caller's body stays with the gateway.
-fn is_kept_back(name: &str) -> bool {
+pub(crate) fn is_kept_back(name: &str) -> bool {
     GATEWAY_MEMBERS.contains(&name) || SENSITIVE_MEMBERS.contains(&name)
 }

@@ -71,6 +71,10 @@ pub enum GatewayError {
     UnknownModel(String),
     #[error("Model '{0}' not found")]
     ModelNotFound(String),
+    #[error("Response with id '{0}' not found")]
+    ResponseNotFound(String),
+    #[error("Previous response with id '{0}' not found")]
+    PreviousResponseNotFound(String),
     /// The provider of the model has no place for a member of the request.
     #[error("{member} is not supported by the provider of this model")]
     Unsupported { member: String },

@@ -99,6 +99,10 @@ impl Gateway {
         tokio::spawn(Arc::clone(&gateway.ledger).run(observer));
         tokio::spawn(write_last_used(gateway.store.clone(), used_keys));
         tokio::spawn(Arc::clone(&gateway).follow_changes());
+        tokio::spawn(forget_expired(
+            gateway.store.clone(),
+            Arc::clone(&gateway.clock),
+        ));
         Ok(gateway)
     }
 
@@ -165,5 +169,17 @@ async fn write_last_used(store: Store, mut used: mpsc::UnboundedReceiver<KeyId>)
             tracing::debug!(%error, "the last use of API keys could not be written");
         }
         keys.clear();
+    }
+}
+
+/// Deletes kept responses whose time is over.
+async fn forget_expired(store: Store, clock: Arc<dyn Clock>) {
+    const EVERY: std::time::Duration = std::time::Duration::from_secs(3600);
+    let mut tick = tokio::time::interval(EVERY);
+    loop {
+        tick.tick().await;
+        if let Err(error) = otari_store::responses::delete_expired(&store, clock.now()).await {
+            tracing::warn!(%error, "expired responses could not be deleted");
+        }
     }
 }

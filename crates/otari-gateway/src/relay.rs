@@ -18,9 +18,11 @@ use tokio::time::timeout;
 
 use crate::error::GatewayError;
 use crate::settle::Settlement;
+use crate::thread::Keep;
 
 pub(crate) use passage::Passage;
 use passage::Step;
+pub(crate) use tap::upstream_error;
 
 /// Longest non-streaming answer that is read: far above any model's output limit, images as base64 included.
 const ANSWER_BYTES_MAX: usize = 256 * 1024 * 1024;
@@ -29,12 +31,16 @@ const ANSWER_BYTES_MAX: usize = 256 * 1024 * 1024;
 pub(crate) async fn read_whole(
     answered: Answered,
     mut passage: Passage,
+    keep: Option<Keep>,
     settlement: &mut Settlement,
 ) -> Result<Bytes, UpstreamError> {
     let body = answered.body.collect(ANSWER_BYTES_MAX).await?;
     let rendered = passage.whole(body)?;
     if let Some(produced) = settlement.produced() {
         passage.report(produced);
+    }
+    if let Some(keep) = keep {
+        keep.whole(&rendered).await;
     }
     settlement.succeed().await;
     Ok(rendered)
@@ -47,6 +53,8 @@ pub(crate) struct Flow {
     upstream: Option<UpstreamBody>,
     passage: Passage,
     instance: String,
+    /// Keeps the answer when it is whole.
+    keep: Option<Keep>,
     ready: VecDeque<Bytes>,
 }
 
@@ -65,6 +73,7 @@ impl Flow {
         answered: Answered,
         passage: Passage,
         instance: &str,
+        keep: Option<Keep>,
         settlement: &mut Settlement,
         keepalive: Option<Duration>,
     ) -> Result<Self, UpstreamError> {
@@ -72,6 +81,7 @@ impl Flow {
             upstream: Some(answered.body),
             passage,
             instance: instance.to_owned(),
+            keep,
             ready: VecDeque::new(),
         };
         let first = flow.first_event(settlement);
@@ -121,8 +131,18 @@ impl Flow {
     async fn finish(&mut self, last: Bytes, settlement: &mut Settlement) {
         // In this order: once taken, no keep-alive can cut in between.
         let upstream = self.upstream.take();
-        self.ready.push_back(last);
+        self.ready.push_back(last.clone());
+        // In a task of its own: a keep-alive or a client that goes away does not cut it short.
+        let kept = self
+            .keep
+            .take()
+            .map(|keep| tokio::spawn(keep.last_events(last)));
         settlement.succeed().await;
+        if let Some(kept) = kept
+            && kept.await.is_err()
+        {
+            tracing::error!("keeping a response panicked");
+        }
         if let Some(upstream) = upstream {
             // Reads the end of the body, so that the connection is reused; the client does not wait for it.
             tokio::spawn(upstream.drain());
@@ -178,6 +198,6 @@ impl RelayStream {
     }
 }
 
-fn malformed(message: &str) -> UpstreamError {
+pub(crate) fn malformed(message: &str) -> UpstreamError {
     UpstreamError::new(UpstreamErrorKind::Malformed, message)
 }

@@ -10,10 +10,11 @@ use serde::Deserialize;
 use serde_json::value::RawValue;
 
 use crate::error::{FieldProblem, GatewayError};
+use crate::reserve::Demand;
 
-use fields::{bool_member, int_member, present, problem, string_member};
+use fields::present;
 
-pub(crate) use fields::parse_members;
+pub(crate) use fields::{bool_member, int_member, parse_members, problem, string_member};
 
 /// A parsed body. Members that the gateway does not own are only in `members`.
 #[derive(Debug)]
@@ -24,10 +25,7 @@ pub(crate) struct Request<'a> {
     pub(crate) stream: bool,
     /// Whom the client says the call is for: billed to, if it may say so.
     pub(crate) user: Option<Cow<'a, str>>,
-    pub(crate) max_output_tokens: Option<i64>,
-    pub(crate) choices: i64,
-    /// Size of the prompt for the estimate, in bytes of JSON text.
-    pub(crate) prompt_bytes: usize,
+    pub(crate) demand: Demand,
 }
 
 /// Where a surface keeps what the gateway reads.
@@ -99,6 +97,11 @@ impl<'a> Request<'a> {
             return Err(GatewayError::InvalidRequest("model is required".to_owned()));
         }
         let size = |name: &str| members.get(name).map_or(0, |raw| raw.get().len());
+        if surface == Surface::Responses && bool_is_true(&members, "background") {
+            let text =
+                "background responses are not available: what they cost could not be recorded";
+            return Err(GatewayError::InvalidRequest(text.to_owned()));
+        }
         let prompt_bytes =
             size(layout.input) + layout.prompt.iter().map(|name| size(name)).sum::<usize>();
         Ok(Self {
@@ -106,12 +109,18 @@ impl<'a> Request<'a> {
             model,
             stream,
             user,
-            max_output_tokens: max_output_tokens.map(|tokens| tokens.max(0)),
-            choices,
-            prompt_bytes,
+            demand: Demand {
+                prompt_bytes,
+                max_output: max_output_tokens.map(|tokens| tokens.max(0)),
+                choices,
+            },
             members,
         })
     }
+}
+
+fn bool_is_true(members: &Members<'_>, name: &str) -> bool {
+    present(members, name) == Some("true")
 }
 
 /// Responses takes a text or a list of items.
@@ -222,7 +231,7 @@ mod tests {
             (
                 request.model.as_ref(),
                 request.stream,
-                request.max_output_tokens
+                request.demand.max_output
             ),
             ("openai:m", true, Some(7))
         );

@@ -9,8 +9,18 @@ use otari_types::Amounts;
 use crate::Gateway;
 use crate::admit::{Billed, Refused};
 use crate::error::GatewayError;
-use crate::request::Request;
 use crate::target::Target;
+
+/// How large a call may get.
+#[derive(Clone, Copy, Debug, Default)]
+pub(crate) struct Demand {
+    /// Size of the prompt, in bytes of JSON text.
+    pub(crate) prompt_bytes: usize,
+    /// Tokens of one answer, where the caller limits them.
+    pub(crate) max_output: Option<i64>,
+    /// Answers asked for.
+    pub(crate) choices: i64,
+}
 
 /// Room for one call.
 #[derive(Debug)]
@@ -24,10 +34,10 @@ pub(crate) struct Reserved {
 pub(crate) async fn reserve(
     gateway: &Gateway,
     billed: &Billed,
-    request: &Request<'_>,
+    demand: Demand,
     target: &Arc<Target>,
 ) -> Result<Reserved, Refused> {
-    let estimate = estimate_of(gateway, request, target);
+    let estimate = estimate_of(gateway, demand, target);
     let held = match hold(gateway, billed, target, estimate).await {
         // On a refusal the hold drops here: the room is free again.
         Ok(hold) => check_price(gateway, billed, target).map(|()| hold),
@@ -43,12 +53,12 @@ pub(crate) async fn reserve(
 pub(crate) async fn top_up(
     gateway: &Gateway,
     billed: &Billed,
-    request: &Request<'_>,
+    demand: Demand,
     target: &Target,
     reserved: &mut Reserved,
 ) -> Result<(), GatewayError> {
     check_price(gateway, billed, target)?;
-    let estimate = estimate_of(gateway, request, target);
+    let estimate = estimate_of(gateway, demand, target);
     let more = (estimate - reserved.estimate).at_least_zero();
     if more.is_zero() || billed.exempt {
         return Ok(());
@@ -69,16 +79,16 @@ pub(crate) async fn top_up(
     Ok(())
 }
 
-fn estimate_of(gateway: &Gateway, request: &Request<'_>, target: &Target) -> Amounts {
+fn estimate_of(gateway: &Gateway, demand: Demand, target: &Target) -> Amounts {
     let estimate = Estimate {
-        prompt_chars: request.prompt_bytes,
-        max_output: request
-            .max_output_tokens
-            .map(|tokens| tokens.saturating_mul(request.choices)),
+        prompt_chars: demand.prompt_bytes,
+        max_output: demand
+            .max_output
+            .map(|tokens| tokens.saturating_mul(demand.choices)),
         default_output: gateway
             .settings
             .default_output_tokens()
-            .saturating_mul(request.choices),
+            .saturating_mul(demand.choices),
         cache_lifetime: None,
     };
     estimate.amounts(target.price.as_ref().map(|point| point.price.as_ref()))

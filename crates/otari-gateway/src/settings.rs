@@ -112,6 +112,8 @@ pub struct Settings {
     hot: ArcSwap<HotSettings>,
     /// `None`: no keep-alives.
     pub keepalive: Option<Duration>,
+    /// 0: answers of the Responses API are not kept.
+    pub responses_retention_days: u32,
     pub budgets_disabled: bool,
 }
 
@@ -119,12 +121,14 @@ impl Settings {
     pub fn new(
         configured: HotSettings,
         keepalive: Option<Duration>,
+        responses_retention_days: u32,
         budgets_disabled: bool,
     ) -> Self {
         Self {
             hot: ArcSwap::from_pointee(configured.clone()),
             configured,
             keepalive,
+            responses_retention_days,
             budgets_disabled,
         }
     }

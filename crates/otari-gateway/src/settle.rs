@@ -359,6 +359,7 @@ fn describe(error: &GatewayError) -> (String, Option<u16>) {
         GatewayError::UnknownModel(_)
         | GatewayError::InvalidRequest(_)
         | GatewayError::InvalidBody(_)
+        | GatewayError::PreviousResponseNotFound(_)
         | GatewayError::Unsupported { .. } => (error.to_string(), Some(400)),
         GatewayError::BudgetRanOut(_) => (error.to_string(), Some(403)),
         GatewayError::Unpriced { .. } => (error.to_string(), Some(402)),

@@ -70,7 +70,12 @@ fn settings(config: &Config) -> Settings {
     let interval = config.server.streaming_keepalive_interval_ms;
     let keepalive = (interval > 0).then(|| Duration::from_millis(u64::from(interval)));
     let budgets_disabled = config.budgets.budget_strategy == BudgetStrategy::Disabled;
-    Settings::new(hot, keepalive, budgets_disabled)
+    Settings::new(
+        hot,
+        keepalive,
+        config.responses.responses_retention_days,
+        budgets_disabled,
+    )
 }
 
 fn ledger_options(config: &Config) -> LedgerOptions {

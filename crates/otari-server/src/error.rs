@@ -227,7 +227,12 @@ impl From<GatewayError> for ApiError {
             E::UserMismatch | E::UserBlocked(_) => Self::forbidden(text),
             E::ModelNotPermitted(_) => Self::forbidden(text).code("model_not_permitted"),
             E::BudgetExceeded(_) | E::BudgetRanOut(_) => Self::forbidden(text).code("insufficient_quota"),
-            E::UnknownUser(_) | E::ModelNotFound(_) => Self::not_found(text),
+            E::PreviousResponseNotFound(_) => {
+                let mut error = Self::bad_request(text).code("previous_response_not_found");
+                error.param = Some("previous_response_id".to_owned());
+                error
+            }
+            E::UnknownUser(_) | E::ModelNotFound(_) | E::ResponseNotFound(_) => Self::not_found(text),
             E::Unpriced { .. } => {
                 Self::new(StatusCode::PAYMENT_REQUIRED, "invalid_request_error", text).code("model_not_priced")
             }

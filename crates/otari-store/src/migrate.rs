@@ -13,12 +13,20 @@ struct Migration {
     postgres: &'static str,
 }
 
-const MIGRATIONS: &[Migration] = &[Migration {
-    version: 1,
-    name: "init",
-    sqlite: include_str!("../migrations/sqlite/0001_init.sql"),
-    postgres: include_str!("../migrations/postgres/0001_init.sql"),
-}];
+const MIGRATIONS: &[Migration] = &[
+    Migration {
+        version: 1,
+        name: "init",
+        sqlite: include_str!("../migrations/sqlite/0001_init.sql"),
+        postgres: include_str!("../migrations/postgres/0001_init.sql"),
+    },
+    Migration {
+        version: 2,
+        name: "responses",
+        sqlite: include_str!("../migrations/sqlite/0002_responses.sql"),
+        postgres: include_str!("../migrations/postgres/0002_responses.sql"),
+    },
+];
 
 /// Any constant does, as long as every version of the gateway takes the same.
 const POSTGRES_LOCK: i64 = 0x6f74_6172_6901;

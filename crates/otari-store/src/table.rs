@@ -6,6 +6,7 @@ pub mod budget_reset_logs;
 pub mod budgets;
 pub mod model_aliases;
 pub mod model_pricing;
+pub mod responses;
 pub mod runtime_settings;
 pub mod usage;
 pub mod users;

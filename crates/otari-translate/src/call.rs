@@ -37,6 +37,9 @@ pub struct Call {
     pub stream: bool,
     /// Whether a Chat stream ends with a usage chunk; `None` when the client did not say.
     pub include_usage: Option<bool>,
+    /// Responses: the answer is kept for later requests, and which kept answer this call goes on from.
+    pub stored: bool,
+    pub previous: Option<String>,
     /// Top-level members that have no neutral form, as received.
     pub extra: Vec<(String, Raw)>,
 }
@@ -235,6 +238,8 @@ impl Call {
             user: None,
             stream: false,
             include_usage: None,
+            stored: false,
+            previous: None,
             extra: Vec::new(),
         }
     }

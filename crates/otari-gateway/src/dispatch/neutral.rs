@@ -1,7 +1,6 @@
 //! The provider speaks another format than the surface: the call is translated.
 
 use bytes::Bytes;
-use http::{HeaderMap, HeaderName, HeaderValue};
 use otari_providers::quirk::{Edit, top_level_edit};
 use otari_providers::{Dialect, Instance};
 use otari_translate::{Call, TranslateError, Wire, dialect, surface};
@@ -10,7 +9,7 @@ use otari_wire::members::{Members, ObjectWriter};
 
 use crate::dispatch::route::Route;
 use crate::dispatch::verbatim::VERTEX_VERSION;
-use crate::dispatch::{Outgoing, Prepared, is_kept_back};
+use crate::dispatch::{Outgoing, Prepared, header_map, is_kept_back};
 use crate::error::GatewayError;
 use crate::plan::Attempt;
 use crate::relay::Passage;
@@ -27,10 +26,15 @@ pub(super) fn prepare(
 ) -> Result<Prepared, GatewayError> {
     let call = match &mut outgoing.parsed.0 {
         Some(call) => call,
-        empty => empty.insert(parse(
-            outgoing.inbound.body.as_ref(),
-            outgoing.request.surface,
-        )?),
+        empty => {
+            let thread = outgoing.thread;
+            let previous = thread.previous.as_ref();
+            let body = previous.map_or(&outgoing.inbound.body, |previous| &previous.expanded);
+            let mut call = parse(body, outgoing.request.surface)?;
+            call.stored = thread.keeps();
+            call.previous = previous.map(|previous| previous.id.clone());
+            empty.insert(call)
+        }
     };
     let target = dialect::Target {
         model: &attempt.target.model,
@@ -39,13 +43,6 @@ pub(super) fn prepare(
     };
     let encoded = dialect::encode(route.wire, call, &target).map_err(refusal)?;
     let body = finish_body(encoded.body, route.wire, instance, call.stream);
-    let mut headers = HeaderMap::with_capacity(encoded.headers.len() + 2);
-    for (name, value) in encoded.headers {
-        let name = HeaderName::from_static(name);
-        if let Ok(value) = HeaderValue::from_str(&value) {
-            headers.insert(name, value);
-        }
-    }
     let envelope = surface::Envelope {
         id: new_id().replace('-', ""),
         created: outgoing.inbound.received_at.as_secs(),
@@ -53,7 +50,7 @@ pub(super) fn prepare(
     };
     Ok(Prepared {
         body,
-        headers,
+        headers: header_map(encoded.headers),
         passage: Passage::translated(call, envelope, route.wire, instance),
     })
 }
@@ -95,7 +92,7 @@ fn finish_body(body: Vec<u8>, wire: Wire, instance: &Instance, stream: bool) -> 
     edited.finish().into()
 }
 
-fn refusal(error: TranslateError) -> GatewayError {
+pub(crate) fn refusal(error: TranslateError) -> GatewayError {
     match error {
         TranslateError::Unsupported { member } => GatewayError::Unsupported { member },
         TranslateError::Invalid { loc, problem } => {

@@ -6,13 +6,13 @@ use otari_translate::{Surface, Wire};
 use crate::error::GatewayError;
 
 #[derive(Clone, Copy, Debug)]
-pub(super) struct Route {
-    pub(super) wire: Wire,
-    pub(super) operation: Operation,
+pub(crate) struct Route {
+    pub(crate) wire: Wire,
+    pub(crate) operation: Operation,
 }
 
 /// The provider's native form of the surface where it has one, else its chat.
-pub(super) fn route(surface: Surface, instance: &Instance) -> Result<Route, GatewayError> {
+pub(crate) fn route(surface: Surface, instance: &Instance) -> Result<Route, GatewayError> {
     let provider = instance.provider;
     let native = match surface {
         Surface::Messages if provider.can(Capability::Messages) => {
@@ -25,10 +25,7 @@ pub(super) fn route(surface: Surface, instance: &Instance) -> Result<Route, Gate
     };
     let chat = || Some((chat_wire(provider.dialect)?, Operation::Chat));
     let (wire, operation) = native.or_else(chat).ok_or_else(|| {
-        GatewayError::InvalidRequest(format!(
-            "Provider '{}' has no chat models",
-            instance.name
-        ))
+        GatewayError::InvalidRequest(format!("Provider '{}' has no chat models", instance.name))
     })?;
     Ok(Route { wire, operation })
 }
@@ -36,14 +33,14 @@ pub(super) fn route(surface: Surface, instance: &Instance) -> Result<Route, Gate
 fn chat_wire(dialect: Dialect) -> Option<Wire> {
     Some(match dialect {
         Dialect::OpenAiChat
-        | Dialect::Mistral
         | Dialect::HuggingFace
         | Dialect::AzureOpenAi
         | Dialect::AzureInference
-        | Dialect::Ollama
-        | Dialect::Sagemaker
-        | Dialect::Watsonx
         | Dialect::Echo => Wire::OpenAiChat,
+        Dialect::Mistral => Wire::Mistral,
+        Dialect::Ollama => Wire::Ollama,
+        Dialect::Sagemaker => Wire::Sagemaker,
+        Dialect::Watsonx => Wire::Watsonx,
         Dialect::AnthropicMessages | Dialect::AzureAnthropic | Dialect::VertexAnthropic => {
             Wire::Anthropic
         }

@@ -24,7 +24,10 @@ pub(super) fn prepare(
     instance: &Instance,
     route: Route,
 ) -> Prepared {
-    let request = outgoing.request;
+    let request = match outgoing.expanded {
+        Some(expanded) if !outgoing.thread.is_kept_at(&instance.name) => expanded,
+        _ => outgoing.request,
+    };
     let (body, headers) = match request.surface {
         Surface::Chat => (chat_body(request, attempt, instance), HeaderMap::new()),
         Surface::Messages => (
@@ -44,7 +47,7 @@ pub(super) fn chat_body(request: &Request<'_>, attempt: &Attempt, instance: &Ins
     let quirks = instance.provider.quirks;
     let members = &request.members;
     let with_stream_options = request.stream && allows_stream_options(quirks);
-    let mut body = ObjectWriter::with_capacity(request.prompt_bytes + 512);
+    let mut body = ObjectWriter::with_capacity(request.demand.prompt_bytes + 512);
     for (name, value) in members.iter() {
         if is_kept_back(name) {
             continue;
@@ -71,7 +74,7 @@ pub(super) fn chat_body(request: &Request<'_>, attempt: &Attempt, instance: &Ins
 fn messages_body(request: &Request<'_>, attempt: &Attempt, instance: &Instance) -> Bytes {
     // Vertex names the model in the address and the version in the body.
     let on_vertex = instance.provider.dialect == Dialect::VertexAnthropic;
-    let mut body = ObjectWriter::with_capacity(request.prompt_bytes + 512);
+    let mut body = ObjectWriter::with_capacity(request.demand.prompt_bytes + 512);
     for (name, value) in request.members.iter() {
         match name {
             "model" if on_vertex => {}
@@ -91,7 +94,7 @@ fn messages_body(request: &Request<'_>, attempt: &Attempt, instance: &Instance) 
 pub(super) const VERTEX_VERSION: &str = "vertex-2023-10-16";
 
 fn responses_body(request: &Request<'_>, attempt: &Attempt) -> Bytes {
-    let mut body = ObjectWriter::with_capacity(request.prompt_bytes + 512);
+    let mut body = ObjectWriter::with_capacity(request.demand.prompt_bytes + 512);
     for (name, value) in request.members.iter() {
         match name {
             "model" => body.string("model", &attempt.target.model),

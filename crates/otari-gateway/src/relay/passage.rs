@@ -41,7 +41,9 @@ impl Passage {
         label: Option<&str>,
     ) -> Self {
         let tap = match wire {
-            Wire::OpenAiChat => Tap::chat(reasoning_outside_completion(instance.provider.quirks)),
+            Wire::OpenAiChat | Wire::Mistral => {
+                Tap::chat(reasoning_outside_completion(instance.provider.quirks))
+            }
             _ => Tap::decoding(wire),
         };
         Self::Verbatim(Verbatim::new(surface, tap, label))

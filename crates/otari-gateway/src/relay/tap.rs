@@ -162,7 +162,7 @@ impl Meter {
 }
 
 /// A decoder's failure as an upstream's.
-pub(super) fn upstream_error(error: &DecodeError) -> UpstreamError {
+pub(crate) fn upstream_error(error: &DecodeError) -> UpstreamError {
     match error {
         DecodeError::Upstream {
             code,

@@ -40,7 +40,7 @@ fn offset_of(body: &[u8], line: usize, column: usize) -> usize {
     before + column.saturating_sub(1)
 }
 
-pub(super) fn problem(loc: &[&str], kind: &'static str, message: &str) -> FieldProblem {
+pub(crate) fn problem(loc: &[&str], kind: &'static str, message: &str) -> FieldProblem {
     FieldProblem {
         loc: loc.iter().map(|part| (*part).to_owned()).collect(),
         kind,
@@ -55,7 +55,7 @@ pub(super) fn present<'a>(members: &Members<'a>, name: &str) -> Option<&'a str> 
         .filter(|text| *text != "null")
 }
 
-pub(super) fn string_member<'a>(
+pub(crate) fn string_member<'a>(
     members: &Members<'a>,
     name: &str,
     problems: &mut Vec<FieldProblem>,
@@ -76,7 +76,7 @@ pub(super) fn string_member<'a>(
     text
 }
 
-pub(super) fn bool_member(
+pub(crate) fn bool_member(
     members: &Members<'_>,
     name: &str,
     problems: &mut Vec<FieldProblem>,
@@ -95,7 +95,7 @@ pub(super) fn bool_member(
     }
 }
 
-pub(super) fn int_member(
+pub(crate) fn int_member(
     members: &Members<'_>,
     name: &str,
     problems: &mut Vec<FieldProblem>,

@@ -13,6 +13,7 @@ mod changes;
 mod migrate;
 mod model_aliases;
 mod model_pricing;
+mod responses;
 mod runtime_settings;
 mod settle;
 mod usage;

@@ -9,7 +9,10 @@ async fn many_processes_may_migrate_at_once_and_again() {
     let mut fresh = vec![sqlite().await];
     fresh.extend(postgres().await);
     for db in fresh {
-        assert_eq!(db.pending_migrations().await.unwrap(), ["0001_init"]);
+        assert_eq!(
+            db.pending_migrations().await.unwrap(),
+            ["0001_init", "0002_responses"]
+        );
         let mut tasks = tokio::task::JoinSet::new();
         for _ in 0..4 {
             let store = db.another_store().await;

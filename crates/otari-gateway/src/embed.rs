@@ -1,0 +1,163 @@
+//! The walk of an embeddings call. As a generation, but of one model only: vectors of two models cannot be
+//! compared, so nothing fails over.
+
+use bytes::Bytes;
+use futures_util::{StreamExt, TryStreamExt, stream};
+use http::Method;
+use otari_providers::{Capability, Dialect, Instance, Operation, Outbound, UpstreamError};
+use otari_translate::dialect::{Encoded, Target};
+use otari_translate::embeddings::{self, EmbedWire, Embedded};
+use otari_types::TokenUsage;
+
+use crate::Gateway;
+use crate::call::Begun;
+use crate::dispatch::{header_map, is_kept_back, refusal};
+use crate::error::GatewayError;
+use crate::inbound::{Inbound, Reply, ReplyBody};
+use crate::plan::Attempt;
+use crate::relay::upstream_error;
+use crate::request::{parse_members, string_member};
+use crate::reserve::Demand;
+
+/// Longest answer of one call: 2048 vectors of 4096 numbers as text.
+const ANSWER_BYTES_MAX: usize = 256 * 1024 * 1024;
+/// Calls of one request that are under way together, where a provider takes few texts a call.
+const TOGETHER: usize = 4;
+/// Where Bedrock says what no body of its embedding models does.
+const BEDROCK_TOKENS: &str = "x-amzn-bedrock-input-token-count";
+
+impl Gateway {
+    /// Answers one embeddings request.
+    pub async fn embed(&self, inbound: &Inbound) -> Result<Reply, GatewayError> {
+        let mut problems = Vec::new();
+        let members = parse_members(&inbound.body)?;
+        let user = string_member(&members, "user", &mut problems);
+        if !problems.is_empty() {
+            return Err(GatewayError::InvalidBody(problems));
+        }
+        let mut request = embeddings::parse(&inbound.body).map_err(refusal)?;
+        request.user = None;
+        request.extra.retain(|(name, _)| !is_kept_back(name));
+        let demand = Demand {
+            prompt_bytes: members.get("input").map_or(0, |raw| raw.get().len()),
+            max_output: Some(0),
+            choices: 1,
+        };
+        let Begun {
+            admitted,
+            plan,
+            mut settlement,
+        } = self
+            .begin(inbound, user.as_deref(), &request.model, demand)
+            .await?;
+        let answered = if plan.rest.is_empty() {
+            self.embed_at(&plan.first, &request).await
+        } else {
+            Err(GatewayError::InvalidRequest(format!(
+                "'{}' is a routing policy with several models; embeddings need one, because vectors of different \
+                 models cannot be compared",
+                request.model
+            )))
+        };
+        let embedded = match answered {
+            Ok(embedded) => embedded,
+            Err(error) => {
+                settlement.fail(&error).await;
+                return Err(error);
+            }
+        };
+        if let Some(produced) = settlement.produced() {
+            produced.usage = embedded.input_tokens.map(|input| TokenUsage {
+                input,
+                ..TokenUsage::default()
+            });
+        }
+        settlement.succeed().await;
+        let shown = plan.label.as_deref().unwrap_or(&plan.first.target.model);
+        let body = embeddings::render(request.encoding, shown, &embedded);
+        Ok(Reply {
+            body: ReplyBody::Json(body.into()),
+            rate: admitted.rate,
+        })
+    }
+
+    async fn embed_at(
+        &self,
+        attempt: &Attempt,
+        request: &embeddings::Request,
+    ) -> Result<Embedded, GatewayError> {
+        let instance = attempt.instance()?;
+        let wire = wire(instance)?;
+        let model = &attempt.target.model;
+        let target = Target {
+            model,
+            ..Target::default()
+        };
+        let calls = embeddings::encode(wire, request, &target).map_err(refusal)?;
+        let told = |error| GatewayError::upstream(&instance.name, error);
+        let address = instance.address(Operation::Embeddings, model, false);
+        let uri = address.map_err(|error| {
+            let text = format!("Provider '{}' cannot be addressed: {error}", instance.name);
+            GatewayError::InvalidRequest(text)
+        })?;
+        let answers = stream::iter(calls)
+            .map(|call| self.embed_once(instance, wire, uri.clone(), call))
+            .buffered(TOGETHER);
+        let whole = answers.try_fold(Embedded::default(), |mut whole, part| async move {
+            whole.append(part);
+            Ok(whole)
+        });
+        let whole = whole.await.map_err(told)?;
+        if whole.vectors.len() == request.input.len() {
+            Ok(whole)
+        } else {
+            Err(told(crate::relay::malformed(
+                "the answer has another number of vectors than the request has inputs",
+            )))
+        }
+    }
+
+    async fn embed_once(
+        &self,
+        instance: &Instance,
+        wire: EmbedWire,
+        uri: http::Uri,
+        call: Encoded,
+    ) -> Result<Embedded, UpstreamError> {
+        let outbound = Outbound {
+            method: Method::POST,
+            uri,
+            headers: header_map(call.headers),
+            body: Bytes::from(call.body),
+        };
+        let answered = self.transport.send(instance, outbound).await?;
+        let counted = answered.headers.get(BEDROCK_TOKENS);
+        let counted = counted.and_then(|value| value.to_str().ok()?.parse::<i64>().ok());
+        let body = answered.body.collect(ANSWER_BYTES_MAX).await?;
+        let mut embedded =
+            embeddings::decode(wire, &body).map_err(|error| upstream_error(&error))?;
+        embedded.input_tokens = embedded.input_tokens.or(counted);
+        Ok(embedded)
+    }
+}
+
+fn wire(instance: &Instance) -> Result<EmbedWire, GatewayError> {
+    let provider = instance.provider;
+    if !provider.can(Capability::Embeddings) {
+        return Err(GatewayError::InvalidRequest(format!(
+            "Provider '{}' has no embeddings",
+            instance.name
+        )));
+    }
+    Ok(match provider.dialect {
+        Dialect::Mistral => EmbedWire::Mistral,
+        Dialect::Gemini => EmbedWire::Gemini,
+        Dialect::Vertex => EmbedWire::Vertex,
+        Dialect::BedrockConverse => EmbedWire::Bedrock,
+        Dialect::CohereV2 => EmbedWire::Cohere,
+        Dialect::Ollama => EmbedWire::Ollama,
+        Dialect::Voyage => EmbedWire::Voyage,
+        Dialect::Watsonx => EmbedWire::Watsonx,
+        _ => EmbedWire::OpenAi,
+    })
+}
