@@ -4,6 +4,7 @@ mod capability;
 
 pub use capability::{Capabilities, Capability};
 
+use crate::options::Environment;
 use crate::quirk::Quirk;
 
 /// The wire format a provider speaks for generation.
@@ -207,6 +208,31 @@ impl Provider {
         compatible: false,
         experimental: false,
     };
+
+    /// Whether the environment names a credential for this provider, so that it is usable without configuration. Only
+    /// looks; what is named may still turn out not to work.
+    pub fn credential_in(&self, environment: &Environment) -> bool {
+        let vendors: &[&str] = match self.auth {
+            AuthScheme::SigV4(_) => &[
+                "AWS_ACCESS_KEY_ID",
+                "AWS_PROFILE",
+                "AWS_WEB_IDENTITY_TOKEN_FILE",
+                "AWS_CONTAINER_CREDENTIALS_RELATIVE_URI",
+                "AWS_CONTAINER_CREDENTIALS_FULL_URI",
+            ],
+            AuthScheme::GoogleOauth => &["GOOGLE_APPLICATION_CREDENTIALS", "GOOGLE_CLOUD_PROJECT"],
+            AuthScheme::AzureKey => &[
+                "AZURE_CLIENT_SECRET",
+                "AZURE_FEDERATED_TOKEN_FILE",
+                "IDENTITY_ENDPOINT",
+            ],
+            AuthScheme::DatabricksOauth => &["DATABRICKS_CLIENT_SECRET"],
+            _ => &[],
+        };
+        [self.key_env, self.token_env, vendors]
+            .iter()
+            .any(|names| environment.first(names).is_some())
+    }
 
     pub fn can(&self, capability: Capability) -> bool {
         self.capabilities.contains(capability)

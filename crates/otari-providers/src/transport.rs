@@ -167,7 +167,7 @@ impl Transport {
         answer.map_err(|error| unreachable_upstream(&error))
     }
 
-    fn pool(&self) -> &Pool {
+    pub(crate) fn pool(&self) -> &Pool {
         self.pool.get_or_init(|| {
             let mut connector = HttpConnector::new();
             connector.set_nodelay(true);

@@ -12,7 +12,8 @@ use otari_config::{Config, Environment};
 use otari_gateway::{GatewayOptions, HotSettings, MissingUsagePolicy, Settings};
 use otari_ledger::{Durability, LedgerOptions, WhenUnwritable};
 use otari_providers::{
-    Dialect, Instance, InstanceError, InstanceSettings, Provider, Timeouts, catalog,
+    Dialect, Instance, InstanceError, InstanceOptions, InstanceSettings, Provider, Timeouts,
+    catalog,
 };
 use otari_store::Store;
 use otari_types::{Clock, Secret};
@@ -32,7 +33,7 @@ pub(crate) fn gateway_options(
 ) -> Result<GatewayOptions, ComposeError> {
     let aliases = config.routing.aliases.0.iter();
     Ok(GatewayOptions {
-        instances: instances(config)?,
+        instances: instances(config, &clock)?,
         aliases: aliases
             .map(|(name, target)| (name.clone(), target.to_string()))
             .collect(),
@@ -94,7 +95,13 @@ fn ledger_options(config: &Config) -> LedgerOptions {
 }
 
 /// Configured instances, and every provider whose credential is in the environment or that needs none.
-fn instances(config: &Config) -> Result<HashMap<String, Arc<Instance>>, ComposeError> {
+fn instances(
+    config: &Config,
+    clock: &Arc<dyn Clock>,
+) -> Result<HashMap<String, Arc<Instance>>, ComposeError> {
+    let variables = config.environment.clone();
+    let environment =
+        otari_providers::Environment::new(move |name| variables.get(name).map(str::to_owned));
     let mut instances = HashMap::new();
     for entry in &config.providers.providers.0 {
         let name = entry.name.clone();
@@ -103,16 +110,16 @@ fn instances(config: &Config) -> Result<HashMap<String, Arc<Instance>>, ComposeE
             continue;
         };
         let settings = configured(config, entry, provider);
-        let instance = Instance::new(provider, settings).map_err(|error| ComposeError {
+        let options = options(entry, &environment, clock);
+        let instance = Instance::with_options(provider, settings, &options);
+        let instance = instance.map_err(|error| ComposeError {
             name: name.clone(),
             error,
         })?;
         instances.insert(name, Arc::new(instance));
     }
     for provider in catalog::all() {
-        if instances.contains_key(provider.id)
-            || !usable_unconfigured(provider, &config.environment)
-        {
+        if instances.contains_key(provider.id) || !usable_unconfigured(provider, &environment) {
             continue;
         }
         let entry = ProviderInstance {
@@ -124,22 +131,38 @@ fn instances(config: &Config) -> Result<HashMap<String, Arc<Instance>>, ComposeE
             client_args: ClientArgs::default(),
             extra: serde_json::Map::default(),
         };
+        let options = options(&entry, &environment, clock);
         let settings = InstanceSettings {
             implicit: from_environment(provider.key_env, &config.environment).is_none(),
             ..configured(config, &entry, provider)
         };
         // One that still lacks something (an address) is simply not there.
-        if let Ok(instance) = Instance::new(provider, settings) {
+        if let Ok(instance) = Instance::with_options(provider, settings, &options) {
             instances.insert(provider.id.to_owned(), Arc::new(instance));
         }
     }
     Ok(instances)
 }
 
-fn usable_unconfigured(provider: &Provider, environment: &Environment) -> bool {
+fn usable_unconfigured(provider: &Provider, environment: &otari_providers::Environment) -> bool {
     let keyless = !provider.key_required
         && (provider.dialect.is_openai_shaped() || provider.dialect == Dialect::Echo);
-    keyless || from_environment(provider.key_env, environment).is_some()
+    keyless || provider.credential_in(environment)
+}
+
+/// What only some providers read; a member of the entry goes before one of its `client_args`.
+fn options(
+    entry: &ProviderInstance,
+    environment: &otari_providers::Environment,
+    clock: &Arc<dyn Clock>,
+) -> InstanceOptions {
+    let mut values = entry.client_args.extra.clone();
+    values.extend(entry.extra.clone());
+    InstanceOptions {
+        values,
+        environment: environment.clone(),
+        clock: Arc::clone(clock),
+    }
 }
 
 fn configured(

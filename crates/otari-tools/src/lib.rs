@@ -3,6 +3,7 @@
 
 mod fetch;
 mod guarded_client;
+pub mod search;
 pub mod url_guard;
 
 pub use fetch::{FetchError, FetchLimits, Page, WebFetch};

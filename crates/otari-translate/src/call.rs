@@ -34,6 +34,10 @@ pub struct Call {
     pub service_tier: Option<String>,
     /// The client's id of its own user.
     pub user: Option<String>,
+    /// How many answers; one when absent. Chat and Completions only.
+    pub choices: Option<i64>,
+    /// Probabilities of the tokens, and of so many alternatives to each.
+    pub logprobs: Option<i64>,
     pub stream: bool,
     /// Whether a Chat stream ends with a usage chunk; `None` when the client did not say.
     pub include_usage: Option<bool>,
@@ -236,6 +240,8 @@ impl Call {
             verbosity: None,
             service_tier: None,
             user: None,
+            choices: None,
+            logprobs: None,
             stream: false,
             include_usage: None,
             stored: false,

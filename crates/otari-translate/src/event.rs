@@ -2,7 +2,8 @@
 
 use otari_types::TokenUsage;
 
-use crate::call::Unknown;
+use crate::call::{Media, Unknown};
+use crate::json::Raw;
 use crate::origin::Signature;
 
 /// One step of an answer.
@@ -10,6 +11,9 @@ use crate::origin::Signature;
 /// Order: `Start` once; then blocks, strictly one after another (`Open`, fragments, `Close`); `Finish` once and last.
 /// `Usage` may stand anywhere before `Finish`, several times; reports of one call are merged field by field. A stream
 /// that fails has no `Finish`.
+///
+/// Where several answers were asked for, their events are interleaved: each `Choice` says whose follow, the first
+/// answer's until then, and each answer for itself keeps the order above, with `Start` for the first only.
 #[derive(Clone, Debug, PartialEq)]
 pub enum Event {
     Start {
@@ -26,6 +30,12 @@ pub enum Event {
     /// Belongs to the open reasoning block, at most once.
     Signature(Signature),
     Close,
+    /// What follows belongs to the answer of this number, which is not negative.
+    Choice(i64),
+    /// Of the fragment that follows.
+    Logprobs(Logprobs),
+    /// A picture the model made, whole.
+    Media(Media),
     /// A block no other dialect knows, whole.
     Unknown(Unknown),
     Usage(TokenUsage),
@@ -55,6 +65,25 @@ pub struct Citation {
     pub quote: String,
     /// The characters of the answer it supports, where the provider counts them.
     pub range: Option<(i64, i64)>,
+}
+
+/// Probabilities of tokens, each entry as OpenAI writes it: `{token,logprob,bytes,top_logprobs}`.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct Logprobs {
+    pub content: Vec<Raw>,
+    pub refusal: Vec<Raw>,
+}
+
+impl Logprobs {
+    pub fn is_empty(&self) -> bool {
+        self.content.is_empty() && self.refusal.is_empty()
+    }
+
+    /// Adds those of the next fragment.
+    pub fn append(&mut self, next: &Self) {
+        self.content.extend(next.content.iter().cloned());
+        self.refusal.extend(next.refusal.iter().cloned());
+    }
 }
 
 /// Why an answer ended.

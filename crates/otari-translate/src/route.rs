@@ -27,6 +27,18 @@ pub enum Wire {
     Watsonx,
 }
 
+impl Wire {
+    /// Several answers to one call.
+    pub(crate) fn has_choices(self) -> bool {
+        self.has_logprobs() || self == Self::Mistral
+    }
+
+    /// Probabilities of tokens, as Chat writes them.
+    pub(crate) fn has_logprobs(self) -> bool {
+        matches!(self, Self::OpenAiChat | Self::Sagemaker | Self::Watsonx)
+    }
+}
+
 /// How a call travels.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Path {

@@ -49,6 +49,14 @@ pub fn render_reply(call: &Call, envelope: &Envelope, reply: &Reply) -> Vec<u8> 
     }
 }
 
+/// What an idle stream sends so that nothing on the way cuts it off. Clients pass over it.
+pub fn keep_alive(surface: Surface) -> &'static [u8] {
+    match surface {
+        Surface::Messages => b"event: ping\ndata: {\"type\":\"ping\"}\n\n",
+        Surface::Chat | Surface::Responses => b": keepalive\n\n",
+    }
+}
+
 /// Renders a stream of events as server-sent events, in the order and with the counters the surface promises.
 #[derive(Debug)]
 pub struct Renderer(Kind);

@@ -36,6 +36,8 @@ pub struct DeltaMessage<'a> {
     pub tool_plan: Option<String>,
     #[serde(borrow)]
     pub tool_calls: Option<&'a RawValue>,
+    #[serde(borrow)]
+    pub citations: Option<&'a RawValue>,
 }
 
 #[derive(Debug, Default, Deserialize)]
@@ -53,6 +55,46 @@ pub struct Message {
     pub content: Option<Vec<Content>>,
     pub tool_plan: Option<String>,
     pub tool_calls: Option<Vec<ToolCall>>,
+    pub citations: Option<Vec<Citation>>,
+}
+
+/// Which characters of which content part rest on which sources.
+#[derive(Debug, Default, Deserialize)]
+#[serde(default)]
+pub struct Citation {
+    pub start: Option<i64>,
+    pub end: Option<i64>,
+    pub text: Option<String>,
+    /// Of the content part; text when absent.
+    #[serde(rename = "type")]
+    pub kind: Option<String>,
+    pub sources: Vec<Source>,
+}
+
+/// A document of the request, or what a tool returned: objects with members of the caller's own.
+#[derive(Debug, Default, Deserialize)]
+#[serde(default)]
+pub struct Source {
+    pub document: Option<Address>,
+    pub tool_output: Option<Address>,
+}
+
+/// The members by which such an object can be found again.
+#[derive(Debug, Default, Deserialize)]
+#[serde(default)]
+pub struct Address {
+    #[serde(deserialize_with = "text")]
+    pub url: Option<String>,
+    #[serde(deserialize_with = "text")]
+    pub title: Option<String>,
+}
+
+/// The caller's members can be of any type.
+fn text<'de, D: serde::Deserializer<'de>>(deserializer: D) -> Result<Option<String>, D::Error> {
+    Ok(match serde_json::Value::deserialize(deserializer)? {
+        serde_json::Value::String(text) => Some(text),
+        _ => None,
+    })
 }
 
 #[derive(Debug, Default, Deserialize)]

@@ -44,12 +44,19 @@ pub struct Part<'a> {
     pub thought_signature: Option<String>,
     #[serde(borrow)]
     pub function_call: Option<FunctionCall<'a>>,
-    #[serde(borrow)]
-    pub inline_data: Option<&'a RawValue>,
+    pub inline_data: Option<InlineData>,
     #[serde(borrow)]
     pub executable_code: Option<&'a RawValue>,
     #[serde(borrow)]
     pub code_execution_result: Option<&'a RawValue>,
+}
+
+/// Base64.
+#[derive(Debug, Default, Deserialize)]
+#[serde(default, rename_all = "camelCase")]
+pub struct InlineData {
+    pub mime_type: String,
+    pub data: String,
 }
 
 /// `args` is left out by calls without arguments.

@@ -95,7 +95,7 @@ pub(super) const GEMINI: Provider = Provider {
     paths: Paths {
         chat: "/models/{model}:generateContent",
         chat_stream: Some("/models/{model}:streamGenerateContent?alt=sse"),
-        embeddings: "/models/{model}:embedContent",
+        embeddings: "/models/{model}:batchEmbedContents",
         count_tokens: "/models/{model}:countTokens",
         // Pictures, speech and transcripts are answers of models for them.
         images: "/models/{model}:generateContent",

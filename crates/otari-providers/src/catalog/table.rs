@@ -54,14 +54,21 @@ fn dialect(dialect: Dialect) -> &'static str {
 }
 
 fn key(provider: &Provider) -> String {
-    let names = code_list(provider.key_env);
-    match provider.auth {
-        AuthScheme::SigV4(_) if names.is_empty() => "AWS credentials".to_owned(),
-        AuthScheme::SigV4(_) => format!("{names}, AWS credentials"),
-        AuthScheme::GoogleOauth => "Google application-default credentials".to_owned(),
-        _ if names.is_empty() => "none".to_owned(),
-        _ if provider.key_required => names,
-        _ => format!("{names} (optional)"),
+    let keys = provider.key_env.iter().chain(provider.token_env);
+    let names = code_list(&keys.copied().collect::<Vec<_>>());
+    let vendors = match provider.auth {
+        AuthScheme::SigV4(_) => "AWS credentials",
+        AuthScheme::GoogleOauth => "Google application-default credentials",
+        AuthScheme::AzureKey => "Microsoft Entra ID",
+        AuthScheme::DatabricksOauth => "an OAuth client",
+        _ if names.is_empty() => return "none".to_owned(),
+        _ if provider.key_required => return names,
+        _ => return format!("{names} (optional)"),
+    };
+    if names.is_empty() {
+        vendors.to_owned()
+    } else {
+        format!("{names}, {vendors}")
     }
 }
 

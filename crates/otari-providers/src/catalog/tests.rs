@@ -154,3 +154,19 @@ fn the_table_has_a_line_for_every_provider() {
     assert!(table.contains("| `groq` | [GroqCloud](https://console.groq.com/docs/openai) | OpenAI chat | `GROQ_API_KEY` |"));
     assert!(table.contains("`kenari` (experimental)"));
 }
+
+#[test]
+fn credentials_in_the_environment_are_noticed() {
+    let holds = |id: &str, variable: &'static str| {
+        let environment =
+            crate::Environment::new(move |name| (name == variable).then(|| "x".to_owned()));
+        find(id).unwrap().credential_in(&environment)
+    };
+    assert!(holds("openai", "OPENAI_API_KEY"));
+    assert!(holds("anthropic", "ANTHROPIC_AUTH_TOKEN"));
+    assert!(holds("bedrock", "AWS_PROFILE"));
+    assert!(holds("vertexai", "GOOGLE_APPLICATION_CREDENTIALS"));
+    assert!(holds("azureopenai", "AZURE_CLIENT_SECRET"));
+    assert!(!holds("openai", "AWS_PROFILE"));
+    assert!(!holds("bedrock", "OPENAI_API_KEY"));
+}

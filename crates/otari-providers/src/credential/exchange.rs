@@ -200,6 +200,15 @@ pub(crate) fn form(
     Ok(request)
 }
 
+pub(crate) fn post_json(url: &str, body: &Value) -> Result<Request<Full<Bytes>>, CredentialError> {
+    let mut request = bare(Method::POST, url, body.to_string().into())?;
+    request.headers_mut().insert(
+        header::CONTENT_TYPE,
+        HeaderValue::from_static("application/json"),
+    );
+    Ok(request)
+}
+
 pub(crate) fn get(
     url: &str,
     headers: &[(&'static str, &str)],

@@ -1,18 +1,24 @@
 //! Google application-default credentials: a service account's key, a person's login, or the machine's own account.
 
+mod federated;
 mod file;
+
+use std::fmt;
 
 use base64::Engine as _;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
-use http::HeaderValue;
+use http::{HeaderValue, header};
 use otari_types::{Secret, Timestamp};
+use serde::Deserialize;
 use serde_json::json;
 
 use crate::instance::InstanceError;
 use crate::options::InstanceOptions;
 
 use super::cached::Fetched;
-use super::exchange::{CredentialError, Http, form, get};
+use super::exchange::{CredentialError, Http, bearer, form, get, post_json};
+
+use federated::Federated;
 
 pub(crate) use file::project;
 
@@ -22,9 +28,16 @@ const AUDIENCE: &str = "https://oauth2.googleapis.com/token";
 const JWT_BEARER: &str = "urn:ietf:params:oauth:grant-type:jwt-bearer";
 /// Google's longest.
 const ASSERTION_SECS: i64 = 3600;
+const TOKEN_SERVICE: &str = "Google's token service";
 const METADATA_HOST: &str = "metadata.google.internal";
 
-pub(crate) enum Google {
+/// A login, and the service account that it acts as.
+pub(crate) struct Google {
+    login: Login,
+    impersonate: Option<Impersonate>,
+}
+
+enum Login {
     ServiceAccount(Box<ServiceAccount>),
     AuthorizedUser {
         token_url: String,
@@ -32,10 +45,17 @@ pub(crate) enum Google {
         client_secret: Secret,
         refresh_token: Secret,
     },
+    Federated(Federated),
     /// The metadata server's answer for the machine's default account.
     Machine {
         url: String,
     },
+}
+
+struct Impersonate {
+    /// `…:generateAccessToken`
+    url: String,
+    delegates: Vec<String>,
 }
 
 pub(crate) struct ServiceAccount {
@@ -52,12 +72,13 @@ pub(super) struct Found {
     pub(super) quota_project: Option<String>,
 }
 
-impl std::fmt::Debug for Google {
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.write_str(match self {
-            Self::ServiceAccount(_) => "Google(service account)",
-            Self::AuthorizedUser { .. } => "Google(authorized user)",
-            Self::Machine { .. } => "Google(machine)",
+impl fmt::Debug for Google {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self.login {
+            Login::ServiceAccount(_) => "Google(service account)",
+            Login::AuthorizedUser { .. } => "Google(authorized user)",
+            Login::Federated(_) => "Google(federated)",
+            Login::Machine { .. } => "Google(machine)",
         })
     }
 }
@@ -73,7 +94,10 @@ impl Google {
         let url =
             format!("http://{host}/computeMetadata/v1/instance/service-accounts/default/token");
         Ok(Found {
-            google: Self::Machine { url },
+            google: Self {
+                login: Login::Machine { url },
+                impersonate: None,
+            },
             quota_project: None,
         })
     }
@@ -83,7 +107,20 @@ impl Google {
         http: &Http,
         now: Timestamp,
     ) -> Result<Fetched<HeaderValue>, CredentialError> {
-        const GOOGLE: &str = "Google's token service";
+        let token = self.login.fetch(http, now).await?;
+        match &self.impersonate {
+            Some(account) => account.token(http, token.value).await,
+            None => Ok(token),
+        }
+    }
+}
+
+impl Login {
+    async fn fetch(
+        &self,
+        http: &Http,
+        now: Timestamp,
+    ) -> Result<Fetched<HeaderValue>, CredentialError> {
         match self {
             Self::ServiceAccount(account) => {
                 let assertion = Secret::new(account.assertion(now)?);
@@ -91,8 +128,8 @@ impl Google {
                     ("grant_type", JWT_BEARER),
                     ("assertion", assertion.expose()),
                 ];
-                http.token(GOOGLE, form(&account.token_url, &pairs)?, now)
-                    .await
+                let request = form(&account.token_url, &pairs)?;
+                http.token(TOKEN_SERVICE, request, now).await
             }
             Self::AuthorizedUser {
                 token_url,
@@ -106,25 +143,49 @@ impl Google {
                     ("client_secret", client_secret.expose()),
                     ("refresh_token", refresh_token.expose()),
                 ];
-                http.token(GOOGLE, form(token_url, &pairs)?, now).await
+                http.token(TOKEN_SERVICE, form(token_url, &pairs)?, now)
+                    .await
             }
+            Self::Federated(federated) => federated.fetch(http, now).await,
             Self::Machine { url } => {
                 const MACHINE: &str =
                     "Google's metadata server (no credentials file is configured)";
                 let request = get(url, &[("metadata-flavor", "Google")])?;
                 let reply = http.ask(MACHINE, request).await?;
                 // Anybody else at that name is not to be believed.
-                if reply
-                    .headers
-                    .get("metadata-flavor")
-                    .map(HeaderValue::as_bytes)
-                    != Some(b"Google")
-                {
+                let flavor = reply.headers.get("metadata-flavor");
+                if flavor.map(HeaderValue::as_bytes) != Some(b"Google") {
                     return Err(CredentialError::new(format!("{MACHINE} is not Google's")));
                 }
                 reply.token(MACHINE, now)
             }
         }
+    }
+}
+
+impl Impersonate {
+    async fn token(
+        &self,
+        http: &Http,
+        login: HeaderValue,
+    ) -> Result<Fetched<HeaderValue>, CredentialError> {
+        #[derive(Deserialize)]
+        #[serde(rename_all = "camelCase")]
+        struct Generated {
+            access_token: Secret,
+            expire_time: Timestamp,
+        }
+        const WHOM: &str = "Google's service account impersonation";
+        let body = json!({"scope": [SCOPE], "lifetime": "3600s", "delegates": self.delegates});
+        let mut request = post_json(&self.url, &body)?;
+        request.headers_mut().insert(header::AUTHORIZATION, login);
+        let generated: Generated = http.ask(WHOM, request).await?.json(WHOM)?;
+        let value = bearer(&generated.access_token)
+            .map_err(|_| CredentialError::new(format!("the answer of {WHOM} holds no token")))?;
+        Ok(Fetched {
+            value,
+            expires_at: Some(generated.expire_time),
+        })
     }
 }
 

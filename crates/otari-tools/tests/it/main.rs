@@ -2,7 +2,6 @@
 
 #![expect(
     clippy::expect_used,
-    clippy::panic,
     clippy::indexing_slicing,
     reason = "what a test helper cannot do fails its test"
 )]
@@ -12,4 +11,5 @@ mod fetch;
 mod guarded_client;
 mod hostile_urls;
 mod rebinding;
+mod search;
 mod site;

@@ -30,6 +30,14 @@ impl Blocks {
         }
     }
 
+    /// The blocks of a further answer under the same start.
+    pub(super) fn following(seed: &str, index: i64) -> Self {
+        Self {
+            started: true,
+            ..Self::new(&format!("{seed}c{index}"))
+        }
+    }
+
     pub(super) fn start(
         &mut self,
         id: Option<String>,

@@ -61,11 +61,17 @@ pub(super) fn extra_of(
     for (name, raw) in &call.extra {
         if shared.contains(&name.as_str()) {
             body.set(name.clone(), raw);
-        } else if !HARMLESS.contains(&name.as_str()) {
+        } else if !HARMLESS.contains(&name.as_str()) && !is_default(name, raw) {
             refuse(name, target)?;
         }
     }
     Ok(())
+}
+
+/// Text alone is what everyone answers with.
+fn is_default(name: &str, raw: &Raw) -> bool {
+    let kinds: Option<Vec<String>> = serde_json::from_str(raw.get()).ok();
+    name == "modalities" && kinds.is_some_and(|kinds| kinds == ["text"])
 }
 
 /// Refuses a member of the call, unless what cannot be carried is to be left out.

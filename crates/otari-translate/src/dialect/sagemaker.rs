@@ -31,24 +31,26 @@ pub(super) fn encode(call: &Call, target: &Target<'_>) -> Result<Encoded, Transl
 pub(super) struct Stream {
     buffer: FrameBuffer,
     seed: String,
+    choices: i64,
     inner: Option<Box<dyn ReadStream>>,
 }
 
 impl Stream {
-    pub(super) fn new(seed: &str) -> Self {
+    pub(super) fn new(seed: &str, choices: i64) -> Self {
         Self {
             buffer: FrameBuffer::default(),
             seed: seed.to_owned(),
+            choices,
             inner: None,
         }
     }
 
     /// The first byte tells.
     fn inner(&mut self, payload: &Bytes) -> &mut Box<dyn ReadStream> {
-        let seed = &self.seed;
+        let (seed, choices) = (&self.seed, self.choices);
         let is_json = payload.trim_ascii_start().first() == Some(&b'{');
         self.inner.get_or_insert_with(|| {
-            let frames = openai_chat::Frames::new(seed);
+            let frames = openai_chat::Frames::new(seed, choices);
             if is_json {
                 Box::new(Lines::new(frames))
             } else {

@@ -166,8 +166,9 @@ fn events_keep_their_order() {
                     assert!(open, "{case}");
                     open = false;
                 }
-                Event::Unknown(_) => assert!(!open, "{case}"),
-                Event::Usage(_) => {}
+                Event::Unknown(_) | Event::Media(_) => assert!(!open, "{case}"),
+                Event::Usage(_) | Event::Logprobs(_) => {}
+                Event::Choice(_) => panic!("{case}: nobody asked for several"),
                 Event::Finish(_) => {
                     assert!(!open, "{case}");
                     finished += 1;

@@ -54,6 +54,18 @@ pub struct Choice<'a> {
     pub delta: Option<Message<'a>>,
     #[serde(borrow)]
     pub message: Option<Message<'a>>,
+    #[serde(borrow)]
+    pub logprobs: Option<Logprobs<'a>>,
+}
+
+/// Probabilities of the tokens of a message or its new part.
+#[derive(Debug, Default, Deserialize)]
+#[serde(default)]
+pub struct Logprobs<'a> {
+    #[serde(borrow)]
+    pub content: Option<Vec<&'a RawValue>>,
+    #[serde(borrow)]
+    pub refusal: Option<Vec<&'a RawValue>>,
 }
 
 /// A message or its new part. What has several shapes stays raw.

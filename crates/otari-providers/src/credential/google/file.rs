@@ -9,7 +9,8 @@ use serde_json::Value;
 use crate::instance::InstanceError;
 use crate::options::InstanceOptions;
 
-use super::{AUDIENCE, Found, Google, ServiceAccount};
+use super::federated::{Federated, SubjectSource};
+use super::{AUDIENCE, Found, Google, Impersonate, Login, ServiceAccount};
 
 /// JSON, JSON in a text, or the path of a file.
 const CREDENTIALS: [&str; 4] = [
@@ -33,6 +34,14 @@ pub(super) struct CredentialsFile {
     client_id: Option<String>,
     client_secret: Option<Secret>,
     refresh_token: Option<Secret>,
+    audience: Option<String>,
+    subject_token_type: Option<String>,
+    token_url: Option<String>,
+    credential_source: Option<SubjectSource>,
+    service_account_impersonation_url: Option<String>,
+    #[serde(default)]
+    delegates: Vec<String>,
+    source_credentials: Option<Box<CredentialsFile>>,
 }
 
 /// The project that the credentials name, if they can be read; what is wrong with them is said elsewhere.
@@ -83,37 +92,62 @@ fn parse(text: &str) -> Result<CredentialsFile, InstanceError> {
 }
 
 impl CredentialsFile {
-    pub(super) fn into_found(self) -> Result<Found, InstanceError> {
-        let lacks = |what: &str| {
-            InstanceError::BadCredentials(format!("the Google credentials lack `{what}`"))
+    pub(super) fn into_found(mut self) -> Result<Found, InstanceError> {
+        let impersonate = self
+            .service_account_impersonation_url
+            .take()
+            .map(|url| Impersonate {
+                url,
+                delegates: std::mem::take(&mut self.delegates),
+            });
+        let quota_project = self.quota_project_id.take();
+        let login = match (self.kind.as_str(), self.source_credentials.take()) {
+            ("impersonated_service_account", Some(source)) if impersonate.is_some() => {
+                source.into_login()?
+            }
+            _ => self.into_login()?,
         };
+        Ok(Found {
+            google: Google { login, impersonate },
+            quota_project,
+        })
+    }
+
+    fn into_login(self) -> Result<Login, InstanceError> {
         let token_url = self.token_uri.unwrap_or_else(|| AUDIENCE.to_owned());
-        let google = match self.kind.as_str() {
-            "service_account" => Google::ServiceAccount(Box::new(ServiceAccount::new(
+        Ok(match self.kind.as_str() {
+            "service_account" => Login::ServiceAccount(Box::new(ServiceAccount::new(
                 token_url,
-                self.client_email.ok_or_else(|| lacks("client_email"))?,
+                needed(self.client_email, "client_email")?,
                 self.private_key_id,
-                &self.private_key.ok_or_else(|| lacks("private_key"))?,
+                &needed(self.private_key, "private_key")?,
             )?)),
-            "authorized_user" => Google::AuthorizedUser {
+            "authorized_user" => Login::AuthorizedUser {
                 token_url,
-                client_id: self.client_id.ok_or_else(|| lacks("client_id"))?,
-                client_secret: self.client_secret.ok_or_else(|| lacks("client_secret"))?,
-                refresh_token: self.refresh_token.ok_or_else(|| lacks("refresh_token"))?,
+                client_id: needed(self.client_id, "client_id")?,
+                client_secret: needed(self.client_secret, "client_secret")?,
+                refresh_token: needed(self.refresh_token, "refresh_token")?,
             },
+            "external_account" => Login::Federated(Federated {
+                token_url: needed(self.token_url, "token_url")?,
+                audience: needed(self.audience, "audience")?,
+                subject_token_type: needed(self.subject_token_type, "subject_token_type")?,
+                source: needed(self.credential_source, "credential_source")?.checked()?,
+            }),
             other => {
                 let kind: String = other.chars().take(60).collect();
                 return Err(InstanceError::BadCredentials(format!(
-                    "Google credentials of type `{kind}` are not supported; use `service_account`, \
-                     `authorized_user`, or the machine's own account"
+                    "Google credentials of type `{kind}` are not supported"
                 )));
             }
-        };
-        Ok(Found {
-            google,
-            quota_project: self.quota_project_id,
         })
     }
+}
+
+fn needed<T>(member: Option<T>, name: &str) -> Result<T, InstanceError> {
+    member.ok_or_else(|| {
+        InstanceError::BadCredentials(format!("the Google credentials lack `{name}`"))
+    })
 }
 
 pub(super) fn rsa_key(pem: &Secret) -> Option<ring::signature::RsaKeyPair> {

@@ -5,6 +5,7 @@ use std::sync::atomic::{AtomicU32, Ordering};
 use serde_json::json;
 
 use super::*;
+use crate::credential::Http;
 
 const STS_REPLY: &str = "<AssumeRoleResponse><AssumeRoleResult><Credentials>\
     <AccessKeyId>AKROLE</AccessKeyId><SecretAccessKey>s/1+</SecretAccessKey><SessionToken>st-1</SessionToken>\
@@ -231,4 +232,63 @@ async fn expired_keys_are_fetched_anew_and_a_wrong_clock_is_corrected() {
     let last = endpoint.seen("POST /model/").pop().unwrap();
     assert!(last.headers["authorization"].contains("Credential=AK2/"));
     assert_eq!(last.headers["x-amz-date"], "20260102T133000Z");
+}
+
+#[tokio::test]
+async fn what_takes_no_bearer_is_signed() {
+    let instance = Lab::new("bedrock")
+        .key("ABSK-1")
+        .env("AWS_REGION", "eu-west-1")
+        .env("AWS_ACCESS_KEY_ID", "AKENV")
+        .env("AWS_SECRET_ACCESS_KEY", "s")
+        .make()
+        .unwrap();
+    let http = Http(transport().pool().clone());
+    for (operation, model, begins) in [
+        (Operation::Chat, "m", "Bearer ABSK-1"),
+        (Operation::Models, "", "Bearer ABSK-1"),
+        (
+            Operation::Rerank,
+            "m",
+            "AWS4-HMAC-SHA256 Credential=AKENV/20260102/eu-west-1/bedrock/",
+        ),
+    ] {
+        let mut request = http::Request::new(http_body_util::Full::default());
+        *request.uri_mut() = instance.address(operation, model, false).unwrap();
+        *request.headers_mut() = instance.headers().clone();
+        instance
+            .credential()
+            .put_on(&http, &mut request, &Bytes::new())
+            .await
+            .unwrap();
+        let authorization = request.headers()["authorization"].to_str().unwrap();
+        assert!(
+            authorization.starts_with(begins),
+            "{operation:?}: {authorization}"
+        );
+    }
+}
+
+#[tokio::test]
+async fn a_signature_is_for_the_region_that_is_called() {
+    let instance = Lab::new("bedrock")
+        .env("AWS_REGION", "eu-west-1")
+        .env("AWS_ACCESS_KEY_ID", "AKENV")
+        .env("AWS_SECRET_ACCESS_KEY", "s")
+        .make()
+        .unwrap();
+    let http = Http(transport().pool().clone());
+    let arn = "arn:aws:bedrock:us-east-2:1:inference-profile/us.m";
+    let mut request = http::Request::new(http_body_util::Full::default());
+    *request.uri_mut() = instance.address(Operation::Chat, arn, true).unwrap();
+    instance
+        .credential()
+        .put_on(&http, &mut request, &Bytes::new())
+        .await
+        .unwrap();
+    let authorization = request.headers()["authorization"].to_str().unwrap();
+    assert!(
+        authorization.contains("/us-east-2/bedrock/"),
+        "{authorization}"
+    );
 }

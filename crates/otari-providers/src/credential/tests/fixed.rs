@@ -93,8 +93,8 @@ fn unusable_credentials_are_told_without_being_shown() {
             "`client_email`",
         ),
         (
-            json!({"type": "external_account", "client_secret": "s3cret"}),
-            "`external_account`",
+            json!({"type": "gdch_service_account", "client_secret": "s3cret"}),
+            "`gdch_service_account`",
         ),
         (json!("{\"type\": s3cret"), "not a Google credentials file"),
         (json!("/nowhere/file.json"), "/nowhere/file.json"),

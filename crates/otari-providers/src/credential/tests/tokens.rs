@@ -106,6 +106,77 @@ async fn a_google_login_is_refreshed_and_charged_to_its_project() {
 }
 
 #[tokio::test]
+async fn a_federated_identity_may_act_as_a_service_account() {
+    let endpoint = Endpoint::start(|seen| match seen.line.as_str() {
+        "GET /subject" => Answer::json(200, &json!({"value": "jwt-1"})),
+        "POST /sts" => Answer::json(200, &json!({"access_token": "sts-1", "expires_in": 3600})),
+        "POST /bot:generateAccessToken" => Answer::json(
+            200,
+            &json!({"accessToken": "bot-1", "expireTime": "2026-01-02T13:00:00Z"}),
+        ),
+        _ => Answer::text(200, "{}"),
+    })
+    .await;
+    let url = &endpoint.url;
+    let file = json!({
+        "type": "external_account", "audience": "//iam/pool", "subject_token_type": "urn:jwt",
+        "token_url": format!("{url}/sts"),
+        "service_account_impersonation_url": format!("{url}/bot:generateAccessToken"),
+        "credential_source": {
+            "url": format!("{url}/subject"), "headers": {"Metadata": "yes"},
+            "format": {"type": "json", "subject_token_field_name": "value"},
+        },
+    });
+    let lab = Lab::new("vertexai")
+        .at(&endpoint)
+        .values(json!({"project": "p", "credentials": file.to_string()}));
+    send(&transport(), &lab.make().unwrap()).await.unwrap();
+    let all = endpoint.seen("");
+    assert_eq!(all[0].headers["metadata"], "yes");
+    let form = all[1].form();
+    assert_eq!(form["subject_token"], "jwt-1");
+    assert_eq!(form["audience"], "//iam/pool");
+    assert_eq!(all[2].headers["authorization"], "Bearer sts-1");
+    let body: Value = serde_json::from_str(&all[2].body).unwrap();
+    assert_eq!(
+        body["scope"][0],
+        "https://www.googleapis.com/auth/cloud-platform"
+    );
+    assert_eq!(all[3].headers["authorization"], "Bearer bot-1");
+}
+
+#[tokio::test]
+async fn a_login_may_act_as_a_service_account() {
+    let endpoint = Endpoint::start(|seen| match seen.line.as_str() {
+        "POST /token" => any_token(),
+        "POST /bot:generateAccessToken" => Answer::json(
+            200,
+            &json!({"accessToken": "bot-1", "expireTime": "2026-01-02T13:00:00Z"}),
+        ),
+        _ => Answer::text(200, "{}"),
+    })
+    .await;
+    let url = &endpoint.url;
+    let file = json!({
+        "type": "impersonated_service_account", "delegates": ["d-1"],
+        "service_account_impersonation_url": format!("{url}/bot:generateAccessToken"),
+        "source_credentials": {
+            "type": "authorized_user", "client_id": "c", "client_secret": "s", "refresh_token": "r",
+            "token_uri": format!("{url}/token"),
+        },
+    });
+    let lab = Lab::new("vertexai")
+        .at(&endpoint)
+        .values(json!({"project": "p", "credentials": file}));
+    send(&transport(), &lab.make().unwrap()).await.unwrap();
+    let all = endpoint.seen("");
+    assert_eq!(all[1].headers["authorization"], "Bearer t-1");
+    let body: Value = serde_json::from_str(&all[1].body).unwrap();
+    assert_eq!(body["delegates"], json!(["d-1"]));
+    assert_eq!(all[2].headers["authorization"], "Bearer bot-1");
+}
+
+#[tokio::test]
 async fn googles_metadata_server_must_say_who_it_is() {
     let endpoint = Endpoint::start(|_| any_token()).await;
     let host = endpoint.url.trim_start_matches("http://").to_owned();

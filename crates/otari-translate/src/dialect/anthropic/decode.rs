@@ -75,13 +75,13 @@ impl Frames {
 
 impl ReadFrames for Frames {
     fn frame(&mut self, data: &[u8], events: &mut Vec<Event>) -> Result<(), DecodeError> {
+        if self.blocks.has_ended() {
+            return Ok(());
+        }
         let event: StreamEvent<'_> =
             serde_json::from_slice(data).map_err(|_| DecodeError::Malformed {
                 what: "stream event",
             })?;
-        if self.blocks.has_ended() {
-            return Ok(());
-        }
         match event.kind.as_str() {
             "message_start" => match event.message {
                 Some(message) => self.start(message, events)?,

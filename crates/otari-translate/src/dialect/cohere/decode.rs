@@ -1,11 +1,13 @@
 //! Cohere answers. Finish reason and usage come at the very end only.
 
 use otari_types::{CacheConvention, TokenUsage};
-use otari_wire::cohere::{Content, Delta, DeltaMessage, Response, StreamEvent, ToolCall, Usage};
+use otari_wire::cohere::{
+    Citation as WireCitation, Content, Delta, DeltaMessage, Response, StreamEvent, ToolCall, Usage,
+};
 use serde_json::value::RawValue;
 
 use crate::error::DecodeError;
-use crate::event::Event;
+use crate::event::{Citation, Event, Opening};
 use crate::route::Wire;
 
 use super::super::blocks::Blocks;
@@ -59,6 +61,13 @@ impl Frames {
         }
     }
 
+    /// Citations stand among the fragments of the text they belong to.
+    fn cite(&mut self, cited: &WireCitation, events: &mut Vec<Event>) {
+        if self.blocks.is_open(&Opening::Text) {
+            events.extend(citations(cited).map(Event::Citation));
+        }
+    }
+
     fn message_end(
         &mut self,
         delta: Delta<'_>,
@@ -99,6 +108,12 @@ impl ReadFrames for Frames {
                     self.tool_call(message, events);
                 }
             }
+            "citation-start" => {
+                let raw = message.and_then(|message| message.citations);
+                let raw = raw.map(RawValue::get).unwrap_or_default();
+                let cited: WireCitation = serde_json::from_str(raw).unwrap_or_default();
+                self.cite(&cited, events);
+            }
             "content-end" | "tool-call-end" => {
                 self.held = None;
                 self.blocks.close(events);
@@ -131,6 +146,10 @@ pub(in crate::dialect) fn decode_reply(body: &[u8], seed: &str) -> Result<Vec<Ev
         blocks.reasoning(content.thinking.as_deref().unwrap_or_default(), &mut events);
         blocks.text(content.text.as_deref().unwrap_or_default(), &mut events);
     }
+    if blocks.is_open(&Opening::Text) {
+        let cited = message.citations.unwrap_or_default();
+        events.extend(cited.iter().flat_map(citations).map(Event::Citation));
+    }
     for call in message.tool_calls.unwrap_or_default() {
         let function = call.function.unwrap_or_default();
         blocks.open_tool(call.id, function.name.unwrap_or_default(), &mut events);
@@ -159,6 +178,24 @@ fn end(
         }),
         other => other,
     }
+}
+
+/// Only text rests on sources elsewhere, and only sources with an address have a form there.
+fn citations(cited: &WireCitation) -> impl Iterator<Item = Citation> {
+    let of_text = cited
+        .kind
+        .as_deref()
+        .is_none_or(|kind| kind == "TEXT_CONTENT");
+    let sources = cited.sources.iter().filter(move |_| of_text);
+    let addresses = sources.flat_map(|source| [&source.document, &source.tool_output]);
+    addresses.flatten().filter_map(|address| {
+        Some(Citation {
+            url: address.url.clone()?,
+            title: address.title.clone().unwrap_or_default(),
+            quote: cited.text.clone().unwrap_or_default(),
+            range: cited.start.zip(cited.end),
+        })
+    })
 }
 
 fn token_usage(usage: &Usage) -> TokenUsage {

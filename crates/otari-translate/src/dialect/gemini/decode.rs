@@ -1,10 +1,13 @@
 //! Gemini answers. A stream is the same object again and again, each with the new parts.
 
 use otari_types::{CacheConvention, TokenUsage};
-use otari_wire::gemini::{Candidate, Error, Grounding, Part, Response, UsageMetadata};
+use otari_wire::gemini::{Candidate, Error, Grounding, InlineData, Part, Response, UsageMetadata};
+use serde_json::value::RawValue;
 
+use crate::call::{Media, MediaKind, Source, Unknown};
 use crate::error::DecodeError;
 use crate::event::{Citation, Event, FinishReason, Opening};
+use crate::json::{Json, Object, Raw};
 use crate::origin::{Origin, Signature};
 use crate::route::Wire;
 
@@ -97,11 +100,57 @@ impl Frames {
             self.blocks.close(events);
             return;
         }
+        if let Some(data) = part.inline_data {
+            // Sketches on the way to the picture are thoughts.
+            if !part.thought {
+                self.media(data, events);
+            }
+            return;
+        }
+        for (name, raw) in [
+            ("executableCode", part.executable_code),
+            ("codeExecutionResult", part.code_execution_result),
+        ] {
+            if let Some(raw) = raw {
+                self.unknown(name, raw, events);
+            }
+        }
         let text = part.text.unwrap_or_default();
         if part.thought {
             self.blocks.reasoning(&text, events);
         } else {
             self.blocks.text(&text, events);
+        }
+    }
+
+    fn media(&mut self, data: InlineData, events: &mut Vec<Event>) {
+        let kind = match data.mime_type.split('/').next() {
+            Some("image") => MediaKind::Image,
+            Some("audio") => MediaKind::Audio,
+            _ => MediaKind::File,
+        };
+        self.blocks.close(events);
+        self.blocks.start(None, None, events);
+        events.push(Event::Media(Media {
+            kind,
+            source: Source::Data(data.data),
+            mime: Some(data.mime_type),
+            filename: None,
+            detail: None,
+        }));
+    }
+
+    /// Code that the provider ran itself.
+    fn unknown(&mut self, name: &'static str, raw: &RawValue, events: &mut Vec<Event>) {
+        self.blocks.close(events);
+        self.blocks.start(None, None, events);
+        let part = Json::Object(Object::new().with(name, Raw::from(raw)));
+        if let Some(raw) = Raw::parse(&part.to_text()) {
+            events.push(Event::Unknown(Unknown {
+                wire: WIRE,
+                raw,
+                loc: String::new(),
+            }));
         }
     }
 

@@ -13,6 +13,9 @@ type Result<T> = std::result::Result<T, TranslateError>;
 
 const WIRE: Wire = Wire::Gemini;
 
+/// Chat's word for the kinds of output that are wanted.
+const MODALITIES: &str = "modalities";
+
 pub(in crate::dialect) fn encode(call: &Call, target: &Target<'_>) -> Result<Encoded> {
     let mut body = Object::new();
     let system = content::system(call)?;
@@ -31,7 +34,8 @@ pub(in crate::dialect) fn encode(call: &Call, target: &Target<'_>) -> Result<Enc
     // One call at a time cannot be asked for.
     let serial = call.parallel_tools == Some(false) && !call.tools.is_empty();
     refuse_if(serial, "parallel_tool_calls", target)?;
-    extra(call, WIRE, &[], target, &mut body)?;
+    extra(call, WIRE, &[MODALITIES], target, &mut body)?;
+    body.remove(MODALITIES);
     let method = if call.stream {
         "streamGenerateContent?alt=sse"
     } else {
@@ -72,6 +76,14 @@ fn generation_config(call: &Call, target: &Target<'_>) -> Object {
             };
             config.set(member, wanted);
         }
+    }
+    if let Some((_, raw)) = call.extra.iter().find(|(name, _)| name == MODALITIES) {
+        // The same words, in capitals.
+        let names: Vec<String> = serde_json::from_str(raw.get()).unwrap_or_default();
+        let names = names
+            .iter()
+            .map(|name| Json::from(name.to_ascii_uppercase()));
+        config.set("responseModalities", names.collect::<Json>());
     }
     if let Some(thinking) = call.thinking {
         config.set("thinkingConfig", thinking_config(thinking, target.model));

@@ -35,6 +35,7 @@ pub(in crate::dialect) fn encode(call: &Call, target: &Target<'_>) -> Result<Enc
         .with_some("frequency_penalty", call.frequency_penalty)
         .with_some("presence_penalty", call.presence_penalty)
         .with_some("random_seed", call.seed)
+        .with_some("n", call.choices)
         .with_some("reasoning_effort", effort(call, target));
     if !call.stop.is_empty() {
         body.set("stop", call.stop.iter().map(Json::from).collect::<Json>());

@@ -1,13 +1,14 @@
 //! Chat answers, with the liberties that servers take.
 
 use otari_types::{CacheConvention, TokenUsage};
-use otari_wire::openai::completion::{Annotation, Completion, Message, error_text};
+use otari_wire::openai::completion::{Annotation, Choice, Completion, Message, error_text};
 use otari_wire::openai::usage::Usage;
 use serde::Deserialize;
 use serde_json::value::RawValue;
 
 use crate::error::DecodeError;
-use crate::event::{Citation, Event, Opening};
+use crate::event::{Citation, Event, Logprobs, Opening};
+use crate::json::Raw;
 use crate::origin::{Origin, Signature};
 use crate::route::Wire;
 
@@ -17,20 +18,34 @@ use super::tool_calls::ToolCalls;
 
 const WIRE: Wire = Wire::OpenAiChat;
 
-/// Reads the chunks of the first choice.
+/// Reads the chunks of as many answers as were asked for.
 #[derive(Debug)]
 pub(in crate::dialect) struct Frames {
+    seed: String,
+    /// The first, and others as they appear.
+    answers: Vec<Answer>,
+    /// How many answers there must be. A server that sends more than that numbers them for its own ends.
+    wanted: i64,
+    /// Whose events were written last.
+    current: i64,
+}
+
+/// One answer.
+#[derive(Debug)]
+struct Answer {
+    index: i64,
     blocks: Blocks,
     calls: ToolCalls,
     finish: Option<String>,
 }
 
 impl Frames {
-    pub(in crate::dialect) fn new(seed: &str) -> Self {
+    pub(in crate::dialect) fn new(seed: &str, wanted: i64) -> Self {
         Self {
-            blocks: Blocks::new(seed),
-            calls: ToolCalls::default(),
-            finish: None,
+            seed: seed.to_owned(),
+            answers: vec![Answer::new(0, Blocks::new(seed))],
+            wanted: wanted.max(1),
+            current: 0,
         }
     }
 
@@ -45,22 +60,74 @@ impl Frames {
             .or_else(|| completion.x_groq.as_ref().and_then(|extra| extra.usage));
         let choices = completion.choices.unwrap_or_default();
         // Azure begins with a chunk that has neither choices nor an id.
-        if !choices.is_empty() {
+        if !choices.is_empty()
+            && let Some(first) = self.answers.first_mut()
+        {
             let model = completion.model.or(completion.model_id);
-            self.blocks.start(completion.id, model, events);
+            first.blocks.start(completion.id, model, events);
         }
-        for choice in choices.into_iter().filter(|choice| choice.index == 0) {
-            if let Some(message) = choice.delta.or(choice.message) {
-                self.message(&message, events);
-            }
-            if let Some(reason) = choice.finish_reason.filter(|reason| !reason.is_empty()) {
-                self.finish = Some(reason);
+        for choice in choices {
+            if (0..self.wanted).contains(&choice.index) {
+                self.turn_to(choice.index, events).choice(choice, events);
             }
         }
         if let Some(usage) = usage.filter(|usage| !usage.is_empty()) {
             events.push(Event::Usage(token_usage(&usage)));
         }
         Ok(())
+    }
+
+    fn turn_to(&mut self, index: i64, events: &mut Vec<Event>) -> &mut Answer {
+        if self.current != index {
+            self.current = index;
+            events.push(Event::Choice(index));
+        }
+        let at = self.answers.iter().position(|answer| answer.index == index);
+        let at = at.unwrap_or(self.answers.len());
+        if at == self.answers.len() {
+            let blocks = Blocks::following(&self.seed, index);
+            self.answers.push(Answer::new(index, blocks));
+        }
+        #[expect(
+            clippy::indexing_slicing,
+            reason = "found in the list, or just pushed to it"
+        )]
+        &mut self.answers[at]
+    }
+
+    fn has_ended(&self) -> bool {
+        self.answers.iter().all(|answer| answer.blocks.has_ended())
+    }
+}
+
+impl Answer {
+    fn new(index: i64, blocks: Blocks) -> Self {
+        Self {
+            index,
+            blocks,
+            calls: ToolCalls::default(),
+            finish: None,
+        }
+    }
+
+    fn choice(&mut self, choice: Choice<'_>, events: &mut Vec<Event>) {
+        if let Some(known) = choice.logprobs {
+            let raws = |list: Option<Vec<&RawValue>>| {
+                let list = list.unwrap_or_default().into_iter();
+                list.map(Raw::from).collect()
+            };
+            let logprobs = Logprobs {
+                content: raws(known.content),
+                refusal: raws(known.refusal),
+            };
+            events.extend((!logprobs.is_empty()).then_some(Event::Logprobs(logprobs)));
+        }
+        if let Some(message) = choice.delta.or(choice.message) {
+            self.message(&message, events);
+        }
+        if let Some(reason) = choice.finish_reason.filter(|reason| !reason.is_empty()) {
+            self.finish = Some(reason);
+        }
     }
 
     fn message(&mut self, message: &Message<'_>, events: &mut Vec<Event>) {
@@ -123,7 +190,7 @@ struct ContentPart {
 
 impl ReadFrames for Frames {
     fn frame(&mut self, data: &[u8], events: &mut Vec<Event>) -> Result<(), DecodeError> {
-        if self.blocks.has_ended() {
+        if self.has_ended() {
             return Ok(());
         }
         if data.trim_ascii() == b"[DONE]" {
@@ -136,20 +203,36 @@ impl ReadFrames for Frames {
     }
 
     fn end(&mut self, events: &mut Vec<Event>) -> Result<(), DecodeError> {
-        if self.blocks.has_ended() {
+        if self.has_ended() {
             return Ok(());
         }
-        let reason = self.finish.take().ok_or(DecodeError::Truncated)?;
-        self.calls.finish(&mut self.blocks, events);
-        self.blocks.end(WIRE, &reason, None, events)
+        let mut indices: Vec<i64> = self.answers.iter().map(|answer| answer.index).collect();
+        indices.sort_unstable();
+        if i64::try_from(indices.len()) != Ok(self.wanted) {
+            return Err(DecodeError::Truncated);
+        }
+        if self.answers.iter().any(|answer| answer.finish.is_none()) {
+            return Err(DecodeError::Truncated);
+        }
+        for index in indices {
+            let answer = self.turn_to(index, events);
+            let reason = answer.finish.take().ok_or(DecodeError::Truncated)?;
+            answer.calls.finish(&mut answer.blocks, events);
+            answer.blocks.end(WIRE, &reason, None, events)?;
+        }
+        Ok(())
     }
 }
 
-pub(in crate::dialect) fn decode_reply(body: &[u8], seed: &str) -> Result<Vec<Event>, DecodeError> {
+pub(in crate::dialect) fn decode_reply(
+    body: &[u8],
+    seed: &str,
+    wanted: i64,
+) -> Result<Vec<Event>, DecodeError> {
     // DeepSeek sends blank lines while it is busy; JSON allows them.
     let completion =
         serde_json::from_slice(body).map_err(|_| DecodeError::Malformed { what: "completion" })?;
-    let mut frames = Frames::new(seed);
+    let mut frames = Frames::new(seed, wanted);
     let mut events = Vec::new();
     frames.completion(completion, &mut events)?;
     frames.end(&mut events)?;

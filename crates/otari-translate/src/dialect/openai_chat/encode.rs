@@ -60,7 +60,10 @@ pub(in crate::dialect) fn body(call: &Call, target: &Target<'_>) -> Result<Objec
         )
         .with_some("verbosity", call.verbosity.as_ref())
         .with_some("user", call.user.as_ref())
-        .with_some("service_tier", service_tier(call));
+        .with_some("service_tier", service_tier(call))
+        .with_some("n", call.choices)
+        .with_some("logprobs", call.logprobs.map(|_| true))
+        .with_some("top_logprobs", call.logprobs.filter(|top| *top > 0));
     // Servers of open models take it from their own clients; OpenAI does not know it.
     if is_native(call, WIRE) {
         body = body.with_some("top_k", call.top_k);

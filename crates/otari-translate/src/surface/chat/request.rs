@@ -41,22 +41,22 @@ pub(in crate::surface) fn parse(body: &[u8]) -> Result<Call, TranslateError> {
         let asked = options.object()?.bool("include_usage")?;
         call.include_usage = Some(asked.unwrap_or(false));
     }
-    one_answer(&mut fields)?;
+    read_choices(&mut fields, &mut call)?;
     call.extra = fields.rest();
     Ok(call)
 }
 
-/// The neutral answer is one answer without token probabilities; asking for just that is no request at all.
-fn one_answer(fields: &mut Fields<'_>) -> Result<(), TranslateError> {
-    if let Some(n) = fields.take("n")
-        && n.int()? != 1
-    {
-        return Err(n.unsupported());
+/// Several answers, and the probabilities of their tokens.
+fn read_choices(fields: &mut Fields<'_>, call: &mut Call) -> Result<(), TranslateError> {
+    if let Some(n) = fields.take("n") {
+        call.choices = Some(n.int()?);
+        if n.int()? < 1 {
+            return Err(n.invalid("expected at least 1"));
+        }
     }
-    if let Some(logprobs) = fields.take("logprobs")
-        && logprobs.bool()?
-    {
-        return Err(logprobs.unsupported());
+    let top = fields.int("top_logprobs")?;
+    if fields.bool("logprobs")? == Some(true) {
+        call.logprobs = Some(top.unwrap_or(0));
     }
     Ok(())
 }

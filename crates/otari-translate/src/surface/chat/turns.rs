@@ -86,6 +86,12 @@ fn assistant(fields: &mut Fields<'_>) -> Result<Vec<Part>> {
         parts.push(signature);
     }
     parts.extend(content(fields)?);
+    if let Some(images) = fields.take("images") {
+        for node in images.array()? {
+            let url = node.object()?.require("image_url")?;
+            parts.push(Block::Media(image(&url)?).into());
+        }
+    }
     if let Some(refusal) = fields.string("refusal")? {
         parts.push(Block::Refusal(refusal).into());
     }

@@ -3,7 +3,7 @@
 use otari_types::{CacheConvention, TokenUsage};
 use otari_wire::sse::named_frame;
 
-use crate::call::{Block, Reasoning};
+use crate::call::{Block, Media, MediaKind, Reasoning, Source};
 use crate::collect::Reply;
 use crate::event::{Citation, Event, Finish, Opening};
 use crate::json::{Json, Object};
@@ -63,7 +63,14 @@ impl Renderer {
                 self.start_block(Json::from(&unknown.raw), out);
                 self.stop_block(out);
             }
-            Event::Unknown(_) => {}
+            Event::Media(media) => {
+                if let Some(block) = image(media) {
+                    self.start_block(Json::Object(block), out);
+                    self.stop_block(out);
+                }
+            }
+            // One answer without probabilities is all this format can ask for.
+            Event::Unknown(_) | Event::Choice(_) | Event::Logprobs(_) => {}
             Event::Usage(usage) => match &mut self.usage {
                 Some(known) => known.merge(usage),
                 None => self.usage = Some(*usage),
@@ -134,6 +141,8 @@ impl Renderer {
             .with("usage", usage_object(self.usage.as_ref()));
         frame("message_delta", &delta, out);
         frame("message_stop", &Object::typed("message_stop"), out);
+        // Not of this API, and passed over by its clients: what clients of Otari wait for.
+        frame("done", &Object::new(), out);
     }
 }
 
@@ -167,7 +176,8 @@ pub(in crate::surface) fn render_reply(envelope: &Envelope, reply: &Reply) -> Ve
             Block::Unknown(unknown) if unknown.wire == Wire::Anthropic => {
                 return Some(Json::from(&unknown.raw));
             }
-            Block::Unknown(_) | Block::ToolResult(_) | Block::Media(_) => return None,
+            Block::Media(media) => image(media)?,
+            Block::Unknown(_) | Block::ToolResult(_) => return None,
         };
         Some(Json::Object(rendered))
     });
@@ -185,6 +195,20 @@ fn thinking(reasoning: &Reasoning) -> Object {
             .with("thinking", &reasoning.text)
             .with("signature", value)
     }
+}
+
+/// Claude makes no pictures, so there is no block for one in an answer: it has the form of one in a request.
+fn image(media: &Media) -> Option<Object> {
+    let Source::Data(data) = &media.source else {
+        return None;
+    };
+    if media.kind != MediaKind::Image {
+        return None;
+    }
+    let source = Object::typed("base64")
+        .with("media_type", media.mime.as_deref().unwrap_or("image/png"))
+        .with("data", data);
+    Some(Object::typed("image").with("source", source))
 }
 
 fn citation_object(citation: &Citation) -> Json {

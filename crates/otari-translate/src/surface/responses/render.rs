@@ -1,7 +1,7 @@
 //! The stream of a response. Every event repeats enough to rebuild it, so the finished items are kept.
 
 use otari_types::TokenUsage;
-use otari_wire::sse::named_frame;
+use otari_wire::sse::{data_frame, named_frame};
 
 use crate::call::{Block, Call};
 use crate::collect::{Collector, ReplyBlock};
@@ -15,7 +15,7 @@ use super::response::{
     summary_text,
 };
 
-/// Events in OpenAI's order, with gapless `sequence_number` and `output_index`; no `[DONE]`.
+/// Events in OpenAI's order, with gapless `sequence_number` and `output_index`.
 #[derive(Debug)]
 pub(in crate::surface) struct Renderer {
     envelope: Envelope,
@@ -73,14 +73,20 @@ impl Renderer {
             }
             Event::Close => self.close(out),
             Event::Unknown(unknown) if unknown.wire == Wire::OpenAiResponses => {
-                let item = Json::from(&unknown.raw);
-                let data = Object::new().with("item", item.clone());
-                self.item_event("response.output_item.added", data.clone(), out);
-                self.item_event("response.output_item.done", data, out);
-                self.output.push(item);
+                self.whole_item(Json::from(&unknown.raw), out);
             }
-            // The signature is part of the finished item.
-            Event::Unknown(_) | Event::Signature(_) => {}
+            Event::Media(media) => {
+                let block = Block::Media(media.clone());
+                let block = ReplyBlock {
+                    block,
+                    citations: Vec::new(),
+                };
+                if let Some(item) = item(&self.envelope, self.output.len(), &block) {
+                    self.whole_item(item, out);
+                }
+            }
+            // The signature is part of the finished item; several answers cannot be asked for.
+            Event::Unknown(_) | Event::Signature(_) | Event::Choice(_) | Event::Logprobs(_) => {}
             Event::Usage(usage) => match &mut self.usage {
                 Some(known) => known.merge(usage),
                 None => self.usage = Some(*usage),
@@ -101,6 +107,14 @@ impl Renderer {
             .with("code", code)
             .with("message", failure.message);
         self.response("response.failed", &Status::Failed(error), out);
+    }
+
+    /// An item that comes in one piece.
+    fn whole_item(&mut self, item: Json, out: &mut Vec<u8>) {
+        let data = Object::new().with("item", item.clone());
+        self.item_event("response.output_item.added", data.clone(), out);
+        self.item_event("response.output_item.done", data, out);
+        self.output.push(item);
     }
 
     fn open(&mut self, opening: &Opening, out: &mut Vec<u8>) {
@@ -234,6 +248,8 @@ impl Renderer {
         } else {
             self.response("response.completed", &Status::Completed, out);
         }
+        // Not of this API, and passed over by its clients: what clients of Otari wait for.
+        out.extend_from_slice(&data_frame(b"[DONE]"));
     }
 
     fn response(&mut self, name: &'static str, status: &Status<'_>, out: &mut Vec<u8>) {

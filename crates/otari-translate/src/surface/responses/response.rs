@@ -2,7 +2,9 @@
 
 use otari_types::TokenUsage;
 
-use crate::call::{Block, Call, ResponseFormat, Thinking, Tool, ToolChoice};
+use crate::call::{
+    Block, Call, Media, MediaKind, ResponseFormat, Source, Thinking, Tool, ToolChoice,
+};
 use crate::collect::{Reply, ReplyBlock};
 use crate::event::{Citation, Finish};
 use crate::json::{Json, Object};
@@ -174,6 +176,7 @@ pub(super) fn item_id(envelope: &Envelope, index: usize, block: &Block) -> Strin
     let prefix = match block {
         Block::Reasoning(_) => "rs",
         Block::ToolCall(_) => "fc",
+        Block::Media(_) => "ig",
         _ => "msg",
     };
     format!("{prefix}_{}_{index}", envelope.id)
@@ -214,9 +217,28 @@ pub(super) fn item(envelope: &Envelope, index: usize, block: &ReplyBlock) -> Opt
         Block::Unknown(unknown) if unknown.wire == Wire::OpenAiResponses => {
             return Some(Json::from(&unknown.raw));
         }
-        Block::Unknown(_) | Block::Media(_) | Block::ToolResult(_) => return None,
+        Block::Media(media) => image_item(id, media)?,
+        Block::Unknown(_) | Block::ToolResult(_) => return None,
     };
     Some(Json::Object(item))
+}
+
+fn image_item(id: String, media: &Media) -> Option<Object> {
+    let Source::Data(data) = &media.source else {
+        return None;
+    };
+    if media.kind != MediaKind::Image {
+        return None;
+    }
+    let mime = media.mime.as_deref().unwrap_or("image/png");
+    let format = mime.strip_prefix("image/").unwrap_or(mime);
+    Some(
+        Object::typed("image_generation_call")
+            .with("id", id)
+            .with("status", "completed")
+            .with("output_format", format)
+            .with("result", data),
+    )
 }
 
 pub(super) fn message_item(id: String, status: &'static str, content: Vec<Json>) -> Object {
