@@ -162,14 +162,7 @@ impl Gateway {
             attempt = next;
             settlement.aim(attempt);
             if let Some(reserved) = settlement.reserved() {
-                let room = top_up(
-                    self,
-                    billed,
-                    outgoing.request.demand,
-                    &attempt.target,
-                    reserved,
-                )
-                .await;
+                let room = top_up(self, billed, outgoing.demand(), &attempt.target, reserved).await;
                 if let Err(error) = room {
                     settlement.fail(&error).await;
                     return Err(error);

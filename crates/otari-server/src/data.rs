@@ -1,6 +1,7 @@
 //! The inference surfaces.
 
 pub(crate) mod chat;
+pub(crate) mod embeddings;
 mod inference;
 pub(crate) mod messages;
 pub(crate) mod models;

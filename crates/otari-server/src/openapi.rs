@@ -11,7 +11,13 @@ use crate::{admin, data, ops};
     paths(
         data::chat::create_chat_completion,
         data::messages::create_message,
+        data::messages::count_message_tokens,
         data::responses::create_response,
+        data::responses::get_response,
+        data::responses::list_input_items,
+        data::responses::delete_response,
+        data::responses::cancel_response,
+        data::embeddings::create_embedding,
         data::models::list_models,
         data::models::get_model,
         admin::keys::create_key,

@@ -51,7 +51,24 @@ fn v1(prefix: &str) -> Router<App> {
             post(data::chat::create_chat_completion),
         )
         .route(&at("/messages"), post(data::messages::create_message))
+        .route(
+            &at("/messages/count_tokens"),
+            post(data::messages::count_message_tokens),
+        )
         .route(&at("/responses"), post(data::responses::create_response))
+        .route(
+            &at("/responses/{response_id}"),
+            get(data::responses::get_response).delete(data::responses::delete_response),
+        )
+        .route(
+            &at("/responses/{response_id}/input_items"),
+            get(data::responses::list_input_items),
+        )
+        .route(
+            &at("/responses/{response_id}/cancel"),
+            post(data::responses::cancel_response),
+        )
+        .route(&at("/embeddings"), post(data::embeddings::create_embedding))
         .route(&at("/models"), get(data::models::list_models))
         .route(&at("/models/{*model_id}"), get(data::models::get_model))
         // Management: the master key.

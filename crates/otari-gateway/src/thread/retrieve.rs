@@ -7,9 +7,7 @@ use otari_store::responses::{self, ResponseRow};
 use otari_types::UserId;
 
 use crate::Gateway;
-use crate::admit::admit;
 use crate::error::GatewayError;
-use crate::inbound::Inbound;
 use crate::thread::expand;
 
 /// A page of the items that a request added.
@@ -22,24 +20,18 @@ pub struct ItemsPage {
 
 impl Gateway {
     /// The response object as it was answered.
-    pub async fn response(
-        &self,
-        inbound: &Inbound,
-        user: Option<&str>,
-        id: &str,
-    ) -> Result<Bytes, GatewayError> {
-        Ok(self.kept(inbound, user, id).await?.response.into())
+    pub async fn response(&self, user: &UserId, id: &str) -> Result<Bytes, GatewayError> {
+        Ok(self.kept(user, id).await?.response.into())
     }
 
     /// The items its request added, in OpenAI's list shape.
     pub async fn response_items(
         &self,
-        inbound: &Inbound,
-        user: Option<&str>,
+        user: &UserId,
         id: &str,
         page: &ItemsPage,
     ) -> Result<Bytes, GatewayError> {
-        let row = self.kept(inbound, user, id).await?;
+        let row = self.kept(user, id).await?;
         let after = page.after.as_deref();
         let list = expand::list(id, &row.input, after, page.limit, page.ascending);
         let list = list.ok_or_else(|| {
@@ -50,13 +42,8 @@ impl Gateway {
     }
 
     /// Forgets a response here, and where the provider keeps it too.
-    pub async fn delete_response(
-        &self,
-        inbound: &Inbound,
-        user: Option<&str>,
-        id: &str,
-    ) -> Result<(), GatewayError> {
-        let row = self.kept(inbound, user, id).await?;
+    pub async fn delete_response(&self, user: &UserId, id: &str) -> Result<(), GatewayError> {
+        let row = self.kept(user, id).await?;
         if let Some(instance) = &row.instance {
             self.delete_at(instance, &row).await?;
         }
@@ -64,17 +51,8 @@ impl Gateway {
         Ok(())
     }
 
-    async fn kept(
-        &self,
-        inbound: &Inbound,
-        user: Option<&str>,
-        id: &str,
-    ) -> Result<ResponseRow, GatewayError> {
-        let admitted = admit(self, inbound, user)
-            .await
-            .map_err(|refused| refused.error)?;
-        let user: &UserId = &admitted.billed.user;
-        let row = responses::get(&self.store, id, user, inbound.received_at).await?;
+    async fn kept(&self, user: &UserId, id: &str) -> Result<ResponseRow, GatewayError> {
+        let row = responses::get(&self.store, id, user, self.clock.now()).await?;
         row.ok_or_else(|| GatewayError::ResponseNotFound(id.to_owned()))
     }
 

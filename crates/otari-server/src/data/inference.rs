@@ -22,14 +22,23 @@ pub(super) async fn generate(
     surface: Surface,
     endpoint: &'static str,
 ) -> Result<Response, ApiError> {
-    let request_id = request.extensions().get::<RequestId>().cloned();
-    let answer = async {
+    for_surface(surface, request, async |request| {
         let inbound = inbound(app, request, endpoint).await?;
         Ok(respond(app.gateway.generate(surface, &inbound).await?))
-    };
-    answer.await.map_err(|error: ApiError| match surface {
+    })
+    .await
+}
+
+/// Errors in the shape of the surface.
+pub(super) async fn for_surface(
+    surface: Surface,
+    request: Request,
+    answer: impl AsyncFnOnce(Request) -> Result<Response, ApiError>,
+) -> Result<Response, ApiError> {
+    let request_id = request.extensions().get::<RequestId>().cloned();
+    answer(request).await.map_err(|error| match surface {
         Surface::Messages => error.for_messages(request_id),
-        _ => error,
+        Surface::Chat | Surface::Responses => error,
     })
 }
 

@@ -1,10 +1,10 @@
-//! `POST /v1/messages`
+//! `POST /v1/messages`, `POST /v1/messages/count_tokens`
 
 use axum::extract::{Request, State};
 use axum::response::Response;
 use otari_gateway::Surface;
 
-use crate::data::inference::generate;
+use crate::data::inference::{for_surface, generate, inbound, respond};
 use crate::error::ApiError;
 use crate::state::App;
 
@@ -31,4 +31,27 @@ pub(crate) async fn create_message(
     request: Request,
 ) -> Result<Response, ApiError> {
     generate(&app, request, Surface::Messages, "/v1/messages").await
+}
+
+/// Count tokens
+///
+/// The tokens of a prompt: the provider's own count where it has one, else by a local tokenizer. Costs nothing.
+#[utoipa::path(
+    post, path = "/v1/messages/count_tokens", tag = "messages", operation_id = "count_message_tokens",
+    request_body(content = Object, description = "An Anthropic Messages request; `max_tokens` is not needed"),
+    responses(
+        (status = 200, description = "`{\"input_tokens\": n}`"),
+        (status = 401, description = "Missing or invalid API key"),
+        (status = 422, description = "Invalid body"),
+    )
+)]
+pub(crate) async fn count_message_tokens(
+    State(app): State<App>,
+    request: Request,
+) -> Result<Response, ApiError> {
+    for_surface(Surface::Messages, request, async |request| {
+        let inbound = inbound(&app, request, "/v1/messages/count_tokens").await?;
+        Ok(respond(app.gateway.count_tokens(&inbound).await?))
+    })
+    .await
 }

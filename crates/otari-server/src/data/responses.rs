@@ -1,12 +1,22 @@
-//! `POST /v1/responses`
+//! `/v1/responses`: creating responses, and those that are kept.
 
-use axum::extract::{Request, State};
-use axum::response::Response;
-use otari_gateway::Surface;
+use axum::Json;
+use axum::extract::{Path, Request, State};
+use axum::response::{IntoResponse, Response};
+use bytes::Bytes;
+use http::header;
+use otari_gateway::{GatewayError, ItemsPage, Surface};
+use otari_types::UserId;
+use serde::Serialize;
+use utoipa::ToSchema;
 
 use crate::data::inference::generate;
 use crate::error::ApiError;
+use crate::extract::{AnyKey, QueryArgs, query_problem};
 use crate::state::App;
+
+const ITEMS_DEFAULT: i64 = 20;
+const ITEMS_MAX: i64 = 100;
 
 /// Create a response
 ///
@@ -31,4 +41,130 @@ pub(crate) async fn create_response(
     request: Request,
 ) -> Result<Response, ApiError> {
     generate(&app, request, Surface::Responses, "/v1/responses").await
+}
+
+/// Get a response
+///
+/// As it was answered, while it is kept (`responses_retention_days`). With the master key, `user` names its owner.
+#[utoipa::path(
+    get, path = "/v1/responses/{response_id}", tag = "responses", operation_id = "get_response",
+    params(("response_id" = String, Path), ("user" = Option<String>, Query)),
+    responses((status = 200, description = "The response"), (status = 404, description = "Unknown, expired or of another user"))
+)]
+pub(crate) async fn get_response(
+    State(app): State<App>,
+    caller: AnyKey,
+    Path(id): Path<String>,
+    query: QueryArgs,
+) -> Result<Response, ApiError> {
+    if query.bool("stream")? == Some(true) {
+        return Err(ApiError::bad_request(
+            "A kept response is whole: stream must be false",
+        ));
+    }
+    let user = owner(&caller, &query)?;
+    Ok(json_body(app.gateway.response(&user, &id).await?))
+}
+
+/// List input items
+///
+/// What the request of a response added to the conversation.
+#[utoipa::path(
+    get, path = "/v1/responses/{response_id}/input_items", tag = "responses", operation_id = "list_response_input_items",
+    params(
+        ("response_id" = String, Path), ("after" = Option<String>, Query), ("limit" = Option<i64>, Query),
+        ("order" = Option<String>, Query), ("user" = Option<String>, Query),
+    ),
+    responses((status = 200, description = "A list of items"), (status = 404, description = "Unknown, expired or of another user"))
+)]
+pub(crate) async fn list_input_items(
+    State(app): State<App>,
+    caller: AnyKey,
+    Path(id): Path<String>,
+    query: QueryArgs,
+) -> Result<Response, ApiError> {
+    let limit = query.int("limit")?.unwrap_or(ITEMS_DEFAULT);
+    if !(1..=ITEMS_MAX).contains(&limit) {
+        let message = "Input should be between 1 and 100";
+        return Err(query_problem("limit", "out_of_range", message));
+    }
+    let ascending = match query.one("order") {
+        None | Some("desc") => false,
+        Some("asc") => true,
+        Some(_) => {
+            let message = "Input should be 'asc' or 'desc'";
+            return Err(query_problem("order", "literal_error", message));
+        }
+    };
+    let page = ItemsPage {
+        after: query.one("after").map(str::to_owned),
+        limit: usize::try_from(limit).unwrap_or_default(),
+        ascending,
+    };
+    let user = owner(&caller, &query)?;
+    let items = app.gateway.response_items(&user, &id, &page).await?;
+    Ok(json_body(items))
+}
+
+#[derive(Debug, Serialize, ToSchema)]
+pub(crate) struct DeletedResponse {
+    id: String,
+    #[schema(example = "response")]
+    object: &'static str,
+    deleted: bool,
+}
+
+/// Delete a response
+///
+/// Here, and at the provider where that keeps it too.
+#[utoipa::path(
+    delete, path = "/v1/responses/{response_id}", tag = "responses", operation_id = "delete_response",
+    params(("response_id" = String, Path), ("user" = Option<String>, Query)),
+    responses((status = 200, body = DeletedResponse), (status = 404, description = "Unknown, expired or of another user"))
+)]
+pub(crate) async fn delete_response(
+    State(app): State<App>,
+    caller: AnyKey,
+    Path(id): Path<String>,
+    query: QueryArgs,
+) -> Result<Json<DeletedResponse>, ApiError> {
+    let user = owner(&caller, &query)?;
+    app.gateway.delete_response(&user, &id).await?;
+    Ok(Json(DeletedResponse {
+        id,
+        object: "response",
+        deleted: true,
+    }))
+}
+
+/// Cancel a response
+///
+/// Only background responses can be cancelled, and the gateway runs none: always an error that says so.
+#[utoipa::path(
+    post, path = "/v1/responses/{response_id}/cancel", tag = "responses", operation_id = "cancel_response",
+    params(("response_id" = String, Path), ("user" = Option<String>, Query)),
+    responses((status = 400, description = "Not a background response"), (status = 404, description = "Unknown, expired or of another user"))
+)]
+pub(crate) async fn cancel_response(
+    State(app): State<App>,
+    caller: AnyKey,
+    Path(id): Path<String>,
+    query: QueryArgs,
+) -> Result<Response, ApiError> {
+    let user = owner(&caller, &query)?;
+    app.gateway.response(&user, &id).await?;
+    Err(ApiError::bad_request(
+        "Only responses created with background=true can be cancelled",
+    ))
+}
+
+/// Whose responses are meant: the key's owner's, or those of whom the operator names.
+fn owner(caller: &AnyKey, query: &QueryArgs) -> Result<UserId, ApiError> {
+    let named = || query.one("user").map(UserId::from);
+    let user = caller.user().cloned().or_else(named);
+    user.ok_or_else(|| GatewayError::UserRequired.into())
+}
+
+fn json_body(body: Bytes) -> Response {
+    ([(header::CONTENT_TYPE, "application/json")], body).into_response()
 }

@@ -176,7 +176,8 @@ async fn a_model_that_speaks_chat_answers_messages() {
             "content_block_delta",
             "content_block_stop",
             "message_delta",
-            "message_stop"
+            "message_stop",
+            "done"
         ],
         "{text}"
     );
@@ -234,4 +235,38 @@ async fn errors_have_anthropics_shape() {
             .unwrap()
             .contains("tools")
     );
+}
+
+#[tokio::test]
+async fn tokens_are_counted_by_the_provider_or_here_for_nothing() {
+    let (app, upstream, key) = claude().await;
+    let ask = |model: &str| json!({"model": model, "messages": [{"role": "user", "content": "Hello world, this is a test."}]});
+    upstream
+        .upstream
+        .enqueue(Script::json(200, &json!({"input_tokens": 77})));
+    let counted = app
+        .client
+        .post("/v1/messages/count_tokens", &key, &ask("claude:opus"))
+        .await;
+    assert_eq!(counted.expect(200), json!({"input_tokens": 77}));
+    assert_eq!(upstream.upstream.last().path, "/v1/messages/count_tokens");
+    // A server without this part of Messages, and one without Messages.
+    upstream
+        .upstream
+        .enqueue(Script::json(404, &json!({"error": {"message": "no"}})));
+    for model in ["claude:opus", "mock:gpt"] {
+        let counted = app
+            .client
+            .post("/v1/messages/count_tokens", &key, &ask(model))
+            .await;
+        // Eight tokens of text, three of framing, three of priming.
+        assert_eq!(counted.expect(200), json!({"input_tokens": 14}), "{model}");
+    }
+    assert_eq!(app.usage().await.len(), 0);
+    let wrong = app
+        .client
+        .post("/v1/messages/count_tokens", "gw-wrong", &ask("mock:gpt"))
+        .await;
+    assert_eq!(wrong.status, 401);
+    assert_eq!(wrong.json()["error"]["type"], "authentication_error");
 }
