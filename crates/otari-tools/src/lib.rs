@@ -3,6 +3,7 @@
 
 mod fetch;
 mod guarded_client;
+pub mod mcp;
 pub mod search;
 pub mod url_guard;
 

@@ -10,6 +10,7 @@ mod dns;
 mod fetch;
 mod guarded_client;
 mod hostile_urls;
+mod mcp;
 mod rebinding;
 mod search;
 mod site;
