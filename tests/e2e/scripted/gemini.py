@@ -71,7 +71,7 @@ def read_model(parts, ask, memory):
     # Only the first call of a turn is signed, and must be.
     need(not called or "thoughtSignature" in called[0], "Function call is missing a thought_signature")
     for part in called:
-        memory.check_call(part["functionCall"].get("id"), signatures)
+        memory.check_call("gemini", part["functionCall"].get("id"), signatures)
     return [
         Call(part["functionCall"]["name"], part["functionCall"].get("args", {}), part["functionCall"].get("id"))
         for part in called

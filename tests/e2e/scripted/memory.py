@@ -40,10 +40,11 @@ class Memory:
         made_by = self.issued.get(signature)
         need(made_by == dialect, f"signature {signature!r} was made by {made_by}, and came to {dialect}")
 
-    def check_call(self, call_id, signatures):
-        """A call that was signed comes back with its signature."""
+    def check_call(self, dialect, call_id, signatures):
+        """A call that was signed comes back to its maker with its signature."""
         wanted = self.signed_calls.get(call_id)
-        need(wanted is None or wanted in signatures, f"{call_id} came back without its signature")
+        ours = self.issued.get(wanted) == dialect
+        need(not ours or wanted in signatures, f"{call_id} came back without its signature")
 
 
 PREFIX = {"openai": "call_", "anthropic": "toolu_", "gemini": "g", "cohere": "cohere_"}

@@ -27,14 +27,14 @@ def read(body, memory):
     ask.choice = {"any": "required", "tool": choice.get("name")}.get(choice["type"], choice["type"])
     need(not ask.thinks or choice["type"] in ("auto", "none"), "thinking with a forced tool")
     ask.schema = ((body.get("output_config") or {}).get("format") or {}).get("schema")
-    read_turns(body["messages"], ask, memory)
+    read_turns(body["messages"], ask, memory, must_think=thinking["type"] == "enabled")
     return ask
 
 
-def read_turns(messages, ask, memory):
+def read_turns(messages, ask, memory, must_think):
     need(messages and messages[0]["role"] == "user", "the first message is the user's")
     need(messages[-1]["role"] == "user", "the last message is the user's")
-    role = None
+    role, thought = None, False
     for message in messages:
         need(message["role"] != role, f"two turns of {role} in a row")
         role = message["role"]
@@ -48,6 +48,8 @@ def read_turns(messages, ask, memory):
             need(role == "assistant", f"role {role}")
             ask.turns += 1
             ask.calls, ask.results = read_assistant(blocks, ask, memory), []
+            thought = any(block["type"] in ("thinking", "redacted_thinking") for block in blocks[:1])
+    need(not (must_think and ask.results) or thought, "Expected `thinking` or `redacted_thinking`, found `tool_use`")
 
 
 def read_user(blocks, ask):
@@ -73,9 +75,7 @@ def read_assistant(blocks, ask, memory):
     for call in calls:
         need(isinstance(call.arguments, dict), f"the input of {call.id} is no object")
         if ask.thinks:
-            memory.check_call(call.id, signatures)
-    if calls and ask.thinks and signatures:
-        need(blocks[0]["type"] == "thinking", "a turn that thinks begins with its thinking")
+            memory.check_call("anthropic", call.id, signatures)
     return calls
 
 
