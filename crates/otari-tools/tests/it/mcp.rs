@@ -346,8 +346,8 @@ async fn only_allowed_tools_are_shown_and_called() {
 
 #[tokio::test]
 async fn names_that_collide_or_that_providers_refuse_are_mapped_both_ways() {
-    const LONG: &str =
-        "a_name_that_is_far_too_long_for_any_provider_to_accept_as_a_function_name_1";
+    const SHORTENED: &str = "a_name_that_is_far_too_long_for_any_provider_to_accept_as_a_func";
+    const LONG: &str = "a_name_that_is_far_too_long_for_any_provider_to_accept_as_a_function_name";
     let one = Server::start(
         &["search", "fetch", "dotted.name/x"],
         StreamableHttpServerConfig::default(),
