@@ -57,10 +57,17 @@ fn blocks(reply: &Reply) -> Vec<(&'static str, String)> {
     blocks.collect()
 }
 
+/// How tags are read, what the model writes, and the blocks it means.
+type Case = (
+    ThinkTags,
+    &'static str,
+    &'static [(&'static str, &'static str)],
+);
+
 #[test]
 fn thoughts_are_sorted_out_and_text_about_tags_is_not() {
     use ThinkTags::{Off, On, Opened};
-    let cases: [(ThinkTags, &str, &[(&str, &str)]); 14] = [
+    let cases: [Case; 14] = [
         (Off, "<think>a</think>b", &[("text", "<think>a</think>b")]),
         (On, "<think>a</think>b", &[("thought", "a"), ("text", "b")]),
         (
