@@ -41,6 +41,7 @@ impl Gateway {
             request: &request,
             expanded: expanded.as_ref(),
             thread: &thread,
+            user: &begun.admitted.billed.user,
             label: begun.plan.label.as_deref(),
             parsed: Parsed::default(),
         };

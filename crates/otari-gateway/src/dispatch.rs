@@ -14,6 +14,8 @@ use http::{HeaderMap, HeaderName, HeaderValue, Method, header};
 use otari_providers::{Answered, Instance, Outbound};
 use otari_translate::Path;
 
+use otari_types::UserId;
+
 use crate::Gateway;
 use crate::error::GatewayError;
 use crate::inbound::Inbound;
@@ -63,6 +65,7 @@ pub(crate) struct Outgoing<'a> {
     /// The request with the conversation it goes on from, for whoever does not keep that.
     pub(crate) expanded: Option<&'a Request<'a>>,
     pub(crate) thread: &'a Thread,
+    pub(crate) user: &'a UserId,
     /// What answers are labelled with, where it is not the model's own name.
     pub(crate) label: Option<&'a str>,
     /// The neutral form, made when the first attempt needs it.
@@ -100,7 +103,7 @@ pub(crate) async fn dispatch(
     let path = otari_translate::path(outgoing.request.surface, route.wire);
     let mut prepared = match path {
         Path::Verbatim => verbatim::prepare(outgoing, attempt, instance, route),
-        Path::Neutral => neutral::prepare(outgoing, attempt, instance, route)?,
+        Path::Neutral => neutral::prepare(gateway, outgoing, attempt, instance, route)?,
     };
     add_common_headers(
         &mut prepared.headers,

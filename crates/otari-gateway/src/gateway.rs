@@ -18,6 +18,7 @@ use crate::operator::Operator;
 use crate::plan::Policies;
 use crate::prices::Prices;
 use crate::rate_limit::RateLimiter;
+use crate::reasoning::KeptReasoning;
 use crate::settings::Settings;
 use crate::target::{Aliases, Targets};
 
@@ -47,6 +48,7 @@ pub struct Gateway {
     pub transport: Arc<Transport>,
     pub targets: Targets,
     pub(crate) policies: Policies,
+    pub(crate) reasoning: KeptReasoning,
     pub prices: Arc<Prices>,
     pub callers: Callers,
     pub operator: Operator,
@@ -80,6 +82,7 @@ impl Gateway {
         let gateway = Arc::new(Self {
             targets: Targets::new(instances, Aliases::default(), Arc::clone(&prices)),
             policies: Policies::new(policies),
+            reasoning: KeptReasoning::default(),
             callers: Callers::new(store.clone(), used),
             operator: Operator::new(store.clone(), options.master_key.as_ref()),
             models: Models::new(Arc::clone(&settings)),

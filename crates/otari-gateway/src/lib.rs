@@ -20,6 +20,7 @@ mod operator;
 mod plan;
 mod prices;
 mod rate_limit;
+mod reasoning;
 mod relay;
 mod request;
 mod reserve;

@@ -1,16 +1,17 @@
 //! Which models can be asked for: discovered at each instance, declared, priced, and aliased.
 
+mod list;
+
 use std::collections::{BTreeMap, HashMap, HashSet};
 use std::sync::Arc;
 use std::time::Duration;
 
 use bytes::Bytes;
 use http::{HeaderMap, Method};
-use otari_providers::{Capability, Instance, Outbound, Transport};
+use otari_providers::{Capability, Instance, Operation, Outbound, Transport};
 use otari_store::model_pricing;
 use otari_types::{Timestamp, UserId};
 use parking_lot::Mutex;
-use serde::Deserialize;
 
 use crate::Gateway;
 use crate::allow_list::AllowList;
@@ -18,6 +19,8 @@ use crate::error::GatewayError;
 use crate::prices::PricePoint;
 use crate::settings::Settings;
 use crate::target::Target;
+
+use list::listed;
 
 /// Prices of gateway-run tools share the price list, but are no models.
 const TOOL_PRICE_PREFIX: &str = "otari:";
@@ -57,12 +60,10 @@ pub struct Discovered {
 }
 
 /// One model of an instance's own list.
-#[derive(Clone, Debug, Deserialize)]
+#[derive(Clone, Debug)]
 pub struct Listed {
     pub id: String,
-    #[serde(default)]
     created: Option<serde_json::Value>,
-    #[serde(default)]
     owned_by: Option<String>,
 }
 
@@ -324,17 +325,8 @@ async fn ask_one(
     instance: &Instance,
     limit: Duration,
 ) -> Result<Vec<Listed>, String> {
-    #[derive(Deserialize)]
-    #[serde(untagged)]
-    enum List {
-        Wrapped {
-            data: Vec<Listed>,
-        },
-        /// Together answers a bare array.
-        Bare(Vec<Listed>),
-    }
     let uri = instance
-        .uri(instance.provider.paths.models)
+        .address(Operation::Models, "", false)
         .map_err(|error| error.to_string())?;
     let outbound = Outbound {
         method: Method::GET,
@@ -354,8 +346,5 @@ async fn ask_one(
                 .client_message()
                 .unwrap_or_else(|| format!("{:?}", error.kind))
         })?;
-    match serde_json::from_slice(&body) {
-        Ok(List::Wrapped { data } | List::Bare(data)) => Ok(data),
-        Err(_) => Err("the answer is no list of models".to_owned()),
-    }
+    listed(&body).ok_or_else(|| "the answer is no list of models".to_owned())
 }

@@ -51,6 +51,7 @@ pub struct Instance {
     /// What no request changes, a lasting credential included; built once.
     headers: HeaderMap,
     credential: Credential,
+    context: Option<i64>,
 }
 
 /// Why an instance cannot be used; says what to configure.
@@ -151,6 +152,9 @@ impl Instance {
             chat_uri,
             headers,
             credential: resolved.credential,
+            context: options
+                .option(&["num_ctx"])
+                .and_then(|text| text.parse().ok()),
         })
     }
 
@@ -179,6 +183,11 @@ impl Instance {
     /// Sent with every request. A credential that changes is not among them; the transport adds it.
     pub fn headers(&self) -> &HeaderMap {
         &self.headers
+    }
+
+    /// Tokens of context to make room for, where a server does not choose by itself (`num_ctx`, Ollama).
+    pub fn context(&self) -> Option<i64> {
+        self.context
     }
 
     /// The project, where the provider has such: Google Cloud's, or watsonx's, whose requests name it in the body.

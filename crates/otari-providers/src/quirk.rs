@@ -23,6 +23,9 @@ pub enum Quirk {
     ReasoningOutsideCompletion,
     /// Demands an assistant's `reasoning_content` back when tools are in play: DeepSeek and Moonshot.
     ReplaysReasoning,
+    /// Its models write their thoughts into their text, between `<think>` tags: MiniMax, Perplexity, SambaNova, and
+    /// servers of open models that do not take them out.
+    ThoughtsInText,
 }
 
 /// What becomes of a top-level member of a chat request.
@@ -74,6 +77,11 @@ pub fn reasoning_outside_completion(quirks: &[Quirk]) -> bool {
 /// Whether an assistant's unsigned reasoning is sent back to it.
 pub fn replays_reasoning(quirks: &[Quirk]) -> bool {
     quirks.contains(&Quirk::ReplaysReasoning)
+}
+
+/// Whether thoughts must be looked for in the text.
+pub fn writes_thoughts(quirks: &[Quirk]) -> bool {
+    quirks.contains(&Quirk::ThoughtsInText)
 }
 
 #[cfg(test)]

@@ -146,7 +146,7 @@ fn instances(
 
 fn usable_unconfigured(provider: &Provider, environment: &otari_providers::Environment) -> bool {
     let keyless = !provider.key_required
-        && (provider.dialect.is_openai_shaped() || provider.dialect == Dialect::Echo);
+        && (provider.dialect.is_openai_shaped() || provider.dialect == Dialect::Ollama);
     keyless || provider.credential_in(environment)
 }
 

@@ -9,6 +9,7 @@ use crate::call::Call;
 use crate::collect::Reply;
 use crate::error::TranslateError;
 use crate::event::Event;
+use crate::json::Object;
 use crate::route::Surface;
 
 /// What the gateway, not the provider, says about an answer.
@@ -47,6 +48,17 @@ pub fn render_reply(call: &Call, envelope: &Envelope, reply: &Reply) -> Vec<u8> 
         Surface::Messages => messages::render_reply(envelope, reply),
         Surface::Responses => responses::render_reply(call, envelope, reply),
     }
+}
+
+/// JSON on one line, for an event of a stream: what came in as text can hold line ends, but only between tokens.
+fn line(object: &Object) -> Vec<u8> {
+    let mut out = object.to_vec();
+    for byte in &mut out {
+        if matches!(byte, b'\n' | b'\r') {
+            *byte = b' ';
+        }
+    }
+    out
 }
 
 /// What an idle stream sends so that nothing on the way cuts it off. Clients pass over it.

@@ -3,10 +3,11 @@
 use bytes::Bytes;
 use otari_providers::quirk::{Edit, top_level_edit};
 use otari_providers::{Dialect, Instance};
-use otari_translate::{Call, TranslateError, Wire, dialect, surface};
+use otari_translate::{Call, Surface, TranslateError, Wire, dialect, surface};
 use otari_types::new_id;
 use otari_wire::members::{Members, ObjectWriter};
 
+use crate::Gateway;
 use crate::dispatch::route::Route;
 use crate::dispatch::verbatim::VERTEX_VERSION;
 use crate::dispatch::{Outgoing, Prepared, header_map, is_kept_back};
@@ -19,6 +20,7 @@ use crate::relay::Passage;
 pub(crate) struct Parsed(Option<Call>);
 
 pub(super) fn prepare(
+    gateway: &Gateway,
     outgoing: &mut Outgoing<'_>,
     attempt: &Attempt,
     instance: &Instance,
@@ -33,12 +35,16 @@ pub(super) fn prepare(
             let mut call = parse(body, outgoing.request.surface)?;
             call.stored = thread.keeps();
             call.previous = previous.map(|previous| previous.id.clone());
+            gateway.reasoning.recall(outgoing.user, &mut call);
             empty.insert(call)
         }
     };
     let target = dialect::Target {
         model: &attempt.target.model,
         replay_reasoning: otari_providers::quirk::replays_reasoning(instance.provider.quirks),
+        project_id: instance.project(),
+        space_id: instance.space(),
+        context: instance.context(),
         ..dialect::Target::default()
     };
     let encoded = dialect::encode(route.wire, call, &target).map_err(refusal)?;
@@ -51,11 +57,18 @@ pub(super) fn prepare(
     Ok(Prepared {
         body,
         headers: header_map(encoded.headers),
-        passage: Passage::translated(call, envelope, route.wire, instance),
+        passage: Passage::translated(
+            call,
+            envelope,
+            route.wire,
+            instance,
+            // The other surfaces carry signatures themselves.
+            (call.surface == Surface::Chat).then(|| gateway.reasoning.watch(outgoing.user)),
+        ),
     })
 }
 
-fn parse(body: &[u8], surface: otari_translate::Surface) -> Result<Call, GatewayError> {
+fn parse(body: &[u8], surface: Surface) -> Result<Call, GatewayError> {
     let mut call = surface::parse(surface, body).map_err(refusal)?;
     call.extra.retain(|(name, _)| !is_kept_back(name));
     call.user = None;

@@ -6,6 +6,7 @@ use otari_providers::{Instance, UpstreamError};
 use otari_translate::surface::Envelope;
 use otari_translate::{Call, Surface, Wire};
 
+use crate::reasoning::Watch;
 use crate::relay::tap::Tap;
 use crate::relay::translated::Translated;
 use crate::relay::verbatim::Verbatim;
@@ -54,12 +55,14 @@ impl Passage {
         envelope: Envelope,
         wire: Wire,
         instance: &Instance,
+        watch: Option<Watch>,
     ) -> Self {
         Self::Translated(Box::new(Translated::new(
             call,
             envelope,
             wire,
-            reasoning_outside_completion(instance.provider.quirks),
+            instance.provider.quirks,
+            watch,
         )))
     }
 

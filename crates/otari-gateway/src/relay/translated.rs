@@ -2,9 +2,12 @@
 
 use bytes::Bytes;
 use otari_providers::UpstreamError;
+use otari_providers::quirk::{Quirk, reasoning_outside_completion, writes_thoughts};
+use otari_translate::dialect::{Reading, ThinkTags};
 use otari_translate::surface::{Envelope, Failure, Renderer, render_reply};
 use otari_translate::{Call, Collector, Event, Surface, Wire, dialect};
 
+use crate::reasoning::Watch;
 use crate::relay::malformed;
 use crate::relay::passage::{STREAM_ERROR, Step};
 use crate::relay::tap::{Meter, upstream_error};
@@ -18,6 +21,8 @@ pub(crate) struct Translated {
     decoder: dialect::Decoder,
     renderer: Renderer,
     meter: Meter,
+    watch: Option<Watch>,
+    think_tags: ThinkTags,
     events: Vec<Event>,
 }
 
@@ -26,12 +31,25 @@ impl Translated {
         call: &Call,
         envelope: Envelope,
         wire: Wire,
-        reasoning_outside: bool,
+        quirks: &[Quirk],
+        watch: Option<Watch>,
     ) -> Self {
+        let think_tags = if writes_thoughts(quirks) {
+            ThinkTags::On
+        } else {
+            ThinkTags::Off
+        };
+        let reading = Reading {
+            seed: &envelope.id,
+            choices: call.choices.unwrap_or(1),
+            think_tags,
+        };
         Self {
-            decoder: dialect::Decoder::new(wire, &envelope.id),
+            decoder: dialect::Decoder::with(wire, &reading),
+            watch,
             renderer: Renderer::new(call, envelope.clone()),
-            meter: Meter::new(reasoning_outside),
+            meter: Meter::new(reasoning_outside_completion(quirks)),
+            think_tags,
             call: call.clone(),
             envelope,
             wire,
@@ -65,11 +83,19 @@ impl Translated {
     }
 
     pub(super) fn whole(&mut self, body: &[u8]) -> Result<Bytes, UpstreamError> {
-        let events = dialect::decode_reply(self.wire, body, &self.envelope.id)
+        let reading = Reading {
+            seed: &self.envelope.id,
+            choices: self.call.choices.unwrap_or(1),
+            think_tags: self.think_tags,
+        };
+        let events = dialect::decode_reply_with(self.wire, body, &reading)
             .map_err(|error| upstream_error(&error))?;
         let mut collector = Collector::default();
         for event in &events {
             self.meter.read(event);
+            if let Some(watch) = &mut self.watch {
+                watch.read(event);
+            }
             collector.push(event);
         }
         let reply = collector
@@ -101,6 +127,9 @@ impl Translated {
         let mut out = Vec::new();
         for event in self.events.drain(..) {
             self.meter.read(&event);
+            if let Some(watch) = &mut self.watch {
+                watch.read(&event);
+            }
             self.renderer.event(&event, &mut out);
         }
         out.into()

@@ -354,13 +354,9 @@ fn bases_are_taken_as_people_copy_them() {
         (
             "ollama",
             "127.0.0.1:11434",
-            "http://127.0.0.1:11434/v1/chat/completions",
+            "http://127.0.0.1:11434/api/chat",
         ),
-        (
-            "ollama",
-            "http://gpu:11434/v1",
-            "http://gpu:11434/v1/chat/completions",
-        ),
+        ("ollama", "http://gpu:11434/v1", "http://gpu:11434/api/chat"),
     ] {
         let instance = made(provider, Some(given), ALL_PLACES, json!({})).expect(given);
         let address = instance.address(Operation::Chat, "m", false).unwrap();

@@ -9,7 +9,7 @@ use crate::provider::{
 };
 use crate::quirk::Quirk::{
     DropParams, MaxTokensField, NoStreamOptions, ReasoningOutsideCompletion, RenameParam,
-    ReplaysReasoning,
+    ReplaysReasoning, ThoughtsInText,
 };
 
 use super::{CHAT, OPENAI_COMPATIBLE};
@@ -245,11 +245,10 @@ pub(super) const MINIMAX: Provider = Provider {
         messages: "https://api.minimax.io/anthropic/v1/messages",
         ..Paths::OPENAI
     },
-    quirks: &[DropParams(&[
-        "presence_penalty",
-        "frequency_penalty",
-        "logit_bias",
-    ])],
+    quirks: &[
+        ThoughtsInText,
+        DropParams(&["presence_penalty", "frequency_penalty", "logit_bias"]),
+    ],
     ..OPENAI_COMPATIBLE
 };
 
@@ -337,6 +336,7 @@ pub(super) const PERPLEXITY: Provider = Provider {
     },
     // `tools` stay in: an answer without them would be a different answer.
     quirks: &[
+        ThoughtsInText,
         MaxTokensField("max_tokens"),
         DropParams(&[
             "parallel_tool_calls",
@@ -476,17 +476,20 @@ pub(super) const SAMBANOVA: Provider = Provider {
     key_env: &["SAMBANOVA_API_KEY"],
     capabilities: CHAT.with(&[Responses, Embeddings, Transcription, Vision, Reasoning]),
     // Unknown members can be a 400.
-    quirks: &[DropParams(&[
-        "n",
-        "logit_bias",
-        "presence_penalty",
-        "frequency_penalty",
-        "seed",
-        "logprobs",
-        "top_logprobs",
-        "user",
-        "parallel_tool_calls",
-    ])],
+    quirks: &[
+        ThoughtsInText,
+        DropParams(&[
+            "n",
+            "logit_bias",
+            "presence_penalty",
+            "frequency_penalty",
+            "seed",
+            "logprobs",
+            "top_logprobs",
+            "user",
+            "parallel_tool_calls",
+        ]),
+    ],
     ..OPENAI_COMPATIBLE
 };
 

@@ -3,8 +3,8 @@
 use crate::provider::Capability::{
     Embeddings, Messages, Reasoning, Rerank, Responses, Transcription, Vision,
 };
-use crate::provider::{AuthScheme, Dialect, Paths, Provider};
-use crate::quirk::Quirk::{DropParams, MaxTokensField};
+use crate::provider::{AuthScheme, BaseShape, Dialect, Paths, Provider};
+use crate::quirk::Quirk::{DropParams, MaxTokensField, ThoughtsInText};
 
 use super::{CHAT, OPENAI_COMPATIBLE};
 
@@ -16,23 +16,19 @@ pub(super) const OLLAMA: Provider = Provider {
     base_url_env: &["OLLAMA_HOST"],
     key_env: &["OLLAMA_API_KEY"],
     key_required: false,
-    capabilities: CHAT.with(&[
-        Responses,
-        Messages,
-        Embeddings,
-        Transcription,
-        Vision,
-        Reasoning,
-    ]),
-    // Ollama serves OpenAI's API beside its own.
+    dialect: Dialect::Ollama,
+    capabilities: CHAT.with(&[Embeddings, Transcription, Vision, Reasoning]),
+    // Its own API rather than the OpenAI one beside it, which cuts long prompts in silence.
     paths: Paths {
-        chat: "/v1/chat/completions",
-        responses: "/v1/responses",
-        messages: "/v1/messages",
+        chat: "/api/chat",
+        embeddings: "/api/embed",
         transcriptions: "/v1/audio/transcriptions",
-        embeddings: "/v1/embeddings",
         models: "/v1/models",
         ..Paths::OPENAI
+    },
+    base_shape: BaseShape {
+        cut: &["/v1", "/api"],
+        ..BaseShape::AS_GIVEN
     },
     compatible: true,
     ..OPENAI_COMPATIBLE
@@ -48,6 +44,7 @@ pub(super) const LMSTUDIO: Provider = Provider {
     key_required: false,
     capabilities: CHAT.with(&[Responses, Messages, Embeddings, Vision, Reasoning]),
     quirks: &[
+        ThoughtsInText,
         MaxTokensField("max_tokens"),
         DropParams(&["n", "logprobs", "user", "service_tier"]),
     ],
@@ -63,7 +60,7 @@ pub(super) const LLAMACPP: Provider = Provider {
     base_url_env: &["LLAMACPP_API_BASE"],
     key_required: false,
     capabilities: CHAT.with(&[Responses, Messages, Embeddings, Rerank, Vision, Reasoning]),
-    quirks: &[MaxTokensField("max_tokens")],
+    quirks: &[ThoughtsInText, MaxTokensField("max_tokens")],
     compatible: true,
     ..OPENAI_COMPATIBLE
 };
@@ -76,7 +73,7 @@ pub(super) const LLAMAFILE: Provider = Provider {
     base_url_env: &["LLAMAFILE_API_BASE"],
     key_required: false,
     capabilities: CHAT.with(&[Embeddings, Reasoning]),
-    quirks: &[MaxTokensField("max_tokens")],
+    quirks: &[ThoughtsInText, MaxTokensField("max_tokens")],
     compatible: true,
     ..OPENAI_COMPATIBLE
 };
@@ -99,6 +96,7 @@ pub(super) const VLLM: Provider = Provider {
         Reasoning,
     ]),
     compatible: true,
+    quirks: &[ThoughtsInText],
     ..OPENAI_COMPATIBLE
 };
 
@@ -113,6 +111,7 @@ pub(super) const CASCADIA: Provider = Provider {
     capabilities: CHAT.with(&[Reasoning]),
     compatible: true,
     experimental: true,
+    quirks: &[ThoughtsInText],
     ..OPENAI_COMPATIBLE
 };
 

@@ -5,7 +5,7 @@ use crate::provider::Capability::{
     Speech, Transcription, Vision,
 };
 use crate::provider::{AuthScheme, Dialect, OptionHeader, Paths, Provider};
-use crate::quirk::Quirk::{DropParams, MaxTokensField};
+use crate::quirk::Quirk::{DropParams, MaxTokensField, ThoughtsInText};
 
 use super::{CHAT, OPENAI_COMPATIBLE};
 
@@ -218,6 +218,7 @@ pub(super) const ANY_OPENAI: Provider = Provider {
     key_required: false,
     capabilities: CHAT.with(&[Embeddings, Moderation, Vision, Pdf]),
     compatible: true,
+    quirks: &[ThoughtsInText],
     ..OPENAI_COMPATIBLE
 };
 

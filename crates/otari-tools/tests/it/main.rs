@@ -3,9 +3,11 @@
 #![expect(
     clippy::expect_used,
     clippy::indexing_slicing,
+    clippy::panic,
     reason = "what a test helper cannot do fails its test"
 )]
 
+mod definitions;
 mod dns;
 mod fetch;
 mod guarded_client;
@@ -14,3 +16,4 @@ mod mcp;
 mod rebinding;
 mod search;
 mod site;
+mod tool_loop;

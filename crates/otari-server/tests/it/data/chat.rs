@@ -319,3 +319,54 @@ async fn credentials_in_every_header_and_every_way_to_be_refused() {
         }
     }
 }
+
+/// A model's signed thoughts go back to it before its tool call, although Chat clients cannot carry them.
+#[tokio::test]
+async fn signed_reasoning_returns_with_the_tool_result() {
+    let upstream = TestApp::start().await;
+    let app = TestApp::builder()
+        .set(
+            "providers",
+            json!({"claude": {"provider_type": "anthropic-compatible", "api_key": "k", "api_base": upstream.upstream.base()}}),
+        )
+        .set("require_pricing", json!(false))
+        .start()
+        .await;
+    let (alice, bob) = (
+        app.key("alice", json!({})).await,
+        app.key("bob", json!({})).await,
+    );
+    let thought = json!({"type": "thinking", "thinking": "look it up", "signature": "c2ln"});
+    let called = json!({"type": "tool_use", "id": "toolu_1", "name": "look", "input": {}});
+    let answer = json!({
+        "id": "msg_1", "type": "message", "role": "assistant", "model": "m", "content": [thought, called],
+        "stop_reason": "tool_use", "usage": {"input_tokens": 1, "output_tokens": 1},
+    });
+    let tools = json!([{"type": "function", "function": {"name": "look", "parameters": {"type": "object"}}}]);
+    let mut body = json!({"model": "claude:m", "max_tokens": 4000, "reasoning_effort": "low", "tools": tools, "messages": [{"role": "user", "content": "hi"}]});
+    upstream.upstream.enqueue(Script::json(200, &answer));
+    let first = app
+        .client
+        .post("/v1/chat/completions", &alice, &body)
+        .await
+        .expect(200);
+    let call = first["choices"][0]["message"]["tool_calls"][0].clone();
+    assert_eq!(call["id"], "toolu_1");
+
+    // As most clients do: only the members of OpenAI's own API come back.
+    let said = json!({"role": "assistant", "content": null, "tool_calls": [{"id": "toolu_1", "type": "function", "function": call["function"]}]});
+    let found = json!({"role": "tool", "tool_call_id": "toolu_1", "content": "found"});
+    body["messages"] = json!([{"role": "user", "content": "hi"}, said, found]);
+    let done = json!({"id": "m", "type": "message", "role": "assistant", "model": "m", "content": [{"type": "text", "text": "ok"}], "stop_reason": "end_turn", "usage": {"input_tokens": 1, "output_tokens": 1}});
+    for (key, expected) in [(&alice, json!([thought, called])), (&bob, json!([called]))] {
+        upstream.upstream.enqueue(Script::json(200, &done));
+        app.client
+            .post("/v1/chat/completions", key, &body)
+            .await
+            .expect(200);
+        assert_eq!(
+            upstream.upstream.last().json()["messages"][1]["content"],
+            expected
+        );
+    }
+}
