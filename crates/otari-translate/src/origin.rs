@@ -37,6 +37,12 @@ impl Origin {
     }
 }
 
+/// Whether a request carries a signature that [`Signature::to_client`] tagged. It must not be passed as it is: its maker
+/// is another provider, or wants it without the tag. A text can look like one, which does no harm.
+pub fn has_tagged_signature(body: &[u8]) -> bool {
+    memchr::memmem::find(body, b"\"otari:").is_some()
+}
+
 impl Signature {
     pub fn new(origin: Origin, value: impl Into<String>) -> Self {
         Self {

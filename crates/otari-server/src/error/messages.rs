@@ -24,7 +24,10 @@ impl ApiError {
 
 impl Envelope {
     pub(super) fn body(&self, error: &ApiError) -> Value {
-        let inner = json!({"type": kind(error.status), "message": error.message});
+        let mut inner = json!({"type": kind(error.status), "message": error.message});
+        if let Some(code) = thread_code(error) {
+            inner["details"] = json!({"error_code": code, "unsupported": []});
+        }
         // `detail` repeats the envelope, unless it says which members are wrong.
         let detail = error
             .detail
@@ -33,6 +36,21 @@ impl Envelope {
             .unwrap_or_else(|| json!({"type": "error", "error": inner}));
         json!({"type": "error", "error": inner, "request_id": self.request_id, "detail": detail})
     }
+}
+
+/// Why a message thread cannot go on. The clients read it, and send the whole conversation instead.
+pub(super) const THREAD_CODES: [&str; 4] = [
+    "thread_unsupported_request",
+    "thread_not_found",
+    "thread_already_continued",
+    "thread_continue_in_flight",
+];
+
+fn thread_code(error: &ApiError) -> Option<&'static str> {
+    if error.param.as_deref() == Some("thread") {
+        return Some("thread_unsupported_request");
+    }
+    error.code.filter(|code| THREAD_CODES.contains(code))
 }
 
 /// <https://docs.anthropic.com/en/api/errors>
