@@ -202,6 +202,10 @@ pub(crate) struct Begun {
     pub(crate) settlement: Settlement,
 }
 
+#[expect(
+    clippy::large_enum_variant,
+    reason = "moved once, into the box of its stream"
+)]
 enum Answer {
     /// Complete and settled.
     Whole(bytes::Bytes),

@@ -147,17 +147,12 @@ fn metadata_user<'a>(
         user_id: Option<Cow<'a, str>>,
     }
     let raw = present(members, "metadata")?;
-    match serde_json::from_str::<Metadata<'a>>(raw) {
-        Ok(metadata) => metadata.user_id,
-        Err(_) => {
-            problems.push(problem(
-                &["metadata"],
-                "dict_type",
-                "Input should be a valid dictionary whose user_id is a string",
-            ));
-            None
-        }
+    if let Ok(metadata) = serde_json::from_str::<Metadata<'a>>(raw) {
+        return metadata.user_id;
     }
+    let message = "Input should be a valid dictionary whose user_id is a string";
+    problems.push(problem(&["metadata"], "dict_type", message));
+    None
 }
 
 fn check_messages(messages: Option<&RawValue>, problems: &mut Vec<FieldProblem>) {

@@ -220,12 +220,11 @@ impl From<GatewayError> for ApiError {
                 error.param = Some(member);
                 error
             }
-            E::PolicyNotPermitted(_) => Self::forbidden(text).code("model_not_permitted"),
             E::PolicyUnresolvable(_) | E::AllFailed { timed_out: false } => Self::bad_gateway(&text),
             E::AllFailed { timed_out: true } => Self::new(StatusCode::GATEWAY_TIMEOUT, "timeout_error", text),
             E::UnknownModel(_) => Self::bad_request(text).code("model_not_found"),
             E::UserMismatch | E::UserBlocked(_) => Self::forbidden(text),
-            E::ModelNotPermitted(_) => Self::forbidden(text).code("model_not_permitted"),
+            E::ModelNotPermitted(_) | E::PolicyNotPermitted(_) => Self::forbidden(text).code("model_not_permitted"),
             E::BudgetExceeded(_) | E::BudgetRanOut(_) => Self::forbidden(text).code("insufficient_quota"),
             E::PreviousResponseNotFound(_) => {
                 let mut error = Self::bad_request(text).code("previous_response_not_found");

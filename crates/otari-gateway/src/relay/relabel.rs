@@ -27,7 +27,7 @@ pub(super) fn relabelled_event(surface: Surface, event: &Event, name: &str) -> O
     let holder = match surface {
         Surface::Messages => "message",
         Surface::Responses => "response",
-        _ => return Some(data_frame(&relabelled(&data, name)?)),
+        Surface::Chat => return Some(data_frame(&relabelled(&data, name)?)),
     };
     let members = Members::parse(&data).ok()?;
     let inner = relabelled(members.get(holder)?.get().as_bytes(), name)?;

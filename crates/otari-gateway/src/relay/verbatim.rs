@@ -117,7 +117,7 @@ impl Verbatim {
                 );
                 named_frame("error", error.as_bytes())
             }
-            _ => {
+            Surface::Chat => {
                 let error = format!(
                     r#"{{"error":{{"message":"{STREAM_ERROR}","type":"server_error","param":null,"code":null}}}}"#
                 );
