@@ -4,7 +4,7 @@
 //! `{"error":{"message","type","param","code"},"detail":…}`. A 5xx never shows its cause; the cause is logged
 //! here, once.
 
-mod messages;
+mod envelope;
 #[cfg(test)]
 mod tests;
 
@@ -32,8 +32,8 @@ pub struct ApiError {
     detail: Option<Box<Value>>,
     retry_after: Option<Duration>,
     rate: Option<Box<Window>>,
-    /// Shown in Anthropic's envelope.
-    messages: Option<Box<messages::Envelope>>,
+    /// Another surface's than OpenAI's.
+    envelope: Option<Box<envelope::Envelope>>,
 }
 
 impl ApiError {
@@ -48,7 +48,7 @@ impl ApiError {
             detail: None,
             retry_after: None,
             rate: None,
-            messages: None,
+            envelope: None,
         }
     }
 
@@ -157,9 +157,9 @@ impl ApiError {
         self
     }
 
-    /// The body in OpenAI's envelope, or in Anthropic's on its own routes.
+    /// The body in OpenAI's envelope, or in the one of the route's own surface.
     pub fn body(&self) -> Value {
-        if let Some(envelope) = &self.messages {
+        if let Some(envelope) = &self.envelope {
             return envelope.body(self);
         }
         let detail = self

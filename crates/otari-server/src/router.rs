@@ -22,6 +22,13 @@ pub fn router(app: &App) -> Router {
         .merge(inference("/api/v1"))
         .merge(management("/v1"))
         .merge(management("/api/v1"));
+    // Gemini's clients append a version of their own to the base address.
+    for prefix in ["", "/v1", "/api/v1"] {
+        router = router.route(
+            &format!("{prefix}/v1beta/models/{{*call}}"),
+            post(data::gemini::generate_content),
+        );
+    }
     if app.config.metrics.enable_metrics {
         router = router.route("/metrics", get(ops::metrics::get_metrics));
     }
@@ -51,6 +58,10 @@ fn inference(prefix: &str) -> Router<App> {
         .route(
             &at("/chat/completions"),
             post(data::chat::create_chat_completion),
+        )
+        .route(
+            &at("/completions"),
+            post(data::completions::create_completion),
         )
         .route(&at("/messages"), post(data::messages::create_message))
         .route(
