@@ -82,7 +82,7 @@ impl Outgoing<'_> {
     fn path(&self, route: Route) -> Path {
         let surface = self.request.surface;
         let path = otari_translate::path(surface, route.wire);
-        if path == Path::Neutral || surface == Surface::Chat {
+        if path == Path::Neutral || matches!(surface, Surface::Chat | Surface::Completions) {
             return path;
         }
         let previous = self.thread.previous.as_ref();

@@ -9,4 +9,5 @@ mod namespaces;
 mod requests;
 mod round_trip;
 mod streams;
+mod surfaces;
 mod thoughts;
