@@ -91,6 +91,8 @@ impl Gateway {
         let model = &attempt.target.model;
         let target = Target {
             model,
+            project_id: instance.project(),
+            space_id: instance.space(),
             ..Target::default()
         };
         let calls = embeddings::encode(wire, request, &target).map_err(refusal)?;

@@ -1,7 +1,7 @@
 //! What the client is told, whole or streamed, read as the surface's own clients read it.
 
 use otari_testkit::Response;
-use serde_json::{Value, json};
+use serde_json::Value;
 
 use super::ask::{TOOL, WORD, tool_input};
 use super::{Checked, MODEL, Round, Surface, ensure};
@@ -118,15 +118,16 @@ fn whole(surface: Surface, body: &Value) -> Heard {
 
 fn streamed(surface: Surface, stream: &str) -> Result<Heard, String> {
     let mut heard = Heard::default();
-    let mut last = Value::Null;
+    let (mut last, mut done) = (Value::Null, false);
     for data in stream
         .lines()
         .filter_map(|line| line.strip_prefix("data: "))
     {
         if data == "[DONE]" {
-            last = json!(data);
+            done = true;
             continue;
         }
+        ensure!(!done, "goes on after its end: {stream}");
         let event: Value = serde_json::from_str(data).map_err(|_| format!("not JSON: {data}"))?;
         ensure!(event.get("error").is_none(), "an error: {data}");
         match surface {
@@ -137,8 +138,8 @@ fn streamed(surface: Surface, stream: &str) -> Result<Heard, String> {
         last = event;
     }
     let complete = match surface {
-        Surface::Chat => last == "[DONE]",
-        Surface::Messages => last["type"] == "message_stop" || last == "[DONE]",
+        Surface::Chat => done,
+        Surface::Messages => last["type"] == "message_stop",
         Surface::Responses => last["type"] == "response.completed",
     };
     ensure!(complete, "the stream ends with {last}: {stream}");
