@@ -160,6 +160,7 @@ fn wire(instance: &Instance) -> Result<EmbedWire, GatewayError> {
         Dialect::Ollama => EmbedWire::Ollama,
         Dialect::Voyage => EmbedWire::Voyage,
         Dialect::Watsonx => EmbedWire::Watsonx,
+        Dialect::HuggingFace | Dialect::Sagemaker => EmbedWire::FeatureExtraction,
         _ => EmbedWire::OpenAi,
     })
 }

@@ -32,6 +32,8 @@ pub enum EmbedWire {
     Ollama,
     Voyage,
     Watsonx,
+    /// Hugging Face's pipeline, and containers that were made from it: bare arrays, no word on tokens.
+    FeatureExtraction,
 }
 
 /// One request for vectors.

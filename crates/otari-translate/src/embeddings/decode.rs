@@ -20,6 +20,7 @@ pub fn decode(wire: EmbedWire, body: &[u8]) -> Result<Embedded> {
         EmbedWire::Cohere => cohere(body),
         EmbedWire::Ollama => ollama(body),
         EmbedWire::Watsonx => watsonx(body),
+        EmbedWire::FeatureExtraction => feature_extraction(body),
     }
 }
 
@@ -227,6 +228,50 @@ fn watsonx(body: &[u8]) -> Result<Embedded> {
             .collect(),
         input_tokens: body.input_token_count,
     })
+}
+
+/// One vector, a vector a text, or a vector a token of each text, depending on model and server. Some containers wrap
+/// them.
+fn feature_extraction(body: &[u8]) -> Result<Embedded> {
+    #[derive(Deserialize)]
+    #[serde(untagged)]
+    enum Arrays {
+        One(Vec<f32>),
+        Texts(Vec<Vec<f32>>),
+        Tokens(Vec<Vec<Vec<f32>>>),
+    }
+    #[derive(Deserialize)]
+    #[serde(untagged)]
+    enum Body {
+        Bare(Arrays),
+        Wrapped {
+            #[serde(alias = "embedding")]
+            embeddings: Arrays,
+        },
+    }
+    let (Body::Bare(arrays) | Body::Wrapped { embeddings: arrays }) = read(body)?;
+    let vectors = match arrays {
+        Arrays::One(vector) if vector.is_empty() => Vec::new(),
+        Arrays::One(vector) => vec![vector],
+        Arrays::Texts(vectors) => vectors,
+        Arrays::Tokens(texts) => texts.iter().map(|tokens| mean(tokens)).collect(),
+    };
+    Ok(Embedded {
+        vectors,
+        input_tokens: None,
+    })
+}
+
+/// What the pipeline's own clients make of a vector a token.
+fn mean(tokens: &[Vec<f32>]) -> Vec<f32> {
+    let width = tokens.first().map_or(0, Vec::len);
+    let sum = |at: usize| tokens.iter().filter_map(|token| token.get(at)).sum::<f32>();
+    #[expect(
+        clippy::cast_precision_loss,
+        reason = "prompts have far fewer tokens than 2^24"
+    )]
+    let count = tokens.len() as f32;
+    (0..width).map(|at| sum(at) / count).collect()
 }
 
 /// Counts that are written as floats.

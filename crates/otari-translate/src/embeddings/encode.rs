@@ -117,6 +117,11 @@ fn call(
                 .with("inputs", inputs());
             ("/ml/v1/text/embeddings".to_owned(), body)
         }
+        // The address names the model.
+        EmbedWire::FeatureExtraction => (
+            format!("/models/{model}/pipeline/feature-extraction"),
+            Object::new().with("inputs", inputs()),
+        ),
         EmbedWire::Gemini => gemini(request, texts, model),
         EmbedWire::Vertex => vertex(request, texts, model),
         EmbedWire::Bedrock => (
@@ -224,15 +229,17 @@ fn batch(wire: EmbedWire, model: &str) -> usize {
         EmbedWire::Vertex if model.contains("gemini-embedding") => 1,
         EmbedWire::Vertex => 250,
         EmbedWire::Voyage => 1000,
-        EmbedWire::OpenAi | EmbedWire::Mistral | EmbedWire::Ollama | EmbedWire::Watsonx => {
-            usize::MAX
-        }
+        EmbedWire::OpenAi
+        | EmbedWire::Mistral
+        | EmbedWire::Ollama
+        | EmbedWire::Watsonx
+        | EmbedWire::FeatureExtraction => usize::MAX,
     }
 }
 
 fn has_dimensions(wire: EmbedWire, model: &str) -> bool {
     match wire {
-        EmbedWire::Watsonx => false,
+        EmbedWire::Watsonx | EmbedWire::FeatureExtraction => false,
         EmbedWire::Bedrock => Titan::of(model) == Some(Titan::V2) || model.contains("v4"),
         _ => true,
     }
@@ -247,6 +254,7 @@ fn own_members(wire: EmbedWire) -> &'static [&'static str] {
         EmbedWire::Ollama => &["truncate", "options", "keep_alive"],
         EmbedWire::Voyage => &["truncation"],
         EmbedWire::Watsonx => &["parameters"],
+        EmbedWire::FeatureExtraction => &["normalize", "prompt_name", "truncate"],
         EmbedWire::OpenAi | EmbedWire::Gemini | EmbedWire::Vertex => &[],
     }
 }

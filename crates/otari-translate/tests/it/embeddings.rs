@@ -94,6 +94,13 @@ fn every_wire_gets_its_own_body() {
         )
     );
     assert_eq!(
+        one(EmbedWire::FeatureExtraction, "org/minilm"),
+        (
+            "/models/org/minilm/pipeline/feature-extraction".to_owned(),
+            json!({"inputs": ["tide", "moon"]})
+        )
+    );
+    assert_eq!(
         one(EmbedWire::Mistral, "codestral-embed"),
         (
             "/embeddings".to_owned(),
@@ -142,6 +149,7 @@ fn what_a_provider_has_no_place_for_is_refused_by_name() {
         EmbedWire::Ollama,
         EmbedWire::Voyage,
         EmbedWire::Watsonx,
+        EmbedWire::FeatureExtraction,
         EmbedWire::Mistral,
     ] {
         assert_eq!(refused(wire, "m", &tokens), "input");
@@ -235,6 +243,22 @@ fn every_answer_is_read() {
             EmbedWire::Watsonx,
             json!({"results": [{"embedding": [0.5, -0.25]}, {"embedding": [1, 2]}], "input_token_count": 8}),
             Some(8),
+        ),
+        (
+            EmbedWire::FeatureExtraction,
+            json!([[0.5, -0.25], [1, 2]]),
+            None,
+        ),
+        (
+            EmbedWire::FeatureExtraction,
+            json!({"embeddings": [[0.5, -0.25], [1, 2]]}),
+            None,
+        ),
+        // A vector a token.
+        (
+            EmbedWire::FeatureExtraction,
+            json!([[[0, 0], [1, -0.5]], [[1, 2]]]),
+            None,
         ),
     ] {
         let read = decode(wire, body.to_string().as_bytes()).unwrap();
