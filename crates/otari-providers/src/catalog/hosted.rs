@@ -102,6 +102,7 @@ pub(super) const GEMINI: Provider = Provider {
         speech: "/models/{model}:generateContent",
         transcriptions: "/models/{model}:generateContent",
         batches: "/models/{model}:batchGenerateContent",
+        models: "/models?pageSize=1000",
         files: "https://generativelanguage.googleapis.com/upload/v1beta/files",
         ..Paths::OPENAI
     },
@@ -163,7 +164,7 @@ pub(super) const COHERE: Provider = Provider {
         chat: "/v2/chat",
         embeddings: "/v2/embed",
         rerank: "/v2/rerank",
-        models: "/v1/models",
+        models: "/v1/models?page_size=1000",
         ..Paths::OPENAI
     },
     ..OPENAI_COMPATIBLE
