@@ -121,6 +121,11 @@ pub(super) fn check(
         "silent on stream: {body}"
     );
     check_quirks(wire, provider, stream, &body)?;
+    // Said by the client of Responses, for whom keeping is the default. Strict hosts know no such member.
+    ensure!(
+        wire == Wire::Responses || body.get("store").is_none(),
+        "store: {body}"
+    );
     match provider.dialect {
         Dialect::VertexAnthropic => {
             let version = &body["anthropic_version"];
