@@ -20,6 +20,8 @@ use crate::json::Raw;
 pub enum EmbedWire {
     /// OpenAI's own shape, which most providers have.
     OpenAi,
+    /// OpenAI's, but for vectors of signed bytes in base64, which is the only encoding there is.
+    OpenAiInt8,
     Mistral,
     /// `batchEmbedContents` of the Gemini API.
     Gemini,

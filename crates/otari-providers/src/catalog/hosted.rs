@@ -8,8 +8,8 @@ use crate::provider::{
     AuthScheme, BaseShape, Capabilities, Dialect, OptionHeader, Paths, Provider,
 };
 use crate::quirk::Quirk::{
-    DropParams, MaxTokensField, NoStreamOptions, ReasoningOutsideCompletion, RenameParam,
-    ReplaysReasoning, ThoughtsInText,
+    DropParams, Int8Vectors, MaxTokensField, NoStreamOptions, ReasoningOutsideCompletion,
+    RenameParam, ReplaysReasoning, ThoughtsInText,
 };
 
 use super::{CHAT, OPENAI_COMPATIBLE};
@@ -338,6 +338,7 @@ pub(super) const PERPLEXITY: Provider = Provider {
     // `tools` stay in: an answer without them would be a different answer.
     quirks: &[
         ThoughtsInText,
+        Int8Vectors,
         MaxTokensField("max_tokens"),
         DropParams(&[
             "parallel_tool_calls",

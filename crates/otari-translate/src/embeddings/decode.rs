@@ -13,7 +13,8 @@ type Result<T> = std::result::Result<T, DecodeError>;
 /// Reads the answer of one call.
 pub fn decode(wire: EmbedWire, body: &[u8]) -> Result<Embedded> {
     match wire {
-        EmbedWire::OpenAi | EmbedWire::Mistral | EmbedWire::Voyage => openai(body),
+        EmbedWire::OpenAi | EmbedWire::Mistral | EmbedWire::Voyage => openai(body, Vector::floats),
+        EmbedWire::OpenAiInt8 => openai(body, Vector::bytes),
         EmbedWire::Gemini => gemini(body),
         EmbedWire::Vertex => vertex(body),
         EmbedWire::Bedrock => bedrock(body),
@@ -38,21 +39,36 @@ enum Vector {
 
 impl Vector {
     fn floats(self) -> Result<Vec<f32>> {
-        let text = match self {
+        let bytes = match self {
             Self::Floats(floats) => return Ok(floats),
-            Self::Text(text) => text,
+            Self::Text(text) => decoded(&text)?,
         };
-        let bytes = STANDARD.decode(text);
-        let bytes = bytes.map_err(|_| DecodeError::Malformed { what: "embeddings" })?;
         let (floats, rest) = bytes.as_chunks::<4>();
         if !rest.is_empty() {
             return Err(DecodeError::Malformed { what: "embeddings" });
         }
         Ok(floats.iter().copied().map(f32::from_le_bytes).collect())
     }
+
+    /// Signed bytes, in their own scale: the angle between two vectors is the same in any.
+    fn bytes(self) -> Result<Vec<f32>> {
+        match self {
+            Self::Floats(floats) => Ok(floats),
+            Self::Text(text) => {
+                let bytes = decoded(&text)?.into_iter();
+                Ok(bytes.map(|byte| f32::from(byte.cast_signed())).collect())
+            }
+        }
+    }
 }
 
-fn openai(body: &[u8]) -> Result<Embedded> {
+fn decoded(text: &str) -> Result<Vec<u8>> {
+    STANDARD
+        .decode(text)
+        .map_err(|_| DecodeError::Malformed { what: "embeddings" })
+}
+
+fn openai(body: &[u8], numbers: fn(Vector) -> Result<Vec<f32>>) -> Result<Embedded> {
     #[derive(Deserialize)]
     struct Item {
         #[serde(default)]
@@ -74,7 +90,7 @@ fn openai(body: &[u8]) -> Result<Embedded> {
     let mut body: Body = read(body)?;
     body.data.sort_by_key(|item| item.index);
     let usage = body.usage.unwrap_or_default();
-    let vectors = body.data.into_iter().map(|item| item.embedding.floats());
+    let vectors = body.data.into_iter().map(|item| numbers(item.embedding));
     Ok(Embedded {
         vectors: vectors.collect::<Result<_>>()?,
         input_tokens: usage.prompt_tokens.or(usage.total_tokens),

@@ -306,3 +306,22 @@ fn answers_are_openai_s_in_either_encoding() {
         assert_eq!(decode(EmbedWire::OpenAi, &body).unwrap(), embedded);
     }
 }
+
+#[test]
+fn signed_bytes_become_numbers_and_no_other_encoding_is_asked_for() {
+    let request =
+        json!({"model": "m", "input": ["tide"], "encoding_format": "base64", "dimensions": 4});
+    assert_eq!(
+        bodies(EmbedWire::OpenAiInt8, "pplx-embed", &request)[0].1,
+        json!({"model": "pplx-embed", "input": ["tide"], "dimensions": 4})
+    );
+    // 1, -2, 127, -128
+    let answer =
+        json!({"data": [{"index": 0, "embedding": "Af5/gA=="}], "usage": {"prompt_tokens": 3}});
+    let read = decode(EmbedWire::OpenAiInt8, answer.to_string().as_bytes()).unwrap();
+    let expected = Embedded {
+        vectors: vec![vec![1.0, -2.0, 127.0, -128.0]],
+        input_tokens: Some(3),
+    };
+    assert_eq!(read, expected);
+}
