@@ -47,6 +47,46 @@ pub(super) fn beginning(wire: Wire) -> Vec<Bytes> {
         .collect()
 }
 
+/// The format's own word, inside of a stream, that the provider failed.
+pub(super) fn failure(wire: Wire, words: &str) -> Bytes {
+    let exception = |kind: &str| {
+        let headers = [
+            (":exception-type", kind),
+            (":content-type", "application/json"),
+            (":message-type", "exception"),
+        ];
+        write_frame(&headers, json!({"message": words}).to_string().as_bytes())
+    };
+    let bytes = match wire {
+        Wire::Chat | Wire::Mistral | Wire::BuiltIn => {
+            data(&json!({"error": {"message": words, "type": "server_error", "code": 500}}))
+        }
+        Wire::Responses => event(
+            "error",
+            json!({"code": "server_error", "message": words, "param": null}),
+        ),
+        Wire::Anthropic => event(
+            "error",
+            json!({"error": {"type": "api_error", "message": words}}),
+        ),
+        Wire::Gemini => {
+            data(&json!({"error": {"code": 500, "message": words, "status": "INTERNAL"}}))
+        }
+        Wire::Bedrock => exception("internalServerException"),
+        Wire::Sagemaker => exception("InternalStreamFailure"),
+        Wire::Cohere => event(
+            "message-end",
+            json!({"delta": {"finish_reason": "ERROR", "error": words}}),
+        ),
+        Wire::Ollama => format!("{}\n", json!({"error": words})).into_bytes(),
+        Wire::Watsonx => event(
+            "error",
+            json!({"errors": [{"code": "x", "message": words}], "status_code": 500}),
+        ),
+    };
+    bytes.into()
+}
+
 fn word() -> String {
     PIECES.concat()
 }

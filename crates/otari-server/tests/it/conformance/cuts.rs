@@ -1,13 +1,12 @@
 //! Streams that break after their first word: an error event and an end, never silence.
 
-use bytes::Bytes;
 use otari_providers::Capability;
 use otari_testkit::{Response, Script, Step};
 use serde_json::Value;
 
 use super::ask::ask;
 use super::fleet::Fleet;
-use super::{Checked, MODEL, Problems, Round, Surface, answer, ensure};
+use super::{Checked, MODEL, Problems, Round, Surface, Wire, answer, ensure};
 
 #[derive(Clone, Copy, Debug)]
 enum Cut {
@@ -17,7 +16,12 @@ enum Cut {
     Short,
     /// It ends inside an event.
     Inside,
+    /// It ends in the format's own error.
+    Told,
 }
+
+/// The vendor's, for the operator only.
+const VENDOR_WORDS: &str = "vendor words";
 
 #[tokio::test]
 async fn every_rows_broken_streams_say_so() {
@@ -30,9 +34,9 @@ async fn every_rows_broken_streams_say_so() {
         }
         let id = station.provider.id;
         for surface in Surface::ALL {
-            for cut in [Cut::Lost, Cut::Short, Cut::Inside] {
+            for cut in [Cut::Lost, Cut::Short, Cut::Inside, Cut::Told] {
                 let (wire, _) = station.spoken(surface, true);
-                let frames = broken(answer::beginning(wire), cut);
+                let frames = broken(wire, cut);
                 station
                     .upstream
                     .always(Script::steps(200, answer::content_type(wire), frames));
@@ -57,11 +61,13 @@ async fn every_rows_broken_streams_say_so() {
     assert_eq!(fleet.app.user("alice").await["reserved"], 0.0);
 }
 
-fn broken(beginning: Vec<Bytes>, cut: Cut) -> Vec<Step> {
+fn broken(wire: Wire, cut: Cut) -> Vec<Step> {
+    let beginning = answer::beginning(wire);
     let last = beginning.last().cloned().unwrap_or_default();
     let mut steps: Vec<Step> = beginning.into_iter().map(Step::Send).collect();
     match cut {
         Cut::Short => {}
+        Cut::Told => steps.push(Step::Send(answer::failure(wire, VENDOR_WORDS))),
         Cut::Lost => steps.push(Step::Cut),
         Cut::Inside => steps.push(Step::Send(last.slice(..last.len() / 2))),
     }
@@ -71,6 +77,7 @@ fn broken(beginning: Vec<Bytes>, cut: Cut) -> Vec<Step> {
 fn check(surface: Surface, response: &Response) -> Checked {
     let text = response.text();
     ensure!(response.status == 200, "{}: {text}", response.status);
+    ensure!(!text.contains(VENDOR_WORDS), "tells too much: {text}");
     ensure!(text.contains("\"hel\""), "what came is missing: {text}");
     let events: Vec<&str> = text
         .lines()

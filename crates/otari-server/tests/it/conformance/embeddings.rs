@@ -1,6 +1,9 @@
 //! Every row with embeddings: two texts in, two vectors out, in OpenAI's shape.
 
-use otari_providers::{Capability, Dialect};
+use base64::Engine as _;
+use base64::engine::general_purpose::STANDARD;
+use otari_providers::quirk::answers_int8_vectors;
+use otari_providers::{Capability, Dialect, Provider};
 use otari_testkit::Script;
 use serde_json::{Value, json};
 
@@ -10,13 +13,34 @@ use super::{Checked, Problems, ensure};
 const PATH: &str = "/v1/embeddings";
 const TEXTS: [&str; 2] = ["first text", "second text"];
 
-fn vectors() -> [Value; 2] {
-    [json!([0.5, -1.0]), json!([0.25, 2.0])]
+fn vectors(provider: &Provider) -> [Value; 2] {
+    if answers_int8_vectors(provider.quirks) {
+        [json!([1.0, -2.0]), json!([127.0, -128.0])]
+    } else {
+        [json!([0.5, -1.0]), json!([0.25, 2.0])]
+    }
+}
+
+/// As the provider writes a vector.
+fn written(provider: &Provider, vector: Value) -> Value {
+    if !answers_int8_vectors(provider.quirks) {
+        return vector;
+    }
+    #[expect(
+        clippy::cast_possible_truncation,
+        reason = "the vectors above are bytes"
+    )]
+    let bytes = numbers(&vector)
+        .into_iter()
+        .flatten()
+        .map(|number| (number as i8).cast_unsigned());
+    json!(STANDARD.encode(bytes.collect::<Vec<u8>>()))
 }
 
 /// An answer to both texts, and the tokens it bills.
-fn answer(dialect: Dialect) -> (Value, Option<i64>) {
-    let vectors = vectors();
+fn answer(provider: &Provider) -> (Value, Option<i64>) {
+    let vectors = vectors(provider).map(|vector| written(provider, vector));
+    let dialect = provider.dialect;
     let body = match dialect {
         Dialect::Gemini => {
             let items = vectors.map(|vector| json!({"values": vector}));
@@ -96,7 +120,7 @@ async fn call(fleet: &Fleet, station: &Station) -> Checked {
     let (provider, model) = (station.provider, station.embedding_model());
     station
         .upstream
-        .always(Script::json(200, &answer(provider.dialect).0));
+        .always(Script::json(200, &answer(provider).0));
     let body = json!({"model": format!("{}:{model}", provider.id), "input": TEXTS});
     let response = fleet.app.client.post(PATH, &fleet.key, &body).await;
     ensure!(
@@ -111,7 +135,7 @@ async fn call(fleet: &Fleet, station: &Station) -> Checked {
     if station.is_built_in() {
         return Ok(());
     }
-    let [first, second] = vectors();
+    let [first, second] = vectors(provider);
     let second = match provider.dialect {
         Dialect::BedrockConverse => &first,
         _ => &second,
@@ -167,7 +191,7 @@ fn check_bill(rows: &[Value], station: &Station) -> Checked {
         "usage row {row}"
     );
     ensure!(row["cost"].as_f64() > Some(0.0), "free: {row}");
-    let billed = answer(station.provider.dialect).1;
+    let billed = answer(station.provider).1;
     if let Some(tokens) = billed.filter(|_| !station.is_built_in()) {
         ensure!(row["prompt_tokens"] == tokens, "usage row {row}");
     }

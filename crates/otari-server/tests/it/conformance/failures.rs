@@ -1,12 +1,12 @@
 //! Failures before an answer begins: the status and the shape that the surface's clients know, whoever failed.
 
 use otari_providers::Capability;
-use otari_testkit::{Response, Script};
+use otari_testkit::{Response, Script, Step};
 use serde_json::{Value, json};
 
 use super::ask::ask;
 use super::fleet::Fleet;
-use super::{Checked, MODEL, Problems, Round, Surface, ensure};
+use super::{Checked, MODEL, Problems, Round, Surface, answer, ensure};
 
 /// Words of the vendor's that must not reach the caller with a failure of the gateway's own account.
 const VENDOR_WORDS: &str = "vendor words";
@@ -100,4 +100,39 @@ fn check(surface: Surface, failure: &Failure, response: &Response) -> Checked {
     ensure!(body["error"]["message"].is_string(), "{text}");
     ensure!(body.get("detail").is_some(), "{text}");
     Ok(())
+}
+
+/// Under a status of success, before anything was said.
+#[tokio::test]
+async fn a_stream_that_begins_with_an_error_is_an_http_error() {
+    let fleet = Fleet::start().await;
+    let mut problems = Problems::default();
+    for station in fleet.that_can(Capability::Streaming) {
+        if station.is_built_in() {
+            continue;
+        }
+        let id = station.provider.id;
+        for surface in Surface::ALL {
+            let (wire, _) = station.spoken(surface, true);
+            let told = vec![Step::Send(answer::failure(wire, VENDOR_WORDS))];
+            station
+                .upstream
+                .always(Script::steps(200, answer::content_type(wire), told));
+            let body = ask(surface, &format!("{id}:{MODEL}"), Round::Plain, true);
+            let response = fleet
+                .app
+                .client
+                .post(surface.path(), &fleet.key, &body)
+                .await;
+            let text = response.text();
+            let honest = response.status == 502 && !text.contains(VENDOR_WORDS);
+            let checked = if honest {
+                Ok(())
+            } else {
+                Err(format!("{}: {text}", response.status))
+            };
+            problems.note(&format!("{id} {surface:?}"), checked);
+        }
+    }
+    problems.none();
 }

@@ -5,6 +5,7 @@ use otari_providers::{Dialect, Provider};
 use otari_testkit::Captured;
 use serde_json::{Value, json};
 
+use super::answer::content_type;
 use super::ask::{TOOL, TOOL_ANSWER, WORD};
 use super::{Checked, MODEL, OUTPUT_LIMIT, Round, Wire, ensure};
 
@@ -97,6 +98,13 @@ pub(super) fn check(
     ensure!(sent.method == "POST", "sent as {}", sent.method);
     let kind = sent.headers.get("content-type").map(String::as_str);
     ensure!(kind == Some("application/json"), "sent as {kind:?}");
+    let accepted = sent.headers.get("accept").map(String::as_str);
+    let expected = if stream {
+        content_type(wire)
+    } else {
+        "application/json"
+    };
+    ensure!(accepted == Some(expected), "accepts {accepted:?}");
     let body: Value = serde_json::from_slice(&sent.body).map_err(|_| "sent no JSON".to_owned())?;
     let layout = layout(wire, provider);
     match layout.model {
