@@ -22,7 +22,7 @@ impl Gateway {
         surface: Surface,
         inbound: &Inbound,
     ) -> Result<Reply, GatewayError> {
-        let request = Request::parse(surface, &inbound.body)?;
+        let request = Request::parse(surface, inbound.named.as_ref(), &inbound.body)?;
         let mut begun = self
             .begin(
                 inbound,
@@ -33,7 +33,7 @@ impl Gateway {
             .await?;
         let thread = self.thread(inbound, &request, &mut begun).await?;
         let expanded = match &thread.previous {
-            Some(previous) => Some(Request::parse(surface, &previous.expanded)?),
+            Some(previous) => Some(Request::parse(surface, None, &previous.expanded)?),
             None => None,
         };
         let outgoing = Outgoing {
@@ -202,6 +202,10 @@ pub(crate) struct Begun {
     pub(crate) settlement: Settlement,
 }
 
+#[expect(
+    clippy::large_enum_variant,
+    reason = "moved once, into the box of its stream"
+)]
 enum Answer {
     /// Complete and settled.
     Whole(bytes::Bytes),

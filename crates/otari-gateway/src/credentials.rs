@@ -8,6 +8,8 @@ use crate::error::GatewayError;
 
 const OTARI_KEY: &str = "otari-key";
 const X_API_KEY: &str = "x-api-key";
+/// What Gemini's clients send.
+const GOOGLE_KEY: &str = "x-goog-api-key";
 const BEARER: &str = "Bearer ";
 
 /// A presented token, as the SHA-256 everything is compared by. The plain text is kept for the master key's
@@ -19,7 +21,8 @@ pub struct Credential {
 }
 
 impl Credential {
-    /// `Otari-Key` (raw or `Bearer …`), then `Authorization: Bearer …`, then `x-api-key`. The first one present
+    /// `Otari-Key` (raw or `Bearer …`), then `Authorization: Bearer …`, then `x-api-key` or
+    /// `x-goog-api-key`. The first one present
     /// decides; a bad one never falls through to the next.
     pub fn from_headers(headers: &HeaderMap) -> Result<Self, GatewayError> {
         let text = |name: &str| {
@@ -33,7 +36,7 @@ impl Credential {
             value
                 .strip_prefix(BEARER)
                 .ok_or(GatewayError::InvalidCredentialFormat)?
-        } else if let Some(value) = text(X_API_KEY) {
+        } else if let Some(value) = text(X_API_KEY).or_else(|| text(GOOGLE_KEY)) {
             value
         } else {
             return Err(GatewayError::MissingCredentials);

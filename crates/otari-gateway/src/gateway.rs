@@ -177,7 +177,7 @@ async fn write_last_used(store: Store, mut used: mpsc::UnboundedReceiver<KeyId>)
 
 /// Deletes kept responses whose time is over.
 async fn forget_expired(store: Store, clock: Arc<dyn Clock>) {
-    const EVERY: std::time::Duration = std::time::Duration::from_secs(3600);
+    const EVERY: std::time::Duration = std::time::Duration::from_hours(1);
     let mut tick = tokio::time::interval(EVERY);
     loop {
         tick.tick().await;

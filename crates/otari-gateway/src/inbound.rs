@@ -17,9 +17,18 @@ pub struct Inbound {
     pub headers: HeaderMap,
     pub body: Bytes,
     pub request_id: String,
+    /// Where the address, not the body, says what is called: Gemini's routes.
+    pub named: Option<Named>,
     /// For latencies; wall-clock time is `received_at`.
     pub started: Instant,
     pub received_at: Timestamp,
+}
+
+/// What an address says of a call.
+#[derive(Clone, Debug)]
+pub struct Named {
+    pub model: String,
+    pub stream: bool,
 }
 
 /// The answer to a call.

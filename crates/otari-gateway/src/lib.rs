@@ -34,7 +34,7 @@ pub use allow_list::AllowList;
 pub use caller::{Caller, Callers};
 pub use error::{FieldProblem, GatewayError, UpstreamFailure};
 pub use gateway::{Gateway, GatewayOptions};
-pub use inbound::{Inbound, Reply, ReplyBody};
+pub use inbound::{Inbound, Named, Reply, ReplyBody};
 pub use metrics::{EndpointLabels, Metrics, RequestLabels};
 pub use operator::{Operator, to_hex};
 pub use otari_translate::Surface;

@@ -13,7 +13,7 @@ use otari_types::UserId;
 /// Bytes of reasoning kept in all; the least used goes first.
 const KEPT_BYTES_MAX: u64 = 64 * 1024 * 1024;
 /// A conversation that rests longer goes on without.
-const KEPT_IDLE: Duration = Duration::from_secs(3600);
+const KEPT_IDLE: Duration = Duration::from_hours(1);
 
 #[derive(Clone, Debug)]
 pub(crate) struct KeptReasoning(Cache<(UserId, String), Arc<[Reasoning]>>);

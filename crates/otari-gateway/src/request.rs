@@ -10,6 +10,7 @@ use serde::Deserialize;
 use serde_json::value::RawValue;
 
 use crate::error::{FieldProblem, GatewayError};
+use crate::inbound::Named;
 use crate::reserve::Demand;
 
 use fields::present;
@@ -55,83 +56,164 @@ const fn layout(surface: Surface) -> Layout {
             prompt: &["instructions", "tools"],
             limits: &["max_output_tokens"],
         },
+        Surface::Completions => Layout {
+            input: "prompt",
+            prompt: &["suffix"],
+            limits: &["max_tokens"],
+        },
+        Surface::Gemini => Layout {
+            input: "contents",
+            prompt: &["systemInstruction", "system_instruction", "tools"],
+            // Below `generationConfig`.
+            limits: &[],
+        },
     }
 }
 
 impl<'a> Request<'a> {
-    pub(crate) fn parse(surface: Surface, body: &'a [u8]) -> Result<Self, GatewayError> {
+    /// `named`: what the address says, for the surface whose bodies do not.
+    pub(crate) fn parse(
+        surface: Surface,
+        named: Option<&'a Named>,
+        body: &'a [u8],
+    ) -> Result<Self, GatewayError> {
         let members = parse_members(body)?;
         let layout = layout(surface);
         let mut problems = Vec::new();
-        let model = string_member(&members, "model", &mut problems);
-        if members.get("model").is_none() {
-            problems.push(problem(&["model"], "missing", "Field required"));
-        }
-        let input = members.get(layout.input);
-        match surface {
-            Surface::Responses => check_input(input, &mut problems),
-            Surface::Chat | Surface::Messages => check_messages(input, &mut problems),
-        }
-        let stream = bool_member(&members, "stream", &mut problems).unwrap_or(false);
+        let (model, stream) = match named {
+            Some(named) => (Cow::Borrowed(named.model.as_str()), named.stream),
+            None => model_and_stream(&members, &mut problems),
+        };
+        check(surface, &layout, &members, &mut problems);
         let user = match surface {
             Surface::Messages => metadata_user(&members, &mut problems),
-            Surface::Chat | Surface::Responses => string_member(&members, "user", &mut problems),
+            Surface::Gemini => None,
+            Surface::Chat | Surface::Responses | Surface::Completions => {
+                string_member(&members, "user", &mut problems)
+            }
         };
-        if surface == Surface::Messages && members.get("max_tokens").is_none() {
-            problems.push(problem(&["max_tokens"], "missing", "Field required"));
-        }
-        let mut max_output_tokens = None;
-        for name in layout.limits {
-            let limit = int_member(&members, name, &mut problems);
-            max_output_tokens = max_output_tokens.or(limit);
-        }
-        let choices = match surface {
-            Surface::Chat => int_member(&members, "n", &mut problems).unwrap_or(1).max(1),
-            Surface::Messages | Surface::Responses => 1,
-        };
+        let demand = demand(surface, &layout, &members, &mut problems);
         if !problems.is_empty() {
             return Err(GatewayError::InvalidBody(problems));
         }
-        let model = model.unwrap_or_default();
         if model.trim().is_empty() {
             return Err(GatewayError::InvalidRequest("model is required".to_owned()));
         }
-        let size = |name: &str| members.get(name).map_or(0, |raw| raw.get().len());
-        if surface == Surface::Responses && bool_is_true(&members, "background") {
+        if surface == Surface::Responses && present(&members, "background") == Some("true") {
             let text =
                 "background responses are not available: what they cost could not be recorded";
             return Err(GatewayError::InvalidRequest(text.to_owned()));
         }
-        let prompt_bytes =
-            size(layout.input) + layout.prompt.iter().map(|name| size(name)).sum::<usize>();
         Ok(Self {
             surface,
             model,
             stream,
             user,
-            demand: Demand {
-                prompt_bytes,
-                max_output: max_output_tokens.map(|tokens| tokens.max(0)),
-                choices,
-            },
+            demand,
             members,
         })
     }
 }
 
-fn bool_is_true(members: &Members<'_>, name: &str) -> bool {
-    present(members, name) == Some("true")
+fn model_and_stream<'a>(
+    members: &Members<'a>,
+    problems: &mut Vec<FieldProblem>,
+) -> (Cow<'a, str>, bool) {
+    let model = string_member(members, "model", problems);
+    if members.get("model").is_none() {
+        problems.push(problem(&["model"], "missing", "Field required"));
+    }
+    let stream = bool_member(members, "stream", problems).unwrap_or(false);
+    (model.unwrap_or_default(), stream)
 }
 
-/// Responses takes a text or a list of items.
-fn check_input(input: Option<&RawValue>, problems: &mut Vec<FieldProblem>) {
+/// The conversation is there and has its outer shape.
+fn check(
+    surface: Surface,
+    layout: &Layout,
+    members: &Members<'_>,
+    problems: &mut Vec<FieldProblem>,
+) {
+    let input = members.get(layout.input);
+    match surface {
+        Surface::Chat | Surface::Messages => check_messages(input, problems),
+        Surface::Responses | Surface::Completions => {
+            check_text_or_list(layout.input, input, problems)
+        }
+        Surface::Gemini => check_list(layout.input, input, problems),
+    }
+    if surface == Surface::Messages && members.get("max_tokens").is_none() {
+        problems.push(problem(&["max_tokens"], "missing", "Field required"));
+    }
+}
+
+fn demand(
+    surface: Surface,
+    layout: &Layout,
+    members: &Members<'_>,
+    problems: &mut Vec<FieldProblem>,
+) -> Demand {
+    let mut max_output = None;
+    for name in layout.limits {
+        let limit = int_member(members, name, problems);
+        max_output = max_output.or(limit);
+    }
+    let choices = match surface {
+        Surface::Chat | Surface::Completions => int_member(members, "n", problems),
+        Surface::Gemini => {
+            let config = generation_config(members);
+            max_output = config.max_output_tokens;
+            config.candidate_count
+        }
+        Surface::Messages | Surface::Responses => None,
+    };
+    let size = |name: &str| members.get(name).map_or(0, |raw| raw.get().len());
+    Demand {
+        prompt_bytes: size(layout.input)
+            + layout.prompt.iter().map(|name| size(name)).sum::<usize>(),
+        max_output: max_output.map(|tokens| tokens.max(0)),
+        choices: choices.unwrap_or(1).max(1),
+    }
+}
+
+#[derive(Default, Deserialize)]
+#[serde(rename_all = "camelCase", default)]
+struct GenerationConfig {
+    #[serde(alias = "max_output_tokens")]
+    max_output_tokens: Option<i64>,
+    #[serde(alias = "candidate_count")]
+    candidate_count: Option<i64>,
+}
+
+/// What is wrong with it the surface's own reader says.
+fn generation_config(members: &Members<'_>) -> GenerationConfig {
+    let either = ["generationConfig", "generation_config"];
+    let given = either.iter().find_map(|name| members.get(name));
+    let read = given.and_then(|raw| serde_json::from_str(raw.get()).ok());
+    read.unwrap_or_default()
+}
+
+/// A text or a list, of items or of prompts.
+fn check_text_or_list(name: &str, input: Option<&RawValue>, problems: &mut Vec<FieldProblem>) {
     match input.map(|raw| raw.get().as_bytes().first()) {
-        None => problems.push(problem(&["input"], "missing", "Field required")),
+        None => problems.push(problem(&[name], "missing", "Field required")),
         Some(Some(b'"' | b'[')) => {}
         Some(_) => problems.push(problem(
-            &["input"],
+            &[name],
             "string_or_list_type",
             "Input should be a valid string or list",
+        )),
+    }
+}
+
+fn check_list(name: &str, input: Option<&RawValue>, problems: &mut Vec<FieldProblem>) {
+    match input {
+        None => problems.push(problem(&[name], "missing", "Field required")),
+        Some(raw) if raw.get().starts_with('[') => {}
+        Some(_) => problems.push(problem(
+            &[name],
+            "list_type",
+            "Input should be a valid list",
         )),
     }
 }
@@ -147,17 +229,12 @@ fn metadata_user<'a>(
         user_id: Option<Cow<'a, str>>,
     }
     let raw = present(members, "metadata")?;
-    match serde_json::from_str::<Metadata<'a>>(raw) {
-        Ok(metadata) => metadata.user_id,
-        Err(_) => {
-            problems.push(problem(
-                &["metadata"],
-                "dict_type",
-                "Input should be a valid dictionary whose user_id is a string",
-            ));
-            None
-        }
+    if let Ok(metadata) = serde_json::from_str::<Metadata<'a>>(raw) {
+        return metadata.user_id;
     }
+    let message = "Input should be a valid dictionary whose user_id is a string";
+    problems.push(problem(&["metadata"], "dict_type", message));
+    None
 }
 
 fn check_messages(messages: Option<&RawValue>, problems: &mut Vec<FieldProblem>) {
@@ -214,7 +291,7 @@ mod tests {
     use super::*;
 
     fn problems(body: &str) -> Vec<(String, &'static str)> {
-        match Request::parse(Surface::Chat, body.as_bytes()) {
+        match Request::parse(Surface::Chat, None, body.as_bytes()) {
             Err(GatewayError::InvalidBody(problems)) => problems
                 .into_iter()
                 .map(|p| (p.loc.join("."), p.kind))
@@ -226,7 +303,7 @@ mod tests {
     #[test]
     fn a_request_is_read_without_losing_members() {
         let body = br#"{"model":"openai:m","messages":[{"role":"user","content":"hi"}],"stream":true,"max_completion_tokens":7,"top_k":3}"#;
-        let request = Request::parse(Surface::Chat, body).unwrap();
+        let request = Request::parse(Surface::Chat, None, body).unwrap();
         assert_eq!(
             (
                 request.model.as_ref(),
@@ -257,10 +334,10 @@ mod tests {
         assert_eq!(
             problems(r#"{"model":"m","messages":[1,{},{"role":2}],"stream":"yes","n":1.5}"#),
             [
+                ("stream".to_owned(), "bool_type"),
                 ("messages.0".to_owned(), "dict_type"),
                 ("messages.1.role".to_owned(), "missing"),
                 ("messages.2.role".to_owned(), "string_type"),
-                ("stream".to_owned(), "bool_type"),
                 ("n".to_owned(), "int_type"),
             ]
         );
@@ -273,13 +350,13 @@ mod tests {
     #[test]
     fn what_is_not_json_says_where() {
         for (body, at) in [("{nope", 1), ("", 0), ("{\"a\":1,\n x}", 9)] {
-            match Request::parse(Surface::Chat, body.as_bytes()) {
+            match Request::parse(Surface::Chat, None, body.as_bytes()) {
                 Err(GatewayError::InvalidJson { offset }) => assert_eq!(offset, at, "{body}"),
                 other => panic!("{other:?}"),
             }
         }
         assert!(matches!(
-            Request::parse(Surface::Chat, b"{\"model\":\"\xff\"}"),
+            Request::parse(Surface::Chat, None, b"{\"model\":\"\xff\"}"),
             Err(GatewayError::InvalidJson { .. })
         ));
     }
@@ -288,6 +365,7 @@ mod tests {
     fn a_blank_model_is_a_request_without_model() {
         let error = Request::parse(
             Surface::Chat,
+            None,
             br#"{"model":" ","messages":[{"role":"user"}]}"#,
         )
         .unwrap_err();

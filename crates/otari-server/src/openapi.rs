@@ -10,6 +10,8 @@ use crate::{admin, data, ops};
     info(title = "Otari", description = "An LLM gateway: virtual keys, budgets, usage, any provider."),
     paths(
         data::chat::create_chat_completion,
+        data::completions::create_completion,
+        data::gemini::generate_content,
         data::messages::create_message,
         data::messages::count_message_tokens,
         data::responses::create_response,

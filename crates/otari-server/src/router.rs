@@ -18,8 +18,17 @@ pub fn router(app: &App) -> Router {
     let mut router = Router::new()
         .merge(health(""))
         .merge(health("/api/v1"))
-        .merge(v1("/v1"))
-        .merge(v1("/api/v1"));
+        .merge(inference("/v1"))
+        .merge(inference("/api/v1"))
+        .merge(management("/v1"))
+        .merge(management("/api/v1"));
+    // Gemini's clients append a version of their own to the base address.
+    for prefix in ["", "/v1", "/api/v1"] {
+        router = router.route(
+            &format!("{prefix}/v1beta/models/{{*call}}"),
+            post(data::gemini::generate_content),
+        );
+    }
     if app.config.metrics.enable_metrics {
         router = router.route("/metrics", get(ops::metrics::get_metrics));
     }
@@ -42,13 +51,17 @@ pub fn router(app: &App) -> Router {
         .with_state(app.clone())
 }
 
-fn v1(prefix: &str) -> Router<App> {
+/// For virtual keys, or the master key naming a user.
+fn inference(prefix: &str) -> Router<App> {
     let at = |path: &str| format!("{prefix}{path}");
     Router::new()
-        // Inference: virtual keys, or the master key naming a user.
         .route(
             &at("/chat/completions"),
             post(data::chat::create_chat_completion),
+        )
+        .route(
+            &at("/completions"),
+            post(data::completions::create_completion),
         )
         .route(&at("/messages"), post(data::messages::create_message))
         .route(
@@ -71,7 +84,12 @@ fn v1(prefix: &str) -> Router<App> {
         .route(&at("/embeddings"), post(data::embeddings::create_embedding))
         .route(&at("/models"), get(data::models::list_models))
         .route(&at("/models/{*model_id}"), get(data::models::get_model))
-        // Management: the master key.
+}
+
+/// For the master key; the bootstrap page for anyone.
+fn management(prefix: &str) -> Router<App> {
+    let at = |path: &str| format!("{prefix}{path}");
+    Router::new()
         .route(
             &at("/keys"),
             post(admin::keys::create_key).get(admin::keys::list_keys),
@@ -130,7 +148,6 @@ fn v1(prefix: &str) -> Router<App> {
         )
         .route(&at("/usage"), get(admin::usage::list_usage))
         .route(&at("/usage/count"), get(admin::usage::count_usage))
-        // Anyone.
         .route(&at("/bootstrap"), get(ops::bootstrap::get_bootstrap))
 }
 

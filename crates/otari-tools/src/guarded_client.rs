@@ -255,7 +255,10 @@ fn drop_credentials(headers: &mut HeaderMap) {
         .keys()
         .filter(|name| {
             let name = name.as_str();
-            name.starts_with("x-") || name.contains("key") || name.contains("token")
+            name.starts_with("x-")
+                || ["key", "token", "session"]
+                    .iter()
+                    .any(|word| name.contains(word))
         })
         .cloned()
         .collect();

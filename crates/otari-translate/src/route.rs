@@ -6,6 +6,10 @@ pub enum Surface {
     Chat,
     Messages,
     Responses,
+    /// The format before Chat, `/v1/completions`.
+    Completions,
+    /// Gemini's own `generateContent`.
+    Gemini,
 }
 
 /// A format providers are called in.
@@ -48,11 +52,12 @@ pub enum Path {
     Neutral,
 }
 
-const NATIVE: [(Surface, Wire); 4] = [
+const NATIVE: [(Surface, Wire); 5] = [
     (Surface::Chat, Wire::OpenAiChat),
     (Surface::Chat, Wire::Mistral),
     (Surface::Messages, Wire::Anthropic),
     (Surface::Responses, Wire::OpenAiResponses),
+    (Surface::Gemini, Wire::Gemini),
 ];
 
 /// The path of a call without gateway-run tools; with them it is always [`Path::Neutral`].

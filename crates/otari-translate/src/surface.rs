@@ -1,6 +1,8 @@
 //! The formats clients call the gateway in: requests to [`Call`], [`Event`]s to answers.
 
 mod chat;
+mod completions;
+mod gemini;
 pub(crate) mod messages;
 mod responses;
 mod tools;
@@ -9,6 +11,7 @@ use crate::call::Call;
 use crate::collect::Reply;
 use crate::error::TranslateError;
 use crate::event::Event;
+use crate::json::Object;
 use crate::route::Surface;
 
 /// What the gateway, not the provider, says about an answer.
@@ -31,12 +34,15 @@ pub struct Failure<'a> {
     pub message: &'a str,
 }
 
-/// Reads a request body.
+/// Reads a request body. Gemini's says neither the model nor whether to stream: its path does, and the caller sets
+/// [`Call::model`] and [`Call::stream`].
 pub fn parse(surface: Surface, body: &[u8]) -> Result<Call, TranslateError> {
     match surface {
         Surface::Chat => chat::parse(body),
         Surface::Messages => messages::parse(body),
         Surface::Responses => responses::parse(body),
+        Surface::Completions => completions::parse(body),
+        Surface::Gemini => gemini::parse(body),
     }
 }
 
@@ -46,14 +52,29 @@ pub fn render_reply(call: &Call, envelope: &Envelope, reply: &Reply) -> Vec<u8> 
         Surface::Chat => chat::render_reply(envelope, reply),
         Surface::Messages => messages::render_reply(envelope, reply),
         Surface::Responses => responses::render_reply(call, envelope, reply),
+        Surface::Completions => completions::render_reply(envelope, reply),
+        Surface::Gemini => gemini::render_reply(envelope, reply),
     }
+}
+
+/// JSON on one line, for an event of a stream: what came in as text can hold line ends, but only between tokens.
+fn line(object: &Object) -> Vec<u8> {
+    let mut out = object.to_vec();
+    for byte in &mut out {
+        if matches!(byte, b'\n' | b'\r') {
+            *byte = b' ';
+        }
+    }
+    out
 }
 
 /// What an idle stream sends so that nothing on the way cuts it off. Clients pass over it.
 pub fn keep_alive(surface: Surface) -> &'static [u8] {
     match surface {
         Surface::Messages => b"event: ping\ndata: {\"type\":\"ping\"}\n\n",
-        Surface::Chat | Surface::Responses => b": keepalive\n\n",
+        Surface::Chat | Surface::Responses | Surface::Completions | Surface::Gemini => {
+            b": keepalive\n\n"
+        }
     }
 }
 
@@ -66,6 +87,8 @@ enum Kind {
     Chat(Box<chat::Renderer>),
     Messages(Box<messages::Renderer>),
     Responses(Box<responses::Renderer>),
+    Completions(Box<completions::Renderer>),
+    Gemini(Box<gemini::Renderer>),
 }
 
 impl Renderer {
@@ -76,6 +99,10 @@ impl Renderer {
             Surface::Responses => {
                 Kind::Responses(Box::new(responses::Renderer::new(call, envelope)))
             }
+            Surface::Completions => {
+                Kind::Completions(Box::new(completions::Renderer::new(call, envelope)))
+            }
+            Surface::Gemini => Kind::Gemini(Box::new(gemini::Renderer::new(call, envelope))),
         })
     }
 
@@ -85,13 +112,16 @@ impl Renderer {
             Kind::Chat(renderer) => renderer.event(event, out),
             Kind::Messages(renderer) => renderer.event(event, out),
             Kind::Responses(renderer) => renderer.event(event, out),
+            Kind::Completions(renderer) => renderer.event(event, out),
+            Kind::Gemini(renderer) => renderer.event(event, out),
         }
     }
 
     /// Appends the surface's error frame and ends the stream.
     pub fn fail(&mut self, failure: Failure<'_>, out: &mut Vec<u8>) {
         match &mut self.0 {
-            Kind::Chat(_) => chat::render_failure(failure, out),
+            Kind::Chat(_) | Kind::Completions(_) => chat::render_failure(failure, out),
+            Kind::Gemini(_) => gemini::render_failure(failure, out),
             Kind::Messages(_) => messages::render_failure(failure, out),
             Kind::Responses(renderer) => renderer.fail(failure, out),
         }

@@ -33,6 +33,10 @@ pub(super) fn prepare(
             let previous = thread.previous.as_ref();
             let body = previous.map_or(&outgoing.inbound.body, |previous| &previous.expanded);
             let mut call = parse(body, outgoing.request.surface)?;
+            if let Some(named) = &outgoing.inbound.named {
+                call.model.clone_from(&named.model);
+                call.stream = named.stream;
+            }
             call.stored = thread.keeps();
             call.previous = previous.map(|previous| previous.id.clone());
             gateway.reasoning.recall(outgoing.user, &mut call);

@@ -37,7 +37,7 @@ fn attempt(provider: &str) -> Attempt {
 }
 
 fn encoded(provider: &str, body: &str) -> String {
-    let request = Request::parse(Surface::Chat, body.as_bytes()).unwrap();
+    let request = Request::parse(Surface::Chat, None, body.as_bytes()).unwrap();
     let attempt = attempt(provider);
     let instance = attempt.instance().unwrap();
     let body = verbatim::chat_body(&request, &attempt, instance);

@@ -34,7 +34,11 @@ pub(super) fn prepare(
             messages_body(request, attempt, instance),
             anthropic_headers(outgoing.inbound, request),
         ),
-        Surface::Responses => (responses_body(request, attempt), HeaderMap::new()),
+        // Legacy completions pass nowhere as they are.
+        Surface::Responses | Surface::Completions => {
+            (responses_body(request, attempt), HeaderMap::new())
+        }
+        Surface::Gemini => (gemini_body(request), HeaderMap::new()),
     };
     Prepared {
         body,
@@ -100,6 +104,17 @@ fn responses_body(request: &Request<'_>, attempt: &Attempt) -> Bytes {
             "model" => body.string("model", &attempt.target.model),
             _ if is_kept_back(name) => {}
             _ => body.raw(name, value.get()),
+        }
+    }
+    body.finish().into()
+}
+
+/// The model and whether to stream stand in the address.
+fn gemini_body(request: &Request<'_>) -> Bytes {
+    let mut body = ObjectWriter::with_capacity(request.demand.prompt_bytes + 512);
+    for (name, value) in request.members.iter() {
+        if name != "model" && !is_kept_back(name) {
+            body.raw(name, value.get());
         }
     }
     body.finish().into()

@@ -222,7 +222,6 @@ fn draw(entry: &Entry) -> Vec<&str> {
 
 /// Uniform in [0, 1). Without randomness the first candidate is taken.
 fn random_fraction() -> f64 {
-    #[expect(clippy::cast_precision_loss, reason = "32 bits fit a double exactly")]
     getrandom::u32().map_or(0.0, |bits| f64::from(bits) / (f64::from(u32::MAX) + 1.0))
 }
 

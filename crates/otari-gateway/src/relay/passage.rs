@@ -3,7 +3,7 @@
 use bytes::Bytes;
 use otari_providers::quirk::reasoning_outside_completion;
 use otari_providers::{Instance, UpstreamError};
-use otari_translate::surface::Envelope;
+use otari_translate::surface::{Envelope, keep_alive};
 use otari_translate::{Call, Surface, Wire};
 
 use crate::reasoning::Watch;
@@ -102,10 +102,7 @@ impl Passage {
             Self::Verbatim(verbatim) => verbatim.surface(),
             Self::Translated(translated) => translated.surface(),
         };
-        match surface {
-            Surface::Messages => b"event: ping\ndata: {\"type\":\"ping\"}\n\n",
-            _ => b": keepalive\n\n",
-        }
+        keep_alive(surface)
     }
 
     pub(super) fn report(&self, produced: &mut Produced) {

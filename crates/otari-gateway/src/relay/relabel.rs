@@ -5,14 +5,18 @@ use otari_translate::Surface;
 use otari_wire::members::{Members, ObjectWriter};
 use otari_wire::sse::{Event, data_frame, named_frame};
 
-/// The body with its `model` replaced, or `None` when it has none.
-pub(super) fn relabelled(body: &[u8], name: &str) -> Option<Vec<u8>> {
+/// The body with its model replaced, or `None` when it names none.
+pub(super) fn relabelled(surface: Surface, body: &[u8], name: &str) -> Option<Vec<u8>> {
+    let place = match surface {
+        Surface::Gemini => "modelVersion",
+        _ => "model",
+    };
     let members = Members::parse(body).ok()?;
-    members.get("model")?;
+    members.get(place)?;
     let mut out = ObjectWriter::with_capacity(body.len() + name.len());
     for (member, value) in members.iter() {
-        if member == "model" {
-            out.string("model", name);
+        if member == place {
+            out.string(place, name);
         } else {
             out.raw(member, value.get());
         }
@@ -27,10 +31,12 @@ pub(super) fn relabelled_event(surface: Surface, event: &Event, name: &str) -> O
     let holder = match surface {
         Surface::Messages => "message",
         Surface::Responses => "response",
-        _ => return Some(data_frame(&relabelled(&data, name)?)),
+        Surface::Chat | Surface::Completions | Surface::Gemini => {
+            return Some(data_frame(&relabelled(surface, &data, name)?));
+        }
     };
     let members = Members::parse(&data).ok()?;
-    let inner = relabelled(members.get(holder)?.get().as_bytes(), name)?;
+    let inner = relabelled(surface, members.get(holder)?.get().as_bytes(), name)?;
     let inner = std::str::from_utf8(&inner).ok()?;
     let mut out = ObjectWriter::with_capacity(data.len() + name.len());
     for (member, value) in members.iter() {

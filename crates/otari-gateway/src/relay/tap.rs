@@ -76,6 +76,14 @@ impl Tap {
         }
     }
 
+    /// The upstream closed: some formats end without a last event.
+    pub(super) fn end(&mut self) -> Result<(), UpstreamError> {
+        match self {
+            Self::Chat(_) => Ok(()),
+            Self::Decoding(tap) => tap.end(),
+        }
+    }
+
     /// The answer has reached its end by the rules of the dialect.
     pub(super) fn is_complete(&self) -> bool {
         match self {
@@ -109,6 +117,17 @@ impl Decoding {
         } else {
             Seen::Forward
         })
+    }
+
+    fn end(&mut self) -> Result<(), UpstreamError> {
+        if self.meter.is_complete() {
+            return Ok(());
+        }
+        let finished = self.decoder.finish(&mut self.events);
+        for event in self.events.drain(..) {
+            self.meter.read(&event);
+        }
+        finished.map_err(|error| upstream_error(&error))
     }
 
     fn read_whole(&mut self, body: &[u8]) -> Result<(), UpstreamError> {

@@ -107,7 +107,9 @@ impl Translated {
     pub(super) fn fail(&mut self) -> Bytes {
         let kind = match self.call.surface {
             Surface::Messages => "api_error",
-            _ => "server_error",
+            Surface::Chat | Surface::Responses | Surface::Completions | Surface::Gemini => {
+                "server_error"
+            }
         };
         let failure = Failure {
             kind,

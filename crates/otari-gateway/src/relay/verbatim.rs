@@ -86,6 +86,7 @@ impl Verbatim {
             last.extend_from_slice(&event.raw);
             last.extend_from_slice(b"\n\n");
         }
+        self.tap.end()?;
         if !self.tap.is_complete() {
             return Err(malformed("the stream ended before the answer was complete"));
         }
@@ -98,7 +99,7 @@ impl Verbatim {
     pub(super) fn whole(&mut self, body: Bytes) -> Result<Bytes, UpstreamError> {
         self.tap.read_whole(&body)?;
         Ok(match &self.label {
-            Some(name) => relabelled(&body, name).map_or(body, Bytes::from),
+            Some(name) => relabelled(self.surface, &body, name).map_or(body, Bytes::from),
             None => body,
         })
     }
@@ -117,7 +118,13 @@ impl Verbatim {
                 );
                 named_frame("error", error.as_bytes())
             }
-            _ => {
+            Surface::Gemini => {
+                let error = format!(
+                    r#"{{"error":{{"code":500,"message":"{STREAM_ERROR}","status":"INTERNAL"}}}}"#
+                );
+                data_frame(error.as_bytes())
+            }
+            Surface::Chat | Surface::Completions => {
                 let error = format!(
                     r#"{{"error":{{"message":"{STREAM_ERROR}","type":"server_error","param":null,"code":null}}}}"#
                 );

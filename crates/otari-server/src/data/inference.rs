@@ -38,7 +38,8 @@ pub(super) async fn for_surface(
     let request_id = request.extensions().get::<RequestId>().cloned();
     answer(request).await.map_err(|error| match surface {
         Surface::Messages => error.for_messages(request_id),
-        Surface::Chat | Surface::Responses => error,
+        Surface::Gemini => error.for_gemini(),
+        Surface::Chat | Surface::Responses | Surface::Completions => error,
     })
 }
 
@@ -63,6 +64,7 @@ pub(super) async fn inbound(
         headers: parts.headers,
         body,
         request_id,
+        named: None,
         started,
         received_at,
     })

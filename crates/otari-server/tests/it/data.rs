@@ -2,6 +2,7 @@ mod chat;
 mod chat_errors;
 mod chat_stream;
 mod embeddings;
+mod gemini;
 mod messages;
 mod models;
 mod responses;

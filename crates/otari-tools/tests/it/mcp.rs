@@ -222,6 +222,35 @@ async fn tools_are_listed_and_called_however_the_server_answers() {
     }
 }
 
+/// Servers of 2026-07-28 need not know the old handshake.
+#[tokio::test]
+async fn a_server_that_only_knows_the_newest_protocol_is_understood() {
+    let site = Site::start(|asked| {
+        let request = asked.json();
+        let id = request["id"].clone();
+        let answer = match request["method"].as_str() {
+            Some("server/discover") => json!({"result": {"supportedVersions": ["2026-07-28"], "capabilities": {"tools": {}},
+                "serverInfo": {"name": "new", "version": "1"}, "resultType": "complete", "ttlMs": 0, "cacheScope": "private"}}),
+            Some("tools/list") => json!({"result": {"tools": [{"name": "echo", "inputSchema": {"type": "object"}}],
+                "resultType": "complete", "ttlMs": 0, "cacheScope": "private"}}),
+            Some("tools/call") => json!({"result": {"content": [{"type": "text", "text": "heard"}], "resultType": "complete"}}),
+            _ => json!({"error": {"code": -32601, "message": "unknown method"}}),
+        };
+        let mut message = answer;
+        message["jsonrpc"] = json!("2.0");
+        message["id"] = id;
+        page("application/json", message.to_string())
+    })
+    .await;
+    let tools = open(&[http("new", site.url("/mcp"))]).await;
+    assert_eq!(names(&tools), ["echo"]);
+    assert_eq!(text(&tools.call("echo", arguments("x")).await), "heard");
+    assert_eq!(
+        site.last().header("mcp-protocol-version"),
+        Some("2026-07-28")
+    );
+}
+
 #[tokio::test]
 async fn results_keep_what_a_model_can_read() {
     let server = Server::start(ALL, StreamableHttpServerConfig::default()).await;

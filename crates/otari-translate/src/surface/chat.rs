@@ -6,6 +6,6 @@ mod render;
 mod request;
 mod turns;
 
-pub(super) use message::render_reply;
+pub(super) use message::{render_reply, usage_object};
 pub(super) use render::{Renderer, render_failure};
 pub(super) use request::{effort_of, parse, response_format, tool_choice};

@@ -6,10 +6,12 @@ use std::path::{Path, PathBuf};
 use otari_translate::{Surface, Wire};
 use otari_wire::eventstream::write_frame;
 
-pub(crate) const SURFACES: [(&str, Surface); 3] = [
+pub(crate) const SURFACES: [(&str, Surface); 5] = [
     ("chat", Surface::Chat),
     ("messages", Surface::Messages),
     ("responses", Surface::Responses),
+    ("completions", Surface::Completions),
+    ("gemini", Surface::Gemini),
 ];
 
 pub(crate) const WIRES: [(&str, Wire); 10] = [

@@ -8,4 +8,5 @@ mod golden;
 mod requests;
 mod round_trip;
 mod streams;
+mod surfaces;
 mod thoughts;

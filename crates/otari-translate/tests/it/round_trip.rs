@@ -102,8 +102,10 @@ fn gist(reply: &Reply) -> Gist {
             Block::Text(text) | Block::Refusal(text) => gist.text.push_str(text),
             Block::Reasoning(reasoning) => gist.reasoning.push_str(&reasoning.text),
             Block::ToolCall(call) => {
+                // An event of a stream is one line, so what stands on several is joined.
+                let arguments = call.arguments.replace('\n', " ");
                 gist.calls
-                    .push((call.id.clone(), call.name.clone(), call.arguments.clone()));
+                    .push((call.id.clone(), call.name.clone(), arguments));
             }
             Block::ToolResult(_) | Block::Media(_) | Block::Unknown(_) => {}
         }
@@ -111,11 +113,10 @@ fn gist(reply: &Reply) -> Gist {
     gist
 }
 
-fn native(surface: Surface) -> Wire {
+/// Completions have none: no provider is called in that format.
+fn native(surface: Surface) -> Option<Wire> {
     let mut wires = WIRES.into_iter().map(|(_, wire)| wire);
-    wires
-        .find(|wire| path(surface, *wire) == Path::Verbatim)
-        .unwrap()
+    wires.find(|wire| path(surface, *wire) == Path::Verbatim)
 }
 
 /// A surface and the dialect of the same format undo each other: what a client of the gateway reads is what was said.
@@ -123,8 +124,11 @@ fn native(surface: Surface) -> Wire {
 fn what_a_surface_renders_its_own_dialect_reads_back() {
     for (case, original) in every_reply() {
         for (name, surface) in SURFACES {
+            let Some(native) = native(surface) else {
+                continue;
+            };
             let body = render_reply(&request(surface), &envelope(), &original);
-            let whole = dialect::decode_reply(native(surface), &body, "seed").unwrap();
+            let whole = dialect::decode_reply(native, &body, "seed").unwrap();
             let mut expected = gist(&original);
             let mut whole = gist(&reply(&whole));
             let mut renderer = Renderer::new(&request(surface), envelope());
@@ -132,7 +136,7 @@ fn what_a_surface_renders_its_own_dialect_reads_back() {
             for event in original.clone().into_events() {
                 renderer.event(&event, &mut stream);
             }
-            let (events, result) = decode(native(surface), &[&stream]);
+            let (events, result) = decode(native, &[&stream]);
             assert_eq!(result, Ok(()), "{case} streamed to {name}");
             let mut streamed = gist(&reply(&events));
             // Zero usage is written as nothing by none, and read as nothing by some.

@@ -27,6 +27,8 @@ pub(crate) fn request(surface: Surface) -> Call {
             br#"{"model":"m","max_tokens":9,"messages":[{"role":"user","content":"x"}],"stream":true}"#
         }
         Surface::Responses => br#"{"model":"m","input":"x","instructions":"Brief.","stream":true}"#,
+        Surface::Completions => br#"{"model":"m","prompt":"x","stream":true}"#,
+        Surface::Gemini => br#"{"contents":[{"parts":[{"text":"x"}]}]}"#,
     };
     surface::parse(surface, body).unwrap()
 }

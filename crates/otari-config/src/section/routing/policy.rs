@@ -261,17 +261,16 @@ impl Entry {
         if let Some(when) = &self.when {
             when.check(&format!("{path}.when"), wrong);
         }
-        match self.router {
-            Some(router) => self.check_router(router, path, fallbacks, default, wrong),
-            None => {
-                if !self.candidates.is_empty() || self.weights.is_some() {
-                    let message = "`candidates` and `weights` belong to a `router`";
-                    wrong(path.to_owned(), message.to_owned());
-                }
-                if fallbacks + 1 > CANDIDATES_MAX {
-                    too_many(path, wrong);
-                }
-            }
+        if let Some(router) = self.router {
+            self.check_router(router, path, fallbacks, default, wrong);
+            return;
+        }
+        if !self.candidates.is_empty() || self.weights.is_some() {
+            let message = "`candidates` and `weights` belong to a `router`";
+            wrong(path.to_owned(), message.to_owned());
+        }
+        if fallbacks + 1 > CANDIDATES_MAX {
+            too_many(path, wrong);
         }
     }
 

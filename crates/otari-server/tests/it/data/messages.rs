@@ -109,7 +109,7 @@ async fn a_native_stream_that_is_cut_or_fails_ends_in_an_error_event() {
     let (app, upstream, key) = claude().await;
     let mut body = ask("claude:opus");
     body["stream"] = json!(true);
-    let half = &STREAM[..STREAM.find("event: content_block_stop").unwrap()];
+    let (half, _) = STREAM.split_once("event: content_block_stop").unwrap();
     let failure = "event: error\ndata: {\"type\":\"error\",\"error\":{\"type\":\"overloaded_error\",\"message\":\"sk-secret busy\"}}\n\n";
     for script in [Script::stream([half]), Script::stream([half, failure])] {
         upstream.upstream.enqueue(script);

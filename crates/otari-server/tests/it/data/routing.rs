@@ -3,7 +3,7 @@
 use otari_testkit::{Script, TestApp, TestAppBuilder};
 use serde_json::{Value, json};
 
-fn app_with(policy: Value) -> TestAppBuilder {
+fn app_with(policy: &Value) -> TestAppBuilder {
     TestApp::builder()
         .set("routing", json!({"policies": {"resilient": policy}}))
         .set("enable_metrics", json!(true))
@@ -28,7 +28,7 @@ fn broken() -> Script {
 #[tokio::test]
 async fn a_failure_moves_on_and_leaves_an_absorbed_row() {
     let app =
-        app_with(json!({"select": [{"default": "mock:first"}], "on_failure": ["mock:second"]}))
+        app_with(&json!({"select": [{"default": "mock:first"}], "on_failure": ["mock:second"]}))
             .start()
             .await;
     let key = app.key("alice", json!({})).await;
@@ -81,7 +81,7 @@ async fn a_failure_moves_on_and_leaves_an_absorbed_row() {
 #[tokio::test]
 async fn several_failures_are_one_error_that_names_no_provider() {
     let app =
-        app_with(json!({"select": [{"default": "mock:first"}], "on_failure": ["mock:second"]}))
+        app_with(&json!({"select": [{"default": "mock:first"}], "on_failure": ["mock:second"]}))
             .start()
             .await;
     let key = app.key("alice", json!({})).await;
@@ -113,7 +113,7 @@ async fn several_failures_are_one_error_that_names_no_provider() {
 #[tokio::test]
 async fn a_dearer_candidate_needs_room_of_its_own() {
     let app = app_with(
-        json!({"select": [{"default": "mock:first"}], "on_failure": ["mock:dear", "mock:second"]}),
+        &json!({"select": [{"default": "mock:first"}], "on_failure": ["mock:dear", "mock:second"]}),
     )
     .start()
     .await;
@@ -172,7 +172,7 @@ async fn a_member_no_candidate_before_could_hold_finds_the_one_that_can() {
 #[tokio::test]
 async fn what_the_key_may_not_use_is_left_out() {
     let app =
-        app_with(json!({"select": [{"default": "mock:first"}], "on_failure": ["mock:second"]}))
+        app_with(&json!({"select": [{"default": "mock:first"}], "on_failure": ["mock:second"]}))
             .start()
             .await;
     let narrow = app
@@ -202,7 +202,7 @@ async fn what_the_key_may_not_use_is_left_out() {
 
 #[tokio::test]
 async fn conditions_and_weights_choose_the_head() {
-    let app = app_with(json!({"select": [
+    let app = app_with(&json!({"select": [
         {"when": {"user_id": ["bob"]}, "target": "mock:second"},
         {"when": {"budget_used_pct": {"gte": 30}}, "target": "mock:second"},
         {"router": "weighted", "candidates": ["mock:first", "mock:second"], "weights": {"mock:first": 1, "mock:second": 0}},

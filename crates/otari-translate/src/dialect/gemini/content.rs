@@ -4,9 +4,10 @@ use crate::call::{Block, Call, Media, MediaKind, Part, Role, Source, ToolResult,
 use crate::error::TranslateError;
 use crate::json::{Json, Object, Raw};
 use crate::origin::Origin;
+use crate::route::Wire;
 
 use super::super::Target;
-use super::super::carry::unsupported;
+use super::super::carry::{own, unsupported};
 
 type Result<T> = std::result::Result<T, TranslateError>;
 
@@ -90,7 +91,10 @@ fn model_parts(turn: &Turn, target: &Target<'_>) -> Result<Vec<Json>> {
             }
             Block::Media(media) => self::media(media)?,
             Block::ToolResult(_) => return Err(unsupported("tool_result")),
-            Block::Unknown(unknown) => return Err(unsupported(&unknown.loc)),
+            Block::Unknown(unknown) => {
+                parts.push(own(unknown, Wire::Gemini)?.into());
+                continue;
+            }
         };
         let object = object.with_some("thoughtSignature", waiting.take());
         parts.push(Json::Object(object));
@@ -134,7 +138,7 @@ fn user_parts(call: &Call, turn: &Turn) -> Result<Vec<Json>> {
                     }
                 }
             }
-            Block::Unknown(unknown) => return Err(unsupported(&unknown.loc)),
+            Block::Unknown(unknown) => others.push(own(unknown, Wire::Gemini)?.into()),
             Block::Reasoning(_) | Block::ToolCall(_) => {}
         }
     }

@@ -5,7 +5,7 @@ use crate::error::TranslateError;
 use crate::json::{Json, Object};
 use crate::route::Wire;
 
-use super::super::carry::{extra, refuse_if, unsupported};
+use super::super::carry::{extra, is_native, own, refuse_if};
 use super::super::{Encoded, Target};
 use super::{content, schema};
 
@@ -36,6 +36,9 @@ pub(in crate::dialect) fn encode(call: &Call, target: &Target<'_>) -> Result<Enc
     refuse_if(serial, "parallel_tool_calls", target)?;
     extra(call, WIRE, &[MODALITIES], target, &mut body)?;
     body.remove(MODALITIES);
+    for (name, _) in call.extra.iter().filter(|(name, _)| inner(name).is_some()) {
+        body.remove(name);
+    }
     let method = if call.stream {
         "streamGenerateContent?alt=sse"
     } else {
@@ -85,10 +88,22 @@ fn generation_config(call: &Call, target: &Target<'_>) -> Object {
             .map(|name| Json::from(name.to_ascii_uppercase()));
         config.set("responseModalities", names.collect::<Json>());
     }
+    if is_native(call, WIRE) {
+        for (name, raw) in &call.extra {
+            if let Some(name) = inner(name) {
+                config.set(name.to_owned(), raw);
+            }
+        }
+    }
     if let Some(thinking) = call.thinking {
         config.set("thinkingConfig", thinking_config(thinking, target.model));
     }
     config
+}
+
+/// The name within `generationConfig` of a member that its own clients put there.
+fn inner(name: &str) -> Option<&str> {
+    name.strip_prefix("generationConfig.")
 }
 
 /// Gemini 2 takes a budget, Gemini 3 a level. Thoughts are shown only on request.
@@ -107,20 +122,27 @@ fn thinking_config(thinking: Thinking, model: &str) -> Object {
 
 fn tools(call: &Call, body: &mut Object) -> Result<()> {
     let mut functions = Vec::new();
+    let mut tools = Vec::new();
     for tool in &call.tools {
         match tool {
             Tool::Function(tool) if call.allows(&tool.name) => {
                 functions.push(Json::Object(function(tool)));
             }
             Tool::Function(_) => {}
-            Tool::Native(unknown) => return Err(unsupported(&unknown.loc)),
+            Tool::Native(unknown) => tools.push(own(unknown, WIRE)?.into()),
         }
     }
-    if functions.is_empty() {
+    let declares = !functions.is_empty();
+    if declares {
+        let declarations = Object::new().with("functionDeclarations", functions);
+        tools.insert(0, Json::Object(declarations));
+    }
+    if !tools.is_empty() {
+        body.set("tools", tools);
+    }
+    if !declares {
         return Ok(());
     }
-    let declarations = Object::new().with("functionDeclarations", functions);
-    body.set("tools", Json::Array(vec![Json::Object(declarations)]));
     let strict = call
         .tools
         .iter()

@@ -12,8 +12,9 @@ use super::content;
 
 const WIRE: Wire = Wire::OpenAiChat;
 
-/// What Chat and Responses call alike, and what several servers of open models take.
+/// What Chat calls as Responses or Completions do, and what several servers of open models take.
 const SHARED: &[&str] = &[
+    "logit_bias",
     "metadata",
     "prompt_cache_key",
     "prompt_cache_retention",

@@ -6,7 +6,7 @@ use otari_wire::sse::data_frame;
 use crate::call::Call;
 use crate::event::{Event, Finish, Logprobs, Opening};
 use crate::json::{Json, Object};
-use crate::surface::{Envelope, Failure};
+use crate::surface::{Envelope, Failure, line};
 
 use super::carrier::ReasoningCarrier;
 use super::message::{annotation, head, image, logprobs_or_null, reasoning_members, usage_object};
@@ -239,7 +239,7 @@ impl Writer {
         if self.show_usage {
             chunk.set("usage", usage.map_or(Json::Null, Json::Object));
         }
-        out.extend_from_slice(&data_frame(&chunk.to_vec()));
+        out.extend_from_slice(&data_frame(&line(&chunk)));
     }
 }
 

@@ -9,7 +9,7 @@ use crate::event::{Citation, Event, Finish, Opening};
 use crate::json::{Json, Object};
 use crate::origin::Origin;
 use crate::route::Wire;
-use crate::surface::{Envelope, Failure};
+use crate::surface::{Envelope, Failure, line};
 
 /// Events in Anthropic's order, blocks one after another with gapless indices.
 #[derive(Debug)]
@@ -264,5 +264,5 @@ fn usage_object(usage: Option<&TokenUsage>) -> Object {
 }
 
 fn frame(name: &str, data: &Object, out: &mut Vec<u8>) {
-    out.extend_from_slice(&named_frame(name, &data.to_vec()));
+    out.extend_from_slice(&named_frame(name, &line(data)));
 }

@@ -8,7 +8,7 @@ use crate::collect::{Collector, ReplyBlock};
 use crate::event::{Event, Finish, Opening};
 use crate::json::{Json, Object};
 use crate::route::Wire;
-use crate::surface::{Envelope, Failure};
+use crate::surface::{Envelope, Failure, line};
 
 use super::response::{
     Echo, Status, annotation, call_item, content, item, item_id, message_item, object, output_text,
@@ -277,7 +277,7 @@ impl Renderer {
         let mut full = Object::typed(name).with("sequence_number", self.sequence);
         full.extend(data);
         self.sequence += 1;
-        out.extend_from_slice(&named_frame(name, &full.to_vec()));
+        out.extend_from_slice(&named_frame(name, &line(&full)));
     }
 }
 
