@@ -23,8 +23,8 @@ mod route;
 pub mod surface;
 
 pub use call::{
-    Block, CacheMark, Call, FunctionTool, Media, MediaKind, Part, Reasoning, ResponseFormat, Role,
-    Source, Thinking, Tool, ToolCall, ToolChoice, ToolResult, Turn, Unknown,
+    Block, CacheMark, Call, FunctionTool, Media, MediaKind, Namespaced, Part, Reasoning,
+    ResponseFormat, Role, Source, Thinking, Tool, ToolCall, ToolChoice, ToolResult, Turn, Unknown,
 };
 pub use collect::{Choice, Collector, Reply, ReplyBlock};
 pub use effort::Effort;

@@ -176,8 +176,7 @@ async fn a_model_that_speaks_chat_answers_messages() {
             "content_block_delta",
             "content_block_stop",
             "message_delta",
-            "message_stop",
-            "done"
+            "message_stop"
         ],
         "{text}"
     );
