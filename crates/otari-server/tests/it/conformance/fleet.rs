@@ -130,7 +130,10 @@ impl Fleet {
             let endpoint = row["endpoint"].as_str().unwrap_or_default();
             ensure!(endpoint.starts_with(surface.endpoint()), "usage row {row}");
             if station.is_built_in() {
-                ensure!(row["cost"].as_f64() > Some(0.0), "free: {row}");
+                ensure!(
+                    row["cost"].as_f64().is_some_and(|cost| cost > 0.0),
+                    "free: {row}"
+                );
                 continue;
             }
             let tokens = (&row["prompt_tokens"], &row["completion_tokens"]);
