@@ -8,6 +8,11 @@
 //! failures or cuts. Credentials that need a cloud's metadata server or files on disk have tests where they are
 //! implemented; here AWS has static keys, Google a ready token, and IBM's token service is scripted too.
 
+#![expect(
+    clippy::indexing_slicing,
+    reason = "members of scripted JSON are set by name"
+)]
+
 mod answer;
 mod ask;
 mod cuts;
@@ -29,16 +34,46 @@ enum Surface {
     Chat,
     Messages,
     Responses,
+    /// Chat's predecessor, which knows no functions.
+    Completions,
+    Gemini,
 }
 
 impl Surface {
-    const ALL: [Self; 3] = [Self::Chat, Self::Messages, Self::Responses];
+    const ALL: [Self; 5] = [
+        Self::Chat,
+        Self::Messages,
+        Self::Responses,
+        Self::Completions,
+        Self::Gemini,
+    ];
 
-    fn path(self) -> &'static str {
+    /// The rounds that the surface has words for.
+    fn rounds(self) -> &'static [Round] {
+        match self {
+            Self::Completions => &[Round::Plain],
+            _ => &[Round::Plain, Round::Offer, Round::Result],
+        }
+    }
+
+    fn path(self, model: &str, stream: bool) -> String {
+        match self {
+            Self::Gemini if stream => {
+                format!("/v1beta/models/{model}:streamGenerateContent?alt=sse")
+            }
+            Self::Gemini => format!("/v1beta/models/{model}:generateContent"),
+            _ => self.endpoint().to_owned(),
+        }
+    }
+
+    /// What the usage rows of its calls begin with.
+    fn endpoint(self) -> &'static str {
         match self {
             Self::Chat => "/v1/chat/completions",
             Self::Messages => "/v1/messages",
             Self::Responses => "/v1/responses",
+            Self::Completions => "/v1/completions",
+            Self::Gemini => "/v1beta/models/",
         }
     }
 }
@@ -68,10 +103,6 @@ enum Round {
     Offer,
     /// The function's result, answered by a word.
     Result,
-}
-
-impl Round {
-    const ALL: [Self; 3] = [Self::Plain, Self::Offer, Self::Result];
 }
 
 /// The model of every row.

@@ -18,6 +18,11 @@ pub(super) fn ask(surface: Surface, model: &str, round: Round, stream: bool) -> 
         Surface::Chat => chat(round),
         Surface::Messages => messages(round),
         Surface::Responses => responses(round),
+        Surface::Completions => {
+            json!({"prompt": WORD, "max_tokens": OUTPUT_LIMIT, "temperature": 0.5})
+        }
+        // The address says the rest.
+        Surface::Gemini => return gemini(round),
     };
     body["model"] = json!(model);
     if stream {
@@ -78,6 +83,26 @@ fn responses(round: Round) -> Value {
     let mut body = json!({"input": input, "instructions": "Be brief.", "max_output_tokens": OUTPUT_LIMIT, "temperature": 0.5, "store": false});
     if round != Round::Plain {
         body["tools"] = json!([{"type": "function", "name": TOOL, "description": "Looks.", "parameters": schema()}]);
+    }
+    body
+}
+
+fn gemini(round: Round) -> Value {
+    let mut contents = vec![json!({"role": "user", "parts": [{"text": WORD}]})];
+    if round == Round::Result {
+        let call = json!({"functionCall": {"name": TOOL, "args": tool_input()}});
+        let result =
+            json!({"functionResponse": {"name": TOOL, "response": {"result": TOOL_ANSWER}}});
+        contents.push(json!({"role": "model", "parts": [call]}));
+        contents.push(json!({"role": "user", "parts": [result]}));
+    }
+    let mut body = json!({
+        "contents": contents, "systemInstruction": {"parts": [{"text": "Be brief."}]},
+        "generationConfig": {"maxOutputTokens": OUTPUT_LIMIT, "temperature": 0.5},
+    });
+    if round != Round::Plain {
+        let function = json!({"name": TOOL, "description": "Looks.", "parameters": schema()});
+        body["tools"] = json!([{"functionDeclarations": [function]}]);
     }
     body
 }

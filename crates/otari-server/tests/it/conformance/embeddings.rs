@@ -190,7 +190,10 @@ fn check_bill(rows: &[Value], station: &Station) -> Checked {
         row["status"] == "success" && row["endpoint"] == PATH,
         "usage row {row}"
     );
-    ensure!(row["cost"].as_f64() > Some(0.0), "free: {row}");
+    ensure!(
+        row["cost"].as_f64().is_some_and(|cost| cost > 0.0),
+        "free: {row}"
+    );
     let billed = answer(station.provider).1;
     if let Some(tokens) = billed.filter(|_| !station.is_built_in()) {
         ensure!(row["prompt_tokens"] == tokens, "usage row {row}");

@@ -1,7 +1,7 @@
 //! A gateway with every row configured, each at an upstream of its own.
 
 use otari_providers::{AuthScheme, Capability, Dialect, Provider, catalog};
-use otari_testkit::{Captured, Script, TestApp, Upstream};
+use otari_testkit::{Captured, Response, Script, TestApp, Upstream};
 use serde_json::{Map, Value, json};
 
 use super::{Checked, INPUT_TOKENS, MODEL, OUTPUT_TOKENS, Surface, Wire, chat_wire, ensure};
@@ -35,6 +35,9 @@ pub(super) struct Fleet {
 }
 
 impl Fleet {
+    /// As many usage rows as one page shows.
+    pub(super) const ROWS_MAX: usize = 1000;
+
     pub(super) async fn start() -> Self {
         let token_service = Upstream::start().await;
         let token =
@@ -64,6 +67,18 @@ impl Fleet {
             stations,
             _token_service: token_service,
         }
+    }
+
+    /// Calls a surface for the station's model.
+    pub(super) async fn call(
+        &self,
+        station: &Station,
+        surface: Surface,
+        stream: bool,
+        body: &Value,
+    ) -> Response {
+        let path = surface.path(&station.selector(), stream);
+        self.app.client.post(&path, &self.key, body).await
     }
 
     /// The rows with a capability.
@@ -104,10 +119,7 @@ impl Fleet {
         calls: usize,
     ) -> Checked {
         let id = station.provider.id;
-        let own: Vec<&Value> = rows
-            .iter()
-            .filter(|row| row["provider"] == id && row["endpoint"] == surface.path())
-            .collect();
+        let own: Vec<&Value> = rows.iter().filter(|row| row["provider"] == id).collect();
         ensure!(
             own.len() == calls,
             "{} usage rows of {calls}: {own:?}",
@@ -115,8 +127,13 @@ impl Fleet {
         );
         for row in own {
             ensure!(row["status"] == "success", "usage row {row}");
+            let endpoint = row["endpoint"].as_str().unwrap_or_default();
+            ensure!(endpoint.starts_with(surface.endpoint()), "usage row {row}");
             if station.is_built_in() {
-                ensure!(row["cost"].as_f64() > Some(0.0), "free: {row}");
+                ensure!(
+                    row["cost"].as_f64().is_some_and(|cost| cost > 0.0),
+                    "free: {row}"
+                );
                 continue;
             }
             let tokens = (&row["prompt_tokens"], &row["completion_tokens"]);
@@ -143,6 +160,11 @@ impl Station {
             upstream: Upstream::start().await,
             base: base.to_owned(),
         }
+    }
+
+    /// What a caller writes for the row's model.
+    pub(super) fn selector(&self) -> String {
+        format!("{}:{MODEL}", self.provider.id)
     }
 
     pub(super) fn is_built_in(&self) -> bool {

@@ -4,16 +4,13 @@ use otari_providers::Capability;
 
 use super::ask::ask;
 use super::fleet::{Fleet, Station};
-use super::{
-    Checked, MODEL, Problems, Round, Surface, Wire, answer, chat_wire, ensure, heard, sent,
-};
+use super::{Checked, Problems, Round, Surface, Wire, answer, chat_wire, ensure, heard, sent};
 
 /// The built-in provider calls no function unless its prompt says so.
-fn rounds(station: &Station) -> impl Iterator<Item = Round> {
+fn rounds(station: &Station, surface: Surface) -> impl Iterator<Item = Round> {
     let answers_words = station.is_built_in();
-    Round::ALL
-        .into_iter()
-        .filter(move |round| !answers_words || *round != Round::Offer)
+    let rounds = surface.rounds().iter().copied();
+    rounds.filter(move |round| !answers_words || *round != Round::Offer)
 }
 
 async fn every_row_answers(surface: Surface) {
@@ -21,7 +18,7 @@ async fn every_row_answers(surface: Surface) {
     let mut problems = Problems::default();
     for station in fleet.that_can(Capability::Chat) {
         for stream in [false, true] {
-            for round in rounds(station) {
+            for round in rounds(station, surface) {
                 let case = format!(
                     "{} {surface:?} {round:?} stream={stream}",
                     station.provider.id
@@ -33,7 +30,7 @@ async fn every_row_answers(surface: Surface) {
     problems.none();
     let rows = fleet.app.usage().await;
     for station in fleet.that_can(Capability::Chat) {
-        let calls = 2 * rounds(station).count();
+        let calls = 2 * rounds(station, surface).count();
         let billed = Fleet::check_bill(&rows, station, surface, calls);
         problems.note(&format!("{} {surface:?} bill", station.provider.id), billed);
     }
@@ -54,18 +51,14 @@ async fn call(
         "does not declare streaming"
     );
     station.upstream.always(answer::script(wire, round, stream));
-    let mut body = ask(surface, &format!("{}:{MODEL}", provider.id), round, stream);
+    let mut body = ask(surface, &station.selector(), round, stream);
     // Where the caller's members pass, the row's exceptions are tried too.
     let edits =
         surface == Surface::Chat && matches!(chat_wire(provider), Wire::Chat | Wire::Mistral);
     if edits {
         sent::with_edited_members(provider, &mut body);
     }
-    let response = fleet
-        .app
-        .client
-        .post(surface.path(), &fleet.key, &body)
-        .await;
+    let response = fleet.call(station, surface, stream, &body).await;
     heard::check(surface, round, stream, &response)?;
     if station.is_built_in() {
         return Ok(());
@@ -93,4 +86,14 @@ async fn every_chat_row_answers_messages() {
 #[tokio::test]
 async fn every_chat_row_answers_responses() {
     every_row_answers(Surface::Responses).await;
+}
+
+#[tokio::test]
+async fn every_chat_row_answers_completions() {
+    every_row_answers(Surface::Completions).await;
+}
+
+#[tokio::test]
+async fn every_chat_row_answers_gemini() {
+    every_row_answers(Surface::Gemini).await;
 }

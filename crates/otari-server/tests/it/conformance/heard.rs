@@ -34,10 +34,11 @@ pub(super) fn check(surface: Surface, round: Round, stream: bool, response: &Res
     ensure!(heard.model == MODEL, "model is {}", heard.model);
     let finish = match (surface, round) {
         (Surface::Chat, Round::Offer) => "tool_calls",
-        (Surface::Chat, _) => "stop",
+        (Surface::Chat | Surface::Completions, _) => "stop",
         (Surface::Messages, Round::Offer) => "tool_use",
         (Surface::Messages, _) => "end_turn",
         (Surface::Responses, _) => "completed",
+        (Surface::Gemini, _) => "STOP",
     };
     ensure!(
         heard.finish == finish,
@@ -112,6 +113,8 @@ fn whole(surface: Surface, body: &Value) -> Heard {
             }
             heard.finish = body["status"].clone();
         }
+        Surface::Completions => completions_event(&mut heard, body),
+        Surface::Gemini => gemini_event(&mut heard, body),
     }
     heard
 }
@@ -139,11 +142,14 @@ fn streamed(surface: Surface, stream: &str) -> Result<Heard, String> {
             Surface::Chat => chat_event(&mut heard, &event),
             Surface::Messages => messages_event(&mut heard, &event),
             Surface::Responses => responses_event(&mut heard, &event),
+            Surface::Completions => completions_event(&mut heard, &event),
+            Surface::Gemini => gemini_event(&mut heard, &event),
         }
         last = event;
     }
     let complete = match surface {
-        Surface::Chat => done,
+        Surface::Chat | Surface::Completions => done,
+        Surface::Gemini => !last["candidates"][0]["finishReason"].is_null(),
         Surface::Messages => last["type"] == "message_stop",
         Surface::Responses => last["type"] == "response.completed",
     };
@@ -189,4 +195,32 @@ fn responses_event(heard: &mut Heard, event: &Value) {
         }
         _ => {}
     }
+}
+
+/// Whole answers look the same.
+fn completions_event(heard: &mut Heard, event: &Value) {
+    let choice = &event["choices"][0];
+    heard.text.push_str(text(&choice["text"]));
+    if !choice["finish_reason"].is_null() {
+        heard.finish = choice["finish_reason"].clone();
+    }
+    heard.model = event["model"].clone();
+}
+
+/// Whole answers look the same.
+fn gemini_event(heard: &mut Heard, event: &Value) {
+    let candidate = &event["candidates"][0];
+    for part in candidate["content"]["parts"]
+        .as_array()
+        .into_iter()
+        .flatten()
+    {
+        heard.text.push_str(text(&part["text"]));
+        if let Some(call) = part.get("functionCall") {
+            heard.tool.push_str(text(&call["name"]));
+            heard.arguments.push_str(&call["args"].to_string());
+        }
+    }
+    heard.finish = candidate["finishReason"].clone();
+    heard.model = event["modelVersion"].clone();
 }
