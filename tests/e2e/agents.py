@@ -105,6 +105,9 @@ name = "Otari"
 base_url = "{url}/v1"
 env_key = "OTARI_KEY"
 wire_api = "responses"
+
+[analytics]
+enabled = false
 """
 
     def __init__(self, *args):

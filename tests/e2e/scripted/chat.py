@@ -119,6 +119,6 @@ def event(value):
     return f"data: {json.dumps(value)}\n\n"
 
 
-def error(status, message):
+def error(status, message, details=None):
     kind = {401: "authentication_error", 429: "rate_limit_error"}.get(status, "invalid_request_error")
     return {"error": {"message": message, "type": kind, "param": None, "code": None}}

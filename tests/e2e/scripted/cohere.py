@@ -27,7 +27,7 @@ def read(body, memory):
     for message in body["messages"]:
         read_message(message, ask)
     need_paired(ask.calls, ask.results)
-    need(body["messages"][-1]["role"] in ("user", "tool"), "the last message is not the model's")
+    need(body["messages"][-1]["role"] != "assistant", "the last message is not the model's")
     return ask
 
 
@@ -128,5 +128,5 @@ def event(kind, **members):
     return f"event: {kind}\ndata: {json.dumps({'type': kind, **members})}\n\n"
 
 
-def error(status, message):
+def error(status, message, details=None):
     return {"id": "scripted", "message": message}

@@ -149,5 +149,5 @@ def event(value):
 STATUS = {400: "INVALID_ARGUMENT", 401: "UNAUTHENTICATED", 404: "NOT_FOUND", 429: "RESOURCE_EXHAUSTED"}
 
 
-def error(status, message):
+def error(status, message, details=None):
     return {"error": {"code": status, "message": message, "status": STATUS.get(status, "INTERNAL")}}

@@ -2,18 +2,21 @@
 
 import json
 
-from .model import Ask, Call, Reasoning, Result, Text, need, need_members, need_paired, pieces
+from .model import Ask, Call, Failure, Reasoning, Result, Text, need, need_members, need_paired, pieces
 
 KNOWN = {
     "model", "messages", "max_tokens", "system", "stream", "tools", "tool_choice", "temperature", "top_p", "top_k",
     "stop_sequences", "thinking", "output_config", "metadata", "service_tier", "context_management", "cache_control",
-    "speed", "diagnostics",
+    "speed", "diagnostics", "thread",
 }
 FINISH = {"text": "end_turn", "calls": "tool_use"}
 
 
 def read(body, memory):
     need_members(body, KNOWN)
+    if "thread" in body:
+        # As for an organisation whose conversations are not kept.
+        raise Failure(400, details={"error_code": "thread_unsupported_request", "unsupported": ["zdr"]})
     need(body.get("max_tokens", 0) > 0, "max_tokens is required")
     thinking = body.get("thinking") or {"type": "disabled"}
     if thinking["type"] == "enabled":
@@ -144,7 +147,8 @@ def event(kind, **members):
     return f"event: {kind}\ndata: {json.dumps({'type': kind, **members})}\n\n"
 
 
-def error(status, message):
+def error(status, message, details=None):
     kinds = {401: "authentication_error", 404: "not_found_error", 429: "rate_limit_error", 529: "overloaded_error"}
     kind = kinds.get(status, "invalid_request_error" if status < 500 else "api_error")
-    return {"type": "error", "error": {"type": kind, "message": message}, "request_id": "req_scripted"}
+    told = {"type": kind, "message": message, **({"details": details} if details else {})}
+    return {"type": "error", "error": told, "request_id": "req_scripted"}

@@ -12,10 +12,11 @@ class Malformed(Exception):
 class Failure(Exception):
     """What the user's words told the model to fail with."""
 
-    def __init__(self, status, retry_after=None):
+    def __init__(self, status, retry_after=None, details=None):
         super().__init__(f"scripted failure {status}")
         self.status = status
         self.retry_after = retry_after
+        self.details = details
 
 
 @dataclass

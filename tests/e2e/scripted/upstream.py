@@ -95,7 +95,7 @@ class Upstream:
                 return await handle(dialect, request, await request.json())
             except Failure as failure:
                 headers = {"retry-after": failure.retry_after} if failure.retry_after else {}
-                body = speaks.error(failure.status, str(failure))
+                body = speaks.error(failure.status, str(failure), failure.details)
                 return web.json_response(body, status=failure.status, headers=headers)
             except (Malformed, LookupError, TypeError, ValueError) as error:
                 message = f"{dialect}: {type(error).__name__}: {error}"
