@@ -12,8 +12,7 @@ mod verbatim;
 use bytes::Bytes;
 use http::{HeaderMap, HeaderName, HeaderValue, Method, header};
 use otari_providers::{Answered, Instance, Outbound};
-use otari_translate::{Path, Surface};
-
+use otari_translate::{Path, Surface, Wire};
 use otari_types::UserId;
 
 use crate::Gateway;
@@ -124,7 +123,7 @@ pub(crate) async fn dispatch(
     add_common_headers(
         &mut prepared.headers,
         outgoing.inbound,
-        outgoing.request.stream,
+        accept(route.wire, outgoing.request.stream),
     );
     let outbound = Outbound {
         method: Method::POST,
@@ -170,12 +169,17 @@ fn address(
         })
 }
 
-fn add_common_headers(headers: &mut HeaderMap, inbound: &Inbound, stream: bool) {
-    let accept = if stream {
-        "text/event-stream"
-    } else {
-        "application/json"
-    };
+/// What the answer comes as.
+fn accept(wire: Wire, stream: bool) -> &'static str {
+    match wire {
+        _ if !stream => "application/json",
+        Wire::Bedrock | Wire::Sagemaker => "application/vnd.amazon.eventstream",
+        Wire::Ollama => "application/x-ndjson",
+        _ => "text/event-stream",
+    }
+}
+
+fn add_common_headers(headers: &mut HeaderMap, inbound: &Inbound, accept: &'static str) {
     headers
         .entry(header::ACCEPT)
         .or_insert(HeaderValue::from_static(accept));

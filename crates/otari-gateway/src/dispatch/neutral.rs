@@ -89,7 +89,9 @@ fn parse(body: &[u8], surface: Surface) -> Result<Call, GatewayError> {
 fn finish_body(body: Vec<u8>, wire: Wire, instance: &Instance, stream: bool) -> Bytes {
     let quirks = instance.provider.quirks;
     let on_vertex = instance.provider.dialect == Dialect::VertexAnthropic;
-    if !(on_vertex || wire == Wire::OpenAiChat && !quirks.is_empty()) {
+    // The bodies that quirks are about; the other formats know their own exceptions.
+    let is_chat = matches!(wire, Wire::OpenAiChat | Wire::Sagemaker);
+    if !(on_vertex || is_chat && !quirks.is_empty()) {
         return body.into();
     }
     let Ok(members) = Members::parse(&body) else {
