@@ -12,8 +12,7 @@ mod verbatim;
 use bytes::Bytes;
 use http::{HeaderMap, HeaderName, HeaderValue, Method, header};
 use otari_providers::{Answered, Instance, Outbound};
-use otari_translate::{Path, Wire};
-
+use otari_translate::{Path, Surface, Wire};
 use otari_types::UserId;
 
 use crate::Gateway;
@@ -77,6 +76,22 @@ impl Outgoing<'_> {
     pub(crate) fn demand(&self) -> Demand {
         self.expanded.unwrap_or(self.request).demand
     }
+
+    /// A conversation that another provider's model reasoned in is translated: its signatures are left out.
+    fn path(&self, route: Route) -> Path {
+        let surface = self.request.surface;
+        let path = otari_translate::path(surface, route.wire);
+        if path == Path::Neutral || matches!(surface, Surface::Chat | Surface::Completions) {
+            return path;
+        }
+        let previous = self.thread.previous.as_ref();
+        let body = previous.map_or(&self.inbound.body, |previous| &previous.expanded);
+        if otari_translate::has_tagged_signature(body) {
+            Path::Neutral
+        } else {
+            path
+        }
+    }
 }
 
 /// An attempt that was answered, its body still arriving.
@@ -100,7 +115,7 @@ pub(crate) async fn dispatch(
 ) -> Result<Dispatched, GatewayError> {
     let instance = attempt.instance()?;
     let route = route(outgoing.request.surface, instance)?;
-    let path = otari_translate::path(outgoing.request.surface, route.wire);
+    let path = outgoing.path(route);
     let mut prepared = match path {
         Path::Verbatim => verbatim::prepare(outgoing, attempt, instance, route),
         Path::Neutral => neutral::prepare(gateway, outgoing, attempt, instance, route)?,

@@ -182,6 +182,7 @@ impl Told {
                 .filter(|text| !text.is_empty())
                 .map(|text| clip(&text)),
             code: text_of(first.get("code"))
+                .or_else(|| text_of(first.pointer("/details/error_code")))
                 .or_else(|| text_of(value.pointer("/base_resp/status_code"))),
             kind: text_of(first.get("type"))
                 .or_else(|| text_of(first.get("status")))

@@ -37,6 +37,15 @@ impl Origin {
     }
 }
 
+/// Whether a request carries a signature that [`Signature::to_client`] tagged. It must not be passed as it is: its maker
+/// is another provider, or wants it without the tag. A text can look like one, which does no harm.
+pub fn has_tagged_signature(body: &[u8]) -> bool {
+    // As Messages and Responses carry it, and as Gemini does, in base64.
+    let tags: [&[u8]; 2] = [b"\"otari:", b"\"b3Rhcmk6"];
+    tags.iter()
+        .any(|tag| memchr::memmem::find(body, tag).is_some())
+}
+
 impl Signature {
     pub fn new(origin: Origin, value: impl Into<String>) -> Self {
         Self {

@@ -9,7 +9,7 @@ use otari_wire::members::{Members, ObjectWriter};
 
 use crate::Gateway;
 use crate::dispatch::route::Route;
-use crate::dispatch::verbatim::VERTEX_VERSION;
+use crate::dispatch::verbatim::{VERTEX_VERSION, anthropic_headers};
 use crate::dispatch::{Outgoing, Prepared, header_map, is_kept_back};
 use crate::error::GatewayError;
 use crate::plan::Attempt;
@@ -58,9 +58,15 @@ pub(super) fn prepare(
         created: outgoing.inbound.received_at.as_secs(),
         model: outgoing.label.unwrap_or(&attempt.target.model).to_owned(),
     };
+    let headers = match (call.surface, route.wire) {
+        (Surface::Messages, Wire::Anthropic) => {
+            anthropic_headers(outgoing.inbound, outgoing.request)
+        }
+        _ => header_map(encoded.headers),
+    };
     Ok(Prepared {
         body,
-        headers: header_map(encoded.headers),
+        headers,
         passage: Passage::translated(
             call,
             envelope,
