@@ -35,10 +35,13 @@ def gateway(sqlite, tmp_path):
 def translator(tmp_path_factory):
     """A gateway before an upstream of four dialects, for tests that leave nothing behind but usage."""
     folder = tmp_path_factory.mktemp("translator")
+    models = [f"{dialect}:{model}" for dialect, model in MODELS.items()]
     with serving() as upstream:
         node = Gateway(
             folder, f"sqlite:///{folder}/otari.db", providers=upstream.providers(), model_discovery=False,
-            pricing=priced(*(f"{dialect}:{model}" for dialect, model in MODELS.items())),
+            pricing=priced(*models), routing={"policies": {"resilient": {
+                "select": [{"default": models[0]}], "on_failure": models[1:],
+            }}},
         )
         with running(node):
             node.upstream = upstream

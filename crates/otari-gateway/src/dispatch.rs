@@ -86,7 +86,7 @@ impl Outgoing<'_> {
         }
         let previous = self.thread.previous.as_ref();
         let body = previous.map_or(&self.inbound.body, |previous| &previous.expanded);
-        if otari_translate::has_tagged_signature(body) {
+        if otari_translate::has_foreign_thought(body) {
             Path::Neutral
         } else {
             path

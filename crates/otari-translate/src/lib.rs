@@ -31,5 +31,5 @@ pub use effort::Effort;
 pub use error::{DecodeError, TranslateError};
 pub use event::{Citation, Event, Finish, FinishReason, Logprobs, Opening};
 pub use json::{Json, Object, Raw};
-pub use origin::{Origin, Signature, has_tagged_signature};
+pub use origin::{Origin, Signature, has_foreign_thought};
 pub use route::{Path, Surface, Wire, path};

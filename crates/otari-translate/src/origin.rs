@@ -37,13 +37,19 @@ impl Origin {
     }
 }
 
-/// Whether a request carries a signature that [`Signature::to_client`] tagged. It must not be passed as it is: its maker
-/// is another provider, or wants it without the tag. A text can look like one, which does no harm.
-pub fn has_tagged_signature(body: &[u8]) -> bool {
-    // As Messages and Responses carry it, and as Gemini does, in base64.
-    let tags: [&[u8]; 2] = [b"\"otari:", b"\"b3Rhcmk6"];
-    tags.iter()
-        .any(|tag| memchr::memmem::find(body, tag).is_some())
+/// Whether a request carries a thought that its provider cannot take as it is: one with a signature that
+/// [`Signature::to_client`] tagged, or a `thinking` block without any. A text can look like one, which does no harm.
+pub fn has_foreign_thought(body: &[u8]) -> bool {
+    // As Messages and Responses carry a tag, as Gemini does, in base64, and what Messages says for no signature.
+    const MARKS: [&[u8]; 4] = [
+        b"\"otari:",
+        b"\"b3Rhcmk6",
+        b"\"signature\":\"\"",
+        b"\"signature\": \"\"",
+    ];
+    MARKS
+        .iter()
+        .any(|mark| memchr::memmem::find(body, mark).is_some())
 }
 
 impl Signature {

@@ -1,6 +1,7 @@
 """Gemini: `models/{model}:generateContent` and `:streamGenerateContent`. <https://ai.google.dev/api/generate-content>"""
 
 import json
+import re
 
 from .model import Ask, Call, Reasoning, Result, Text, need, need_members, pieces
 
@@ -9,11 +10,23 @@ KNOWN_GENERATION = {
     "maxOutputTokens", "temperature", "topP", "topK", "stopSequences", "seed", "presencePenalty", "frequencyPenalty",
     "candidateCount", "responseMimeType", "responseSchema", "responseJsonSchema", "thinkingConfig",
 }
+CALLERS_OWN = {"args", "response", "parametersJsonSchema", "responseJsonSchema"}
 SKIP = "skip_thought_signature_validator"
 """Google's marker for calls that another model made."""
 
 
+def camel(value):
+    """Both spellings of a member are taken."""
+    if isinstance(value, list):
+        return [camel(item) for item in value]
+    if not isinstance(value, dict):
+        return value
+    spelt = {re.sub("_([a-z])", lambda found: found[1].upper(), name): item for name, item in value.items()}
+    return {name: item if name in CALLERS_OWN else camel(item) for name, item in spelt.items()}
+
+
 def read(body, memory):
+    body = camel(body)
     need_members(body, KNOWN)
     generation = body.get("generationConfig", {})
     need_members(generation, KNOWN_GENERATION)
@@ -52,7 +65,7 @@ def read_user(parts, ask):
     need(len(answers) == len(ask.calls), f"{len(ask.calls)} calls, and {len(answers)} results")
     for call, answer in zip(ask.calls, answers):
         need(answer["name"] == call.name, f"the result of {call.name} says {answer['name']}")
-        need(answer.get("id") == call.id, f"the result of {call.id} says {answer.get('id')}")
+        need(answer.get("id", call.id) == call.id, f"the result of {call.id} says {answer.get('id')}")
         need(isinstance(answer["response"], dict), "a result that is no object")
     ask.results = [Result(a.get("id"), words_of(a["response"]), images_of(parts)) for a in answers]
     if words := text_of(parts):
@@ -108,20 +121,21 @@ def answer(reply, parts, finish=None):
 
 
 def parts_of(reply):
-    """With the signature of a thought on the first call after it, or on the text."""
+    """With the signature on the first call, or on the text after a thought."""
     signature = None
     for block in reply.blocks:
         if isinstance(block, Reasoning):
             signature = block.signature
             yield {"text": block.text, "thought": True}
-            continue
-        if isinstance(block, Text):
-            part = {"text": block.text}
+        elif isinstance(block, Text):
+            yield {"text": block.text, **signed(signature)}
         else:
-            part = {"functionCall": {"id": block.id, "name": block.name, "args": block.arguments}}
-        if signature:
-            part["thoughtSignature"], signature = signature, None
-        yield part
+            call = {"id": block.id, "name": block.name, "args": block.arguments}
+            yield {"functionCall": call, **signed(block.signature)}
+
+
+def signed(signature):
+    return {"thoughtSignature": signature} if signature else {}
 
 
 def whole(reply):

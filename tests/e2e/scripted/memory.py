@@ -5,8 +5,6 @@ import itertools
 
 from .model import Call, Reasoning, need
 
-SIGNS = {"anthropic", "gemini"}
-
 
 class Memory:
     def __init__(self):
@@ -19,21 +17,29 @@ class Memory:
     def number(self):
         return next(self.numbers)
 
+    def sign(self, dialect):
+        words = f"{dialect} signature {self.number()}"
+        signature = base64.b64encode(words.encode()).decode()
+        self.issued[signature] = dialect
+        return signature
+
     def complete(self, dialect, blocks):
-        """Gives calls their ids, and reasoning its signature."""
+        """Gives calls their ids, and what the dialect signs its signature: Anthropic its thoughts, Gemini the first
+        call of a turn, or the text that follows a thought."""
+        calls = [block for block in blocks if isinstance(block, Call)]
+        thoughts = [block for block in blocks if isinstance(block, Reasoning)]
         signature = None
-        first = True
-        for block in blocks:
-            if isinstance(block, Reasoning) and dialect in SIGNS:
-                words = f"{dialect} signature {self.number()}"
-                signature = block.signature = base64.b64encode(words.encode()).decode()
-                self.issued[signature] = dialect
-            elif isinstance(block, Call):
-                block.id = block.id or f"{PREFIX[dialect]}{self.number():08d}"
-                # Gemini signs the first call of a turn alone.
-                if signature and (first or dialect != "gemini"):
-                    self.signed_calls[block.id] = signature
-                first = False
+        if dialect == "anthropic" and thoughts or dialect == "gemini" and (thoughts or calls):
+            signature = self.sign(dialect)
+        for call in calls:
+            call.id = call.id or f"{PREFIX[dialect]}{self.number():08d}"
+        # Gemini's parallel calls but the first are not signed.
+        for call in calls[:1] if dialect == "gemini" else calls:
+            call.signature = signature
+            if signature:
+                self.signed_calls[call.id] = signature
+        for thought in thoughts:
+            thought.signature = signature
         return blocks
 
     def check_signature(self, dialect, signature):

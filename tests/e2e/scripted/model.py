@@ -28,7 +28,6 @@ class Text:
 class Reasoning:
     text: str
     signature: str | None = None
-    """Filled in by the dialects that sign."""
 
 
 @dataclass
@@ -36,6 +35,7 @@ class Call:
     name: str
     arguments: dict
     id: str | None = None
+    signature: str | None = None
 
 
 @dataclass

@@ -248,6 +248,7 @@ async fn signatures_of_another_maker_are_left_out_of_a_native_call() {
         {"role": "assistant", "content": [
             {"type": "thinking", "thinking": "hm", "signature": "otari:google:c2ln"},
             {"type": "thinking", "thinking": "so", "signature": "b3du"},
+            {"type": "thinking", "thinking": "no", "signature": ""},
             {"type": "tool_use", "id": "a", "name": "look", "input": {}},
         ]},
         {"role": "user", "content": [{"type": "tool_result", "tool_use_id": "a", "content": "ok"}]},
