@@ -110,11 +110,11 @@ impl<'a> Request<'a> {
         }
         Ok(Self {
             surface,
+            members,
             model,
             stream,
             user,
             demand,
-            members,
         })
     }
 }

@@ -41,8 +41,11 @@ impl Envelope {
             Self::Messages { request_id } => {
                 let mut inner =
                     json!({"type": messages_kind(error.status), "message": error.message});
-                if let Some(code) = thread_code(error) {
-                    inner["details"] = json!({"error_code": code, "unsupported": []});
+                if let Some(code) = thread_code(error)
+                    && let Some(members) = inner.as_object_mut()
+                {
+                    let details = json!({"error_code": code, "unsupported": []});
+                    members.insert("details".to_owned(), details);
                 }
                 let detail = detail(error, json!({"type": "error", "error": inner}));
                 json!({"type": "error", "error": inner, "request_id": request_id, "detail": detail})

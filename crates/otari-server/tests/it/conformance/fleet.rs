@@ -35,9 +35,6 @@ pub(super) struct Fleet {
 }
 
 impl Fleet {
-    /// As many usage rows as one page shows.
-    pub(super) const ROWS_MAX: usize = 1000;
-
     pub(super) async fn start() -> Self {
         let token_service = Upstream::start().await;
         let token =
