@@ -7,6 +7,7 @@ use crate::Gateway;
 use crate::admit::{Admitted, Billed, Refused, admit};
 use crate::dispatch::{Dispatched, Outgoing, Parsed, dispatch};
 use crate::error::GatewayError;
+use crate::in_flight::Underway;
 use crate::inbound::{Inbound, Reply, ReplyBody};
 use crate::plan::{Attempt, Plan, plan};
 use crate::relay::{Flow, RelayStream, read_whole};
@@ -126,6 +127,7 @@ impl Gateway {
             reserved,
             demand.prompt_bytes,
         );
+        Underway::begin(&self.in_flight, inbound, &admitted.billed, &plan);
         Ok(Begun {
             admitted,
             plan,
@@ -162,6 +164,7 @@ impl Gateway {
             settlement.absorb(&error);
             attempt = next;
             settlement.aim(attempt);
+            outgoing.inbound.underway.aim(&attempt.target);
             if let Some(reserved) = settlement.reserved() {
                 let room = top_up(self, billed, outgoing.demand(), &attempt.target, reserved).await;
                 if let Err(error) = room {

@@ -12,6 +12,7 @@ use tokio::sync::mpsc;
 
 use crate::caller::Callers;
 use crate::error::GatewayError;
+use crate::in_flight::InFlight;
 use crate::metrics::Metrics;
 use crate::models::Models;
 use crate::operator::Operator;
@@ -56,6 +57,7 @@ pub struct Gateway {
     pub rate_limiter: Option<RateLimiter>,
     pub settings: Arc<Settings>,
     pub metrics: Arc<Metrics>,
+    pub in_flight: Arc<InFlight>,
     configured_aliases: HashMap<String, String>,
     /// One reload at a time, so that the last to apply is the last to have read.
     reload: tokio::sync::Mutex<()>,
@@ -89,6 +91,7 @@ impl Gateway {
             rate_limiter: options.rate_limit_rpm.map(RateLimiter::new),
             transport: Arc::new(Transport::new(options.connect_timeout)),
             metrics: Arc::new(Metrics::default()),
+            in_flight: Arc::default(),
             configured_aliases: aliases,
             reload: tokio::sync::Mutex::default(),
             settings,

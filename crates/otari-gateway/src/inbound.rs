@@ -6,6 +6,7 @@ use bytes::Bytes;
 use http::HeaderMap;
 use otari_types::Timestamp;
 
+use crate::in_flight::Underway;
 use crate::rate_limit::Window;
 use crate::relay::RelayStream;
 
@@ -22,6 +23,8 @@ pub struct Inbound {
     /// For latencies; wall-clock time is `received_at`.
     pub started: Instant,
     pub received_at: Timestamp,
+    /// Outlives the walk: it goes with the answer until the last byte is sent.
+    pub underway: Underway,
 }
 
 /// What an address says of a call.

@@ -5,6 +5,7 @@ pub(crate) mod allow_lists;
 pub(crate) mod budgets;
 pub(crate) mod keys;
 pub(crate) mod pricing;
+pub(crate) mod providers;
 pub(crate) mod settings;
 pub(crate) mod tri_state;
 pub(crate) mod usage;

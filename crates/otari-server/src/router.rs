@@ -152,6 +152,23 @@ fn management(prefix: &str) -> Router<App> {
         )
         .route(&at("/usage"), get(admin::usage::list_usage))
         .route(&at("/usage/count"), get(admin::usage::count_usage))
+        .route(
+            &at("/usage/summary"),
+            get(admin::usage::summary::summarize_usage),
+        )
+        .route(
+            &at("/usage/summary.csv"),
+            get(admin::usage::summary::export_usage_summary),
+        )
+        .route(
+            &at("/usage/series"),
+            get(admin::usage::summary::group_usage_series),
+        )
+        .route(
+            &at("/usage/in-flight"),
+            get(admin::usage::in_flight::list_in_flight),
+        )
+        .route(&at("/providers"), get(admin::providers::list_providers))
         .route(&at("/bootstrap"), get(ops::bootstrap::get_bootstrap))
 }
 

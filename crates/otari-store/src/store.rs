@@ -123,6 +123,15 @@ impl Store {
         }
     }
 
+    /// Begins several reads that see the same state. Writes in it fail.
+    pub(crate) async fn snapshot(&self) -> Result<Tx, StoreError> {
+        const POSTGRES: &str = "BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY";
+        Ok(match &self.db {
+            Db::Sqlite { readers, .. } => Tx::Sqlite(readers.begin().await?),
+            Db::Postgres(pool) => Tx::Postgres(pool.begin_with(POSTGRES).await?),
+        })
+    }
+
     /// Begins a write. On SQLite it holds the write lock from the start: a transaction that reads first and
     /// upgrades later would fail with BUSY at once.
     pub(crate) async fn begin(&self) -> Result<Tx, StoreError> {

@@ -1,4 +1,4 @@
-//! A write transaction: every change of more than one statement, and every change that is announced.
+//! A transaction: every change of more than one statement, every change that is announced, and reads that must agree.
 
 use sqlx::{Postgres, Sqlite, Transaction};
 

@@ -34,6 +34,7 @@ pub(super) struct ProviderEntry {
     provider_match: Option<Rule>,
     model_match: Option<Rule>,
     fallbacks: Vec<String>,
+    pricing_urls: Vec<String>,
     models: Range<usize>,
 }
 
@@ -46,6 +47,8 @@ struct ProviderRow<'a> {
     model_match: Option<Rule>,
     #[serde(default)]
     fallback_model_providers: Vec<String>,
+    #[serde(default)]
+    pricing_urls: Vec<String>,
     #[serde(borrow)]
     models: &'a RawValue,
 }
@@ -80,6 +83,7 @@ impl PriceBook {
                     provider_match: row.provider_match,
                     model_match: row.model_match,
                     fallbacks: row.fallback_model_providers,
+                    pricing_urls: row.pricing_urls,
                     models: start..start + row.models.get().len(),
                 }
             })
@@ -110,6 +114,12 @@ impl PriceBook {
             }
         }
         Ok(())
+    }
+
+    /// Where the provider of that name publishes its prices; empty for an unknown one.
+    pub fn pricing_urls(&self, provider: &str) -> &[String] {
+        self.provider(provider)
+            .map_or(&[], |provider| &provider.pricing_urls)
     }
 
     /// A provider by its exact id.

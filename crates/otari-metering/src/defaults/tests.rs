@@ -208,3 +208,13 @@ fn a_newer_data_set_shows_what_it_changes() {
         ]
     );
 }
+
+#[test]
+fn a_vendor_says_where_its_prices_are() {
+    let book = PriceBook::bundled();
+    assert_eq!(
+        book.pricing_urls("anthropic"),
+        ["https://www.anthropic.com/pricing#api"]
+    );
+    assert!(book.pricing_urls("nobody").is_empty());
+}

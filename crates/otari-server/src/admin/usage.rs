@@ -1,5 +1,9 @@
 //! `/v1/usage`: the log of calls.
 
+pub(crate) mod in_flight;
+pub(crate) mod summary;
+pub(crate) mod window;
+
 use axum::Json;
 use axum::extract::State;
 use http::Uri;

@@ -30,5 +30,6 @@ pub(crate) async fn create_embedding(
     request: Request,
 ) -> Result<Response, ApiError> {
     let inbound = inbound(&app, request, "/v1/embeddings").await?;
-    Ok(respond(app.gateway.embed(&inbound).await?))
+    let reply = app.gateway.embed(&inbound).await?;
+    Ok(respond(reply, inbound.underway))
 }

@@ -41,9 +41,8 @@ pub(crate) async fn generate_content(
     for_surface(Surface::Gemini, request, async |request| {
         let mut inbound = inbound(&app, request, endpoint).await?;
         inbound.named = Some(named);
-        Ok(respond(
-            app.gateway.generate(Surface::Gemini, &inbound).await?,
-        ))
+        let reply = app.gateway.generate(Surface::Gemini, &inbound).await?;
+        Ok(respond(reply, inbound.underway))
     })
     .await
 }

@@ -1,5 +1,8 @@
 //! From an HTTP request to the walk and back, for every inference route.
 
+use std::convert::Infallible;
+use std::pin::Pin;
+use std::task::{Context, Poll};
 use std::time::Instant;
 
 use axum::body::Body;
@@ -8,7 +11,9 @@ use axum::response::{IntoResponse, Response};
 use bytes::Bytes;
 use futures_util::stream;
 use http::{HeaderValue, header};
-use otari_gateway::{Inbound, RelayStream, Reply, ReplyBody, Surface};
+use http_body::{Frame, SizeHint};
+use http_body_util::Full;
+use otari_gateway::{Inbound, RelayStream, Reply, ReplyBody, Surface, Underway};
 
 use crate::error::{ApiError, put_rate_headers};
 use crate::extract::{content_length, read_body};
@@ -24,7 +29,8 @@ pub(super) async fn generate(
 ) -> Result<Response, ApiError> {
     for_surface(surface, request, async |request| {
         let inbound = inbound(app, request, endpoint).await?;
-        Ok(respond(app.gateway.generate(surface, &inbound).await?))
+        let reply = app.gateway.generate(surface, &inbound).await?;
+        Ok(respond(reply, inbound.underway))
     })
     .await
 }
@@ -67,16 +73,22 @@ pub(super) async fn inbound(
         named: None,
         started,
         received_at,
+        underway: Underway::default(),
     })
 }
 
-pub(super) fn respond(reply: Reply) -> Response {
+/// The answer; the call is under way until its body was sent or dropped.
+pub(super) fn respond(reply: Reply, underway: Underway) -> Response {
     let mut response = match reply.body {
         ReplyBody::Json(body) => {
+            let body = Body::new(Whole {
+                body: Full::new(body),
+                _underway: underway,
+            });
             ([(header::CONTENT_TYPE, "application/json")], body).into_response()
         }
         ReplyBody::Stream(stream) => {
-            let mut response = Body::from_stream(events(stream)).into_response();
+            let mut response = Body::from_stream(events(stream, underway)).into_response();
             let headers = response.headers_mut();
             headers.insert(
                 header::CONTENT_TYPE,
@@ -95,8 +107,36 @@ pub(super) fn respond(reply: Reply) -> Response {
 
 fn events(
     relay: Box<RelayStream>,
-) -> impl futures_util::Stream<Item = Result<Bytes, std::convert::Infallible>> + Send {
-    stream::unfold(relay, |mut relay| async move {
-        relay.next().await.map(|bytes| (Ok(bytes), relay))
+    underway: Underway,
+) -> impl futures_util::Stream<Item = Result<Bytes, Infallible>> + Send {
+    stream::unfold((relay, underway), |(mut relay, underway)| async move {
+        let bytes = relay.next().await?;
+        Some((Ok(bytes), (relay, underway)))
     })
+}
+
+/// A complete answer, and the call it ends.
+struct Whole {
+    body: Full<Bytes>,
+    _underway: Underway,
+}
+
+impl http_body::Body for Whole {
+    type Data = Bytes;
+    type Error = Infallible;
+
+    fn poll_frame(
+        mut self: Pin<&mut Self>,
+        context: &mut Context<'_>,
+    ) -> Poll<Option<Result<Frame<Bytes>, Infallible>>> {
+        Pin::new(&mut self.body).poll_frame(context)
+    }
+
+    fn is_end_stream(&self) -> bool {
+        self.body.is_end_stream()
+    }
+
+    fn size_hint(&self) -> SizeHint {
+        self.body.size_hint()
+    }
 }

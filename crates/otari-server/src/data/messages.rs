@@ -51,7 +51,8 @@ pub(crate) async fn count_message_tokens(
 ) -> Result<Response, ApiError> {
     for_surface(Surface::Messages, request, async |request| {
         let inbound = inbound(&app, request, "/v1/messages/count_tokens").await?;
-        Ok(respond(app.gateway.count_tokens(&inbound).await?))
+        let reply = app.gateway.count_tokens(&inbound).await?;
+        Ok(respond(reply, inbound.underway))
     })
     .await
 }

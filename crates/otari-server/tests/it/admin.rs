@@ -1,8 +1,11 @@
 mod aliases;
 mod budgets;
 mod cursors;
+mod in_flight;
 mod keys;
 mod pricing;
+mod providers;
 mod settings;
 mod usage;
+mod usage_summary;
 mod users;

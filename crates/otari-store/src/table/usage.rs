@@ -1,10 +1,18 @@
 //! The usage log: one row per ended call or attempt.
 
 mod filter;
+mod groups;
 mod insert;
+mod series;
+mod summary;
+mod tools;
 
 pub use filter::{ToolUse, UsageFilter};
+pub use groups::{Dimension, Group};
 pub(crate) use insert::{insert, insert_telling};
+pub use series::{Bucket, GroupedPoint, GroupedSeries, Point, grouped_series};
+pub use summary::{ErrorCount, Summary, SummaryParts, Totals, summary};
+pub use tools::ToolTotals;
 
 use otari_types::{CacheConvention, NanoUsd, Timestamp, TokenUsage};
 

@@ -17,6 +17,7 @@ mod responses;
 mod runtime_settings;
 mod settle;
 mod usage;
+mod usage_summary;
 mod users;
 
 use otari_types::{AccountId, Amounts, CallStatus, Charge, NanoUsd, UsageRecord, new_id};

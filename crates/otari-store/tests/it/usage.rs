@@ -139,7 +139,7 @@ async fn every_field_reads_back_with_the_labels_of_today() {
 
 /// One row per letter, each with something of its own.
 fn records() -> Vec<UsageRecord> {
-    let tool = |name: &str| Some(format!(r#"[{{"meter":"{name}","units":1}}]"#));
+    let tool = |name: &str| Some(format!(r#"{{"tools":{{"{name}":{{"billed":1}}}}}}"#));
     vec![
         UsageRecord {
             timestamp: EPOCH.plus_secs(10),
@@ -169,12 +169,12 @@ fn records() -> Vec<UsageRecord> {
         UsageRecord {
             source_label: Some("l".into()),
             counts_toward_budget: false,
-            pricing_breakdown: tool("web_search"),
+            billing_meters: tool("web_search"),
             ..named("e")
         },
         UsageRecord {
             request_id: Some("r".into()),
-            pricing_breakdown: tool("code_execution"),
+            billing_meters: tool("code_execution"),
             ..named("f")
         },
     ]

@@ -21,7 +21,7 @@ pub struct UsageFilter {
     pub provider: Option<String>,
     pub source: Option<String>,
     pub source_label: Option<String>,
-    /// With a cost, or without one.
+    /// With a price for its tokens, or still without one: a cost of nothing but tool calls is no price.
     pub priced: Option<bool>,
     pub tool: Option<ToolUse>,
     pub counts_toward_budget: Option<bool>,
@@ -38,6 +38,11 @@ pub enum ToolUse {
 }
 
 impl UsageFilter {
+    /// No cost, or one of tool calls alone: tokens that have a price are metered. Never null.
+    pub(super) const NEEDS_PRICE: &'static str = "(l.cost IS NULL OR (COALESCE(l.total_tokens, 0) > 0 \
+         AND COALESCE(l.billing_meters, '') LIKE '%\"tools\"%' \
+         AND COALESCE(l.billing_meters, '') NOT LIKE '%\"total_input_tokens\"%'))";
+
     /// Appends ` AND …` for every condition, on the alias `l`.
     pub(crate) fn apply(&self, query: &mut Query) {
         if let Some(start) = self.start {
@@ -82,8 +87,8 @@ impl UsageFilter {
             query.push_with(" AND l.counts_toward_budget = ?", counts);
         }
         match self.priced {
-            Some(true) => query.push(" AND l.cost IS NOT NULL"),
-            Some(false) => query.push(" AND l.cost IS NULL"),
+            Some(true) => query.push(&format!(" AND NOT {}", Self::NEEDS_PRICE)),
+            Some(false) => query.push(&format!(" AND {}", Self::NEEDS_PRICE)),
             None => {}
         }
         if let Some(tool) = self.tool {
@@ -93,14 +98,12 @@ impl UsageFilter {
 }
 
 impl ToolUse {
-    /// Tool charges are lines of the breakdown, named after the tool.
-    fn condition(self) -> &'static str {
+    /// A tool that ran is a member of `tools` in the meters, named as here.
+    pub(super) fn condition(self) -> &'static str {
         match self {
-            Self::Any => {
-                " AND (l.pricing_breakdown LIKE '%\"web_search\"%' OR l.pricing_breakdown LIKE '%\"code_execution\"%')"
-            }
-            Self::WebSearch => " AND l.pricing_breakdown LIKE '%\"web_search\"%'",
-            Self::CodeExecution => " AND l.pricing_breakdown LIKE '%\"code_execution\"%'",
+            Self::Any => " AND l.billing_meters LIKE '%\"tools\"%'",
+            Self::WebSearch => " AND l.billing_meters LIKE '%\"tools\"%\"web_search\"%'",
+            Self::CodeExecution => " AND l.billing_meters LIKE '%\"tools\"%\"code_execution\"%'",
         }
     }
 }
