@@ -119,14 +119,7 @@ impl Gateway {
         let reserved = reserve(self, &admitted.billed, demand, &plan.first.target)
             .await
             .map_err(refuse)?;
-        let settlement = Settlement::open(
-            self,
-            inbound,
-            &admitted.billed,
-            &plan,
-            reserved,
-            demand.prompt_bytes,
-        );
+        let settlement = Settlement::open(self, inbound, &admitted.billed, &plan, reserved, demand);
         Underway::begin(&self.in_flight, inbound, &admitted.billed, &plan);
         Ok(Begun {
             admitted,
@@ -144,7 +137,7 @@ impl Gateway {
         mut outgoing: Outgoing<'_>,
         mut settlement: Settlement,
     ) -> Result<ReplyBody, GatewayError> {
-        let mut rest = plan.rest.iter();
+        let mut walk = Walk::new(plan, billed, &outgoing.inbound.underway);
         let mut attempt = &plan.first;
         loop {
             let error = match self.attempt(attempt, &mut outgoing, &mut settlement).await {
@@ -156,23 +149,35 @@ impl Gateway {
                 }
                 Err(error) => error,
             };
-            let next = rest.next().filter(|_| moves_on(&error));
-            let Some(next) = next else {
+            attempt = self
+                .next_attempt(&mut walk, outgoing.demand(), error, &mut settlement)
+                .await?;
+        }
+    }
+
+    /// The candidate after one that failed, with room for it; else what ends the call, settled.
+    pub(crate) async fn next_attempt<'a>(
+        &self,
+        walk: &mut Walk<'a>,
+        demand: Demand,
+        error: GatewayError,
+        settlement: &mut Settlement,
+    ) -> Result<&'a Attempt, GatewayError> {
+        let Some(next) = walk.rest.next().filter(|_| moves_on(&error)) else {
+            settlement.fail(&error).await;
+            return Err(exhausted(walk.plan, error));
+        };
+        settlement.absorb(&error);
+        settlement.aim(next);
+        walk.underway.aim(&next.target);
+        if let Some(reserved) = settlement.reserved() {
+            let room = top_up(self, walk.billed, demand, &next.target, reserved).await;
+            if let Err(error) = room {
                 settlement.fail(&error).await;
-                return Err(exhausted(plan, error));
-            };
-            settlement.absorb(&error);
-            attempt = next;
-            settlement.aim(attempt);
-            outgoing.inbound.underway.aim(&attempt.target);
-            if let Some(reserved) = settlement.reserved() {
-                let room = top_up(self, billed, outgoing.demand(), &attempt.target, reserved).await;
-                if let Err(error) = room {
-                    settlement.fail(&error).await;
-                    return Err(error);
-                }
+                return Err(error);
             }
         }
+        Ok(next)
     }
 
     async fn attempt(
@@ -195,6 +200,25 @@ impl Gateway {
         }
         let whole = read_whole(answered, passage, keep, settlement).await;
         whole.map(Answer::Whole).map_err(told)
+    }
+}
+
+/// The attempts of a call that are still to come.
+pub(crate) struct Walk<'a> {
+    plan: &'a Plan,
+    rest: std::slice::Iter<'a, Attempt>,
+    billed: &'a Billed,
+    underway: &'a Underway,
+}
+
+impl<'a> Walk<'a> {
+    pub(crate) fn new(plan: &'a Plan, billed: &'a Billed, underway: &'a Underway) -> Self {
+        Self {
+            plan,
+            rest: plan.rest.iter(),
+            billed,
+            underway,
+        }
     }
 }
 

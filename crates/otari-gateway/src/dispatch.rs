@@ -179,7 +179,7 @@ fn accept(wire: Wire, stream: bool) -> &'static str {
     }
 }
 
-fn add_common_headers(headers: &mut HeaderMap, inbound: &Inbound, accept: &'static str) {
+pub(crate) fn add_common_headers(headers: &mut HeaderMap, inbound: &Inbound, accept: &'static str) {
     headers
         .entry(header::ACCEPT)
         .or_insert(HeaderValue::from_static(accept));

@@ -19,6 +19,7 @@ use crate::plan::Attempt;
 use crate::relay::upstream_error;
 use crate::request::{parse_members, string_member};
 use crate::reserve::Demand;
+use crate::unit::Unit;
 
 /// Longest answer of one call: 2048 vectors of 4096 numbers as text.
 const ANSWER_BYTES_MAX: usize = 256 * 1024 * 1024;
@@ -43,6 +44,7 @@ impl Gateway {
             prompt_bytes: members.get("input").map_or(0, |raw| raw.get().len()),
             max_output: Some(0),
             choices: 1,
+            unit: Unit::Tokens,
         };
         let Begun {
             admitted,

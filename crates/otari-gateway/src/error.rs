@@ -67,6 +67,8 @@ pub enum GatewayError {
     InvalidBody(Vec<FieldProblem>),
     #[error("Invalid request: {0}")]
     InvalidRequest(String),
+    #[error("The file is larger than {max} bytes")]
+    FileTooLarge { max: usize },
     #[error("{0}")]
     UnknownModel(String),
     #[error("Model '{0}' not found")]

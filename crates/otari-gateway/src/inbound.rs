@@ -3,10 +3,11 @@
 use std::time::Instant;
 
 use bytes::Bytes;
-use http::HeaderMap;
+use http::{HeaderMap, HeaderValue};
 use otari_types::Timestamp;
 
 use crate::in_flight::Underway;
+use crate::pass::ByteStream;
 use crate::rate_limit::Window;
 use crate::relay::RelayStream;
 
@@ -45,6 +46,10 @@ pub struct Reply {
 pub enum ReplyBody {
     /// One JSON document.
     Json(Bytes),
+    /// One document of another type.
+    Typed(HeaderValue, Bytes),
     /// Server-sent events.
     Stream(Box<RelayStream>),
+    /// Sound, or a provider's own events.
+    Bytes(Box<ByteStream>),
 }

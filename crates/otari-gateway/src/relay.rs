@@ -20,12 +20,12 @@ use crate::error::GatewayError;
 use crate::settle::Settlement;
 use crate::thread::Keep;
 
-pub(crate) use passage::Passage;
 use passage::Step;
+pub(crate) use passage::{Passage, STREAM_ERROR};
 pub(crate) use tap::upstream_error;
 
 /// Longest non-streaming answer that is read: far above any model's output limit, images as base64 included.
-const ANSWER_BYTES_MAX: usize = 256 * 1024 * 1024;
+pub(crate) const ANSWER_BYTES_MAX: usize = 256 * 1024 * 1024;
 
 /// A complete answer, settled. Nothing is settled when it fails: another candidate may follow.
 pub(crate) async fn read_whole(

@@ -13,12 +13,14 @@ use serde::Deserialize;
 use crate::error::{FieldProblem, GatewayError};
 use crate::inbound::Named;
 use crate::reserve::Demand;
+use crate::unit::Unit;
 
 use check::check;
-use fields::present;
 use own_tools::refuse_own_tools;
 
-pub(crate) use fields::{bool_member, int_member, parse_members, problem, string_member};
+pub(crate) use fields::{
+    bool_member, int_member, parse_members, present, problem, required_string, string_member,
+};
 
 /// A parsed body. Members that the gateway does not own are only in `members`.
 #[derive(Debug)]
@@ -157,6 +159,7 @@ fn demand(
             + layout.prompt.iter().map(|name| size(name)).sum::<usize>(),
         max_output: max_output.map(|tokens| tokens.max(0)),
         choices: choices.unwrap_or(1).max(1),
+        unit: Unit::Tokens,
     }
 }
 

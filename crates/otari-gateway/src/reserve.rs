@@ -3,13 +3,14 @@
 use std::sync::Arc;
 
 use otari_ledger::Hold;
-use otari_metering::Estimate;
-use otari_types::Amounts;
+use otari_metering::{Estimate, per_call_cost};
+use otari_types::{Amounts, NanoUsd};
 
 use crate::Gateway;
 use crate::admit::{Billed, Refused};
 use crate::error::GatewayError;
 use crate::target::Target;
+use crate::unit::Unit;
 
 /// How large a call may get.
 #[derive(Clone, Copy, Debug, Default)]
@@ -18,8 +19,9 @@ pub(crate) struct Demand {
     pub(crate) prompt_bytes: usize,
     /// Tokens of one answer, where the caller limits them.
     pub(crate) max_output: Option<i64>,
-    /// Answers asked for.
+    /// Answers asked for; images or calls, where those are billed.
     pub(crate) choices: i64,
+    pub(crate) unit: Unit,
 }
 
 /// Room for one call.
@@ -38,9 +40,10 @@ pub(crate) async fn reserve(
     target: &Arc<Target>,
 ) -> Result<Reserved, Refused> {
     let estimate = estimate_of(gateway, demand, target);
-    let held = match hold(gateway, billed, target, estimate).await {
+    let is_free = demand.unit.is_free(target);
+    let held = match hold(gateway, billed, is_free, estimate).await {
         // On a refusal the hold drops here: the room is free again.
-        Ok(hold) => check_price(gateway, billed, target).map(|()| hold),
+        Ok(hold) => check_price(gateway, billed, demand.unit, target).map(|()| hold),
         Err(error) => Err(error),
     };
     match held {
@@ -57,7 +60,7 @@ pub(crate) async fn top_up(
     target: &Target,
     reserved: &mut Reserved,
 ) -> Result<(), GatewayError> {
-    check_price(gateway, billed, target)?;
+    check_price(gateway, billed, demand.unit, target)?;
     let estimate = estimate_of(gateway, demand, target);
     let more = (estimate - reserved.estimate).at_least_zero();
     if more.is_zero() || billed.exempt {
@@ -68,7 +71,7 @@ pub(crate) async fn top_up(
     } else {
         let topped = gateway
             .ledger
-            .top_up(&mut reserved.hold, more, is_free(target))
+            .top_up(&mut reserved.hold, more, demand.unit.is_free(target))
             .await?;
         topped.map_err(|_| {
             gateway.metrics.budget_exceeded.inc();
@@ -80,6 +83,16 @@ pub(crate) async fn top_up(
 }
 
 fn estimate_of(gateway: &Gateway, demand: Demand, target: &Target) -> Amounts {
+    let price = demand.unit.price(target);
+    if let Some((unit, meter)) = demand.unit.by_piece() {
+        return Amounts {
+            cost: price.map_or(NanoUsd::ZERO, |price| {
+                per_call_cost(price, unit, meter, demand.choices).total
+            }),
+            tokens: 0,
+            requests: 1,
+        };
+    }
     let estimate = Estimate {
         prompt_chars: demand.prompt_bytes,
         max_output: demand
@@ -91,13 +104,13 @@ fn estimate_of(gateway: &Gateway, demand: Demand, target: &Target) -> Amounts {
             .saturating_mul(demand.choices),
         cache_lifetime: None,
     };
-    estimate.amounts(target.price.as_ref().map(|point| point.price.as_ref()))
+    estimate.amounts(price.map(Arc::as_ref))
 }
 
 async fn hold(
     gateway: &Gateway,
     billed: &Billed,
-    target: &Target,
+    is_free: bool,
     estimate: Amounts,
 ) -> Result<Hold, GatewayError> {
     if billed.blocked {
@@ -115,7 +128,7 @@ async fn hold(
     }
     let held = gateway
         .ledger
-        .hold(billed.accounts(), estimate, is_free(target))
+        .hold(billed.accounts(), estimate, is_free)
         .await?;
     held.map_err(|_| {
         gateway.metrics.budget_exceeded.inc();
@@ -123,13 +136,14 @@ async fn hold(
     })
 }
 
-fn is_free(target: &Target) -> bool {
-    let price = target.price.as_ref();
-    price.is_some_and(|point| point.price.is_free())
-}
-
-fn check_price(gateway: &Gateway, billed: &Billed, target: &Target) -> Result<(), GatewayError> {
-    if target.price.is_some() || billed.exempt || !gateway.settings.require_pricing() {
+fn check_price(
+    gateway: &Gateway,
+    billed: &Billed,
+    unit: Unit,
+    target: &Target,
+) -> Result<(), GatewayError> {
+    let is_needed = unit != Unit::Calls && gateway.settings.require_pricing();
+    if unit.price(target).is_some() || billed.exempt || !is_needed {
         return Ok(());
     }
     let hint = match (&target.instance_name, &target.instance) {

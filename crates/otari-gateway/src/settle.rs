@@ -5,7 +5,7 @@ use std::sync::Arc;
 use std::time::Instant;
 
 use otari_ledger::{Hold, Ledger};
-use otari_metering::{Cost, Estimate, Price, cost};
+use otari_metering::{Estimate, Price, cost, per_call_cost};
 use otari_types::{Amounts, CallStatus, NanoUsd, Timestamp, TokenUsage, UsageRecord, new_id};
 
 use crate::Gateway;
@@ -14,8 +14,9 @@ use crate::error::GatewayError;
 use crate::inbound::Inbound;
 use crate::metrics::Metrics;
 use crate::plan::{Attempt, Plan, Route};
-use crate::reserve::Reserved;
+use crate::reserve::{Demand, Reserved};
 use crate::settings::MissingUsagePolicy;
+use crate::unit::Unit;
 
 /// 499: the client closed the request (nginx's number; no standard one exists).
 const CLIENT_CLOSED_REQUEST: u16 = 499;
@@ -36,7 +37,7 @@ struct Open {
     route: Option<Route>,
     price: Option<Arc<Price>>,
     exempt: bool,
-    prompt_bytes: usize,
+    demand: Demand,
     produced: Produced,
     missing_usage: MissingUsagePolicy,
 }
@@ -47,6 +48,8 @@ pub(crate) struct Produced {
     pub(crate) usage: Option<TokenUsage>,
     /// Bytes of generated text, for an estimate when no usage comes.
     pub(crate) generated_bytes: usize,
+    /// Images or calls, where those are billed: what the upstream made, once it is known to have made any.
+    pub(crate) pieces: Option<i64>,
     pub(crate) first_chunk_ms: Option<i64>,
 }
 
@@ -73,7 +76,7 @@ impl Settlement {
         billed: &Billed,
         plan: &Plan,
         reserved: Reserved,
-        prompt_bytes: usize,
+        demand: Demand,
     ) -> Self {
         let mut settlement = Self {
             open: Some(Open {
@@ -84,7 +87,7 @@ impl Settlement {
                 route: plan.route.clone(),
                 price: None,
                 exempt: billed.exempt,
-                prompt_bytes,
+                demand,
                 produced: Produced::default(),
                 missing_usage: gateway.settings.missing_usage(),
             }),
@@ -99,7 +102,7 @@ impl Settlement {
         let target = &attempt.target;
         open.row.model.clone_from(&target.model);
         open.row.provider.clone_from(&target.instance_name);
-        open.price = target.price.as_ref().map(|point| Arc::clone(&point.price));
+        open.price = open.demand.unit.price(target).cloned();
         open.produced = Produced::default();
         if open.route.is_some() {
             open.row.position += 1;
@@ -155,6 +158,7 @@ impl Settlement {
         let ending = Ending {
             status,
             usage,
+            pieces: open.produced.pieces.or(Some(open.demand.choices)),
             estimated,
             message,
             status_code: None,
@@ -169,6 +173,7 @@ impl Settlement {
         let ending = Ending {
             status: CallStatus::Error,
             usage: None,
+            pieces: None,
             estimated: false,
             message: Some(message),
             status_code,
@@ -190,6 +195,7 @@ impl Drop for Settlement {
         let ending = Ending {
             status: CallStatus::Error,
             usage,
+            pieces: open.produced.pieces,
             estimated,
             message: Some(message),
             status_code: Some(CLIENT_CLOSED_REQUEST),
@@ -204,6 +210,8 @@ impl Drop for Settlement {
 struct Ending {
     status: CallStatus,
     usage: Option<TokenUsage>,
+    /// To be billed, where calls are billed by the piece.
+    pieces: Option<i64>,
     estimated: bool,
     message: Option<String>,
     status_code: Option<u16>,
@@ -215,12 +223,15 @@ impl Open {
         if let Some(usage) = self.produced.usage {
             return (Some(usage), false);
         }
+        if self.demand.unit != Unit::Tokens {
+            return (None, false);
+        }
         self.metrics.missing_usage.inc();
         if self.missing_usage == MissingUsagePolicy::AllowFree {
             return (None, false);
         }
         let usage = TokenUsage {
-            input: tokens_of(self.prompt_bytes),
+            input: tokens_of(self.demand.prompt_bytes),
             output: tokens_of(self.produced.generated_bytes),
             ..TokenUsage::default()
         };
@@ -234,13 +245,11 @@ impl Open {
     }
 
     fn close(self, ending: Ending) -> (Hold, Amounts, UsageRecord) {
-        let bill = match (&self.price, &ending.usage) {
-            (Some(price), Some(usage)) => Some(cost(price, usage)),
-            _ => None,
-        };
+        let bill = self.bill(&ending);
         let total = bill.as_ref().map(|bill| bill.total);
+        let delivered = ending.usage.is_some() || self.is_by_piece() && ending.pieces.is_some();
         // A failed call used the upstream but is charged nothing; it is no request of the budget either.
-        let charged = ending.usage.is_some() || ending.status == CallStatus::Success;
+        let charged = delivered || ending.status == CallStatus::Success;
         let spent = if charged {
             Amounts {
                 cost: total.unwrap_or(NanoUsd::ZERO),
@@ -260,14 +269,48 @@ impl Open {
         record.usage = ending.usage;
         record.usage_estimated = ending.estimated;
         record.cost = total;
-        record.pricing_breakdown = bill.as_ref().map(Cost::breakdown_json);
-        record.billing_meters = bill.as_ref().map(Cost::meters_json);
+        if let Some(bill) = bill {
+            record.pricing_breakdown = bill.breakdown;
+            record.billing_meters = bill.meters;
+        }
         record.error_message = ending.message;
         record.status_code = ending.status_code;
         record.first_chunk_ms = self.produced.first_chunk_ms;
         record.counts_toward_budget = !self.exempt;
         (self.reserved.hold, spent, record)
     }
+
+    fn is_by_piece(&self) -> bool {
+        self.demand.unit != Unit::Tokens
+    }
+
+    fn bill(&self, ending: &Ending) -> Option<Bill> {
+        let price = self.price.as_ref()?;
+        let Some((unit, meter)) = self.demand.unit.by_piece() else {
+            let cost = cost(price, ending.usage.as_ref()?);
+            return Some(Bill {
+                total: cost.total,
+                breakdown: Some(cost.breakdown_json()),
+                meters: Some(cost.meters_json()),
+            });
+        };
+        let cost = per_call_cost(price, unit, meter, ending.pieces?);
+        Some(Bill {
+            total: cost.total,
+            breakdown: cost
+                .line
+                .and_then(|line| serde_json::to_string(&[line]).ok()),
+            meters: None,
+        })
+    }
+}
+
+/// What a usage row keeps of a cost.
+struct Bill {
+    total: NanoUsd,
+    /// JSON, as the `breakdown` and `meters` of a cost write it.
+    breakdown: Option<String>,
+    meters: Option<String>,
 }
 
 /// The usual length of a token, for texts whose tokens nobody counted.

@@ -3,6 +3,8 @@
 //! Only what the provider refuses or provably ignores is dropped. What would change an answer's meaning (`tools`,
 //! `response_format`) is left in, so that a provider without it says so instead of being misunderstood.
 
+use crate::operation::Operation;
+
 /// One difference from OpenAI's chat API.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Quirk {
@@ -29,6 +31,8 @@ pub enum Quirk {
     /// Answers embeddings as base64 of signed bytes, and takes no other encoding: Perplexity.
     /// <https://docs.perplexity.ai/docs/embeddings/best-practices>
     Int8Vectors,
+    /// Has the operation, but neither asks nor answers in the usual shape of it.
+    OwnShape(Operation),
 }
 
 /// What becomes of a top-level member of a chat request.
@@ -90,6 +94,11 @@ pub fn writes_thoughts(quirks: &[Quirk]) -> bool {
 /// Whether vectors come as signed bytes.
 pub fn answers_int8_vectors(quirks: &[Quirk]) -> bool {
     quirks.contains(&Quirk::Int8Vectors)
+}
+
+/// Whether the operation is asked and answered in a shape of the provider's own.
+pub fn has_own_shape(quirks: &[Quirk], operation: Operation) -> bool {
+    quirks.contains(&Quirk::OwnShape(operation))
 }
 
 #[cfg(test)]

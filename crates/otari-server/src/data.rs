@@ -1,10 +1,14 @@
 //! The inference surfaces.
 
+pub(crate) mod audio;
 pub(crate) mod chat;
 pub(crate) mod completions;
 pub(crate) mod embeddings;
 pub(crate) mod gemini;
+pub(crate) mod images;
 mod inference;
 pub(crate) mod messages;
 pub(crate) mod models;
+pub(crate) mod moderations;
+pub(crate) mod rerank;
 pub(crate) mod responses;

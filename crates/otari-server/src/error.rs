@@ -245,6 +245,11 @@ impl From<GatewayError> for ApiError {
                 Self::new(StatusCode::UNPROCESSABLE_ENTITY, "invalid_request_error", text)
                     .with_detail(json!([{"type": "json_invalid", "loc": ["body", offset], "msg": "JSON decode error"}]))
             }
+            E::FileTooLarge { .. } => {
+                let mut error = Self::new(StatusCode::PAYLOAD_TOO_LARGE, "invalid_request_error", text);
+                error.param = Some("file".to_owned());
+                error.code("request_too_large")
+            }
             E::InvalidBody(problems) => Self::invalid_fields(&problems),
             E::Upstream(failure) => Self::from_upstream(&failure),
             E::Store(error) => Self::from(error),

@@ -82,6 +82,25 @@ fn inference(prefix: &str) -> Router<App> {
             post(data::responses::cancel_response),
         )
         .route(&at("/embeddings"), post(data::embeddings::create_embedding))
+        .route(
+            &at("/moderations"),
+            post(data::moderations::create_moderation),
+        )
+        .route(&at("/rerank"), post(data::rerank::create_rerank))
+        .route(
+            &at("/images/generations"),
+            post(data::images::generate_images),
+        )
+        .route(&at("/images/edits"), post(data::images::edit_images))
+        .route(&at("/audio/speech"), post(data::audio::create_speech))
+        .route(
+            &at("/audio/transcriptions"),
+            post(data::audio::create_transcription),
+        )
+        .route(
+            &at("/audio/translations"),
+            post(data::audio::create_translation),
+        )
         .route(&at("/models"), get(data::models::list_models))
         // Gemini's newer clients post to the models of version 1.
         .route(

@@ -142,7 +142,8 @@ impl Client {
         if let Some(key) = key {
             request = request.header("authorization", format!("Bearer {key}"));
         }
-        if !body.is_empty() {
+        let is_typed = headers.iter().any(|(name, _)| *name == "content-type");
+        if !body.is_empty() && !is_typed {
             request = request.header("content-type", "application/json");
         }
         for (name, value) in headers {

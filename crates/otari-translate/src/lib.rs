@@ -19,6 +19,7 @@ mod finish;
 mod json;
 mod origin;
 mod read;
+pub mod rerank;
 mod route;
 pub mod surface;
 

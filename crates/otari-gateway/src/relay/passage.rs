@@ -13,7 +13,7 @@ use crate::relay::verbatim::Verbatim;
 use crate::settle::Produced;
 
 /// Fixed text: the provider's own goes to the usage row only.
-pub(super) const STREAM_ERROR: &str = "An error occurred during streaming";
+pub(crate) const STREAM_ERROR: &str = "An error occurred during streaming";
 
 /// Reads an answer and writes it as the surface wants it.
 #[derive(Debug)]

@@ -48,7 +48,7 @@ pub(crate) fn problem(loc: &[&str], kind: &'static str, message: &str) -> FieldP
     }
 }
 
-pub(super) fn present<'a>(members: &Members<'a>, name: &str) -> Option<&'a str> {
+pub(crate) fn present<'a>(members: &Members<'a>, name: &str) -> Option<&'a str> {
     members
         .get(name)
         .map(RawValue::get)
@@ -72,6 +72,20 @@ pub(crate) fn string_member<'a>(
             "string_type",
             "Input should be a valid string",
         ));
+    }
+    text
+}
+
+/// A text that must be there; blank is as good as missing.
+pub(crate) fn required_string<'a>(
+    members: &Members<'a>,
+    name: &str,
+    problems: &mut Vec<FieldProblem>,
+) -> Cow<'a, str> {
+    let before = problems.len();
+    let text = string_member(members, name, problems).unwrap_or_default();
+    if text.trim().is_empty() && problems.len() == before {
+        problems.push(problem(&[name], "missing", "Field required"));
     }
     text
 }

@@ -1,5 +1,6 @@
 //! Vendors that serve their own or open models under one public address.
 
+use crate::operation::Operation;
 use crate::provider::Capability::{
     Batch, Chat, Embeddings, Files, ImageEdit, Images, Messages, Moderation, Pdf, Reasoning,
     Rerank, Responses, Speech, Streaming, Transcription, Vision,
@@ -8,7 +9,7 @@ use crate::provider::{
     AuthScheme, BaseShape, Capabilities, Dialect, OptionHeader, Paths, Provider,
 };
 use crate::quirk::Quirk::{
-    DropParams, Int8Vectors, MaxTokensField, NoStreamOptions, ReasoningOutsideCompletion,
+    DropParams, Int8Vectors, MaxTokensField, NoStreamOptions, OwnShape, ReasoningOutsideCompletion,
     RenameParam, ReplaysReasoning, ThoughtsInText,
 };
 
@@ -247,6 +248,8 @@ pub(super) const MINIMAX: Provider = Provider {
         ..Paths::OPENAI
     },
     quirks: &[
+        OwnShape(Operation::Images),
+        OwnShape(Operation::Speech),
         ThoughtsInText,
         DropParams(&["presence_penalty", "frequency_penalty", "logit_bias"]),
     ],
@@ -439,7 +442,7 @@ pub(super) const FIREWORKS: Provider = Provider {
         images: "/workflows/accounts/fireworks/models/{model}/text_to_image",
         ..Paths::OPENAI
     },
-    quirks: &[DropParams(&["service_tier"])],
+    quirks: &[OwnShape(Operation::Images), DropParams(&["service_tier"])],
     ..OPENAI_COMPATIBLE
 };
 
@@ -528,6 +531,7 @@ pub(super) const DEEPINFRA: Provider = Provider {
         ..Paths::OPENAI
     },
     quirks: &[
+        OwnShape(Operation::Rerank),
         MaxTokensField("max_tokens"),
         ReasoningOutsideCompletion,
         DropParams(&["parallel_tool_calls", "logit_bias"]),
@@ -581,6 +585,8 @@ pub(super) const DASHSCOPE: Provider = Provider {
         ..Paths::OPENAI
     },
     quirks: &[
+        OwnShape(Operation::Images),
+        OwnShape(Operation::Speech),
         MaxTokensField("max_tokens"),
         DropParams(&["frequency_penalty", "logit_bias", "user", "service_tier"]),
     ],

@@ -1,8 +1,8 @@
 //! Services that pass requests on to many vendors, other gateways, and any endpoint that speaks a known format.
 
 use crate::provider::Capability::{
-    Batch, Embeddings, Files, Images, Messages, Moderation, Pdf, Reasoning, Rerank, Responses,
-    Speech, Transcription, Vision,
+    Batch, Embeddings, Files, ImageEdit, Images, Messages, Moderation, Pdf, Reasoning, Rerank,
+    Responses, Speech, Transcription, Vision,
 };
 use crate::provider::{AuthScheme, Dialect, OptionHeader, Paths, Provider};
 use crate::quirk::Quirk::{DropParams, MaxTokensField, ThoughtsInText};
@@ -216,7 +216,17 @@ pub(super) const ANY_OPENAI: Provider = Provider {
     docs: "https://platform.openai.com/docs/api-reference",
     key_env: &["OPENAI_COMPATIBLE_API_KEY"],
     key_required: false,
-    capabilities: CHAT.with(&[Embeddings, Moderation, Vision, Pdf]),
+    capabilities: CHAT.with(&[
+        Embeddings,
+        Images,
+        ImageEdit,
+        Speech,
+        Transcription,
+        Moderation,
+        Rerank,
+        Vision,
+        Pdf,
+    ]),
     compatible: true,
     quirks: &[ThoughtsInText],
     ..OPENAI_COMPATIBLE

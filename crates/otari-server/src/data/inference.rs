@@ -10,15 +10,17 @@ use axum::extract::Request;
 use axum::response::{IntoResponse, Response};
 use bytes::Bytes;
 use futures_util::stream;
-use http::{HeaderValue, header};
+use http::{HeaderName, HeaderValue, header};
 use http_body::{Frame, SizeHint};
-use http_body_util::Full;
-use otari_gateway::{Inbound, RelayStream, Reply, ReplyBody, Surface, Underway};
+use otari_gateway::{ByteStream, Inbound, RelayStream, Reply, ReplyBody, Surface, Underway};
 
 use crate::error::{ApiError, put_rate_headers};
 use crate::extract::{content_length, read_body};
 use crate::middleware::edge::RequestId;
 use crate::state::App;
+
+/// Tells nginx and its kind not to collect a stream.
+const NOT_BUFFERED: HeaderName = HeaderName::from_static("x-accel-buffering");
 
 /// Answers a generation request in the surface's own shapes, errors included.
 pub(super) async fn generate(
@@ -81,54 +83,77 @@ pub(super) async fn inbound(
 pub(super) fn respond(reply: Reply, underway: Underway) -> Response {
     let mut response = match reply.body {
         ReplyBody::Json(body) => {
-            let body = Body::new(Whole {
-                body: Full::new(body),
-                _underway: underway,
-            });
             ([(header::CONTENT_TYPE, "application/json")], body).into_response()
         }
+        ReplyBody::Typed(content_type, body) => {
+            ([(header::CONTENT_TYPE, content_type)], body).into_response()
+        }
+        ReplyBody::Bytes(stream) => {
+            let content_type = stream.content_type.clone();
+            let body = Body::from_stream(bytes(stream));
+            let unbuffered = HeaderValue::from_static("no");
+            let headers = [
+                (header::CONTENT_TYPE, content_type),
+                (NOT_BUFFERED, unbuffered),
+            ];
+            (headers, body).into_response()
+        }
         ReplyBody::Stream(stream) => {
-            let mut response = Body::from_stream(events(stream, underway)).into_response();
+            let mut response = Body::from_stream(events(stream)).into_response();
             let headers = response.headers_mut();
             headers.insert(
                 header::CONTENT_TYPE,
                 HeaderValue::from_static("text/event-stream; charset=utf-8"),
             );
-            // Tells nginx and its kind not to collect the stream.
-            headers.insert("x-accel-buffering", HeaderValue::from_static("no"));
+            headers.insert(NOT_BUFFERED, HeaderValue::from_static("no"));
             response
         }
     };
     if let Some(window) = &reply.rate {
         put_rate_headers(response.headers_mut(), window);
     }
-    response
+    response.map(|body| {
+        Body::new(Held {
+            body,
+            _underway: underway,
+        })
+    })
 }
 
 fn events(
     relay: Box<RelayStream>,
-    underway: Underway,
 ) -> impl futures_util::Stream<Item = Result<Bytes, Infallible>> + Send {
-    stream::unfold((relay, underway), |(mut relay, underway)| async move {
+    stream::unfold(relay, |mut relay| async move {
         let bytes = relay.next().await?;
-        Some((Ok(bytes), (relay, underway)))
+        Some((Ok(bytes), relay))
     })
 }
 
-/// A complete answer, and the call it ends.
-struct Whole {
-    body: Full<Bytes>,
+/// An error here closes the connection, which tells the client that the answer is not whole.
+fn bytes(
+    stream: Box<ByteStream>,
+) -> impl futures_util::Stream<Item = std::io::Result<Bytes>> + Send {
+    stream::unfold(stream, |mut stream| async move {
+        let next = stream.next().await?;
+        let next = next.map_err(|_| std::io::Error::other("the provider's answer broke off"));
+        Some((next, stream))
+    })
+}
+
+/// An answer's body, and the call that lasts as long.
+struct Held {
+    body: Body,
     _underway: Underway,
 }
 
-impl http_body::Body for Whole {
+impl http_body::Body for Held {
     type Data = Bytes;
-    type Error = Infallible;
+    type Error = axum::Error;
 
     fn poll_frame(
         mut self: Pin<&mut Self>,
         context: &mut Context<'_>,
-    ) -> Poll<Option<Result<Frame<Bytes>, Infallible>>> {
+    ) -> Poll<Option<Result<Frame<Bytes>, axum::Error>>> {
         Pin::new(&mut self.body).poll_frame(context)
     }
 

@@ -1,9 +1,13 @@
+mod audio;
 mod chat;
 mod chat_errors;
 mod chat_stream;
 mod embeddings;
 mod gemini;
+mod images;
 mod messages;
 mod models;
+mod moderations;
+mod rerank;
 mod responses;
 mod routing;

@@ -1,0 +1,119 @@
+//! The walk of an image call: billed by the image, those that came where the answer says how many.
+
+use otari_providers::{Operation, UpstreamError};
+use serde_json::value::RawValue;
+
+use crate::Gateway;
+use crate::error::GatewayError;
+use crate::form::Form;
+use crate::inbound::{Inbound, Reply, ReplyBody};
+use crate::pass::{At, Errand, Raw, Reading, Whole, answer_members, forwarded, speaks_openai};
+use crate::relay::malformed;
+use crate::request::{
+    bool_member, int_member, parse_members, problem, required_string, string_member,
+};
+use crate::reserve::Demand;
+use crate::unit::Unit;
+
+impl Gateway {
+    /// Answers one request for images; streamed where it says so.
+    pub async fn generate_images(&self, inbound: &Inbound) -> Result<Reply, GatewayError> {
+        let members = parse_members(&inbound.body)?;
+        let mut problems = Vec::new();
+        let model = required_string(&members, "model", &mut problems);
+        let user = string_member(&members, "user", &mut problems);
+        required_string(&members, "prompt", &mut problems);
+        let stream = bool_member(&members, "stream", &mut problems).unwrap_or(false);
+        let count = int_member(&members, "n", &mut problems).unwrap_or(1);
+        if count < 0 {
+            let message = "Input should be greater than or equal to 0";
+            problems.push(problem(&["n"], "greater_than_equal", message));
+        }
+        if !problems.is_empty() {
+            return Err(GatewayError::InvalidBody(problems));
+        }
+        let errand = Errand {
+            inbound,
+            operation: Operation::Images,
+            model: &model,
+            user: user.as_deref(),
+            demand: images(count),
+        };
+        let encode = |at: &At<'_>| {
+            speaks_openai(at.instance, Operation::Images, "image generation")?;
+            Ok(forwarded(&members, at.model))
+        };
+        let reading = if stream {
+            Reading::AsItComes("text/event-stream")
+        } else {
+            Reading::Whole(&counted)
+        };
+        self.pass(&errand, &encode, &reading).await
+    }
+}
+
+impl Gateway {
+    /// Answers one request to edit images, a form with the images in it; streamed where it says so.
+    pub async fn edit_images(&self, inbound: &Inbound) -> Result<Reply, GatewayError> {
+        let form = Form::of(inbound)?;
+        let mut problems = Vec::new();
+        let model = form.required_text("model", &mut problems);
+        let user = form.text("user", &mut problems);
+        form.required_text("prompt", &mut problems);
+        let stream = form.flag("stream", &mut problems);
+        let count = match form.text("n", &mut problems).filter(|n| !n.is_empty()) {
+            None => Some(1),
+            Some(text) => text.parse().ok().filter(|count: &i64| *count >= 0),
+        };
+        if count.is_none() {
+            let message = "Input should be a valid integer, not below 0";
+            problems.push(problem(&["n"], "int_parsing", message));
+        }
+        if !["image", "image[]"]
+            .iter()
+            .any(|name| form.file(name).is_some())
+        {
+            problems.push(problem(&["image"], "missing", "Field required"));
+        }
+        if !problems.is_empty() {
+            return Err(GatewayError::InvalidBody(problems));
+        }
+        let errand = Errand {
+            inbound,
+            operation: Operation::ImageEdits,
+            model,
+            user: user.filter(|user| !user.is_empty()),
+            demand: images(count.unwrap_or(1)),
+        };
+        let encode = |at: &At<'_>| {
+            speaks_openai(at.instance, Operation::ImageEdits, "image editing")?;
+            Ok(form.message(at.model))
+        };
+        let reading = if stream {
+            Reading::AsItComes("text/event-stream")
+        } else {
+            Reading::Whole(&counted)
+        };
+        self.pass(&errand, &encode, &reading).await
+    }
+}
+
+fn images(count: i64) -> Demand {
+    Demand {
+        choices: count,
+        unit: Unit::Images,
+        ..Demand::default()
+    }
+}
+
+fn counted(_: &At<'_>, raw: Raw) -> Result<Whole, UpstreamError> {
+    let data = answer_members(&raw.body)?.get("data");
+    let made = data.and_then(|data| serde_json::from_str::<Vec<&RawValue>>(data.get()).ok());
+    let made = made.ok_or_else(|| malformed("the answer has no list of images"))?;
+    let pieces = i64::try_from(made.len()).ok();
+    Ok(Whole {
+        body: ReplyBody::Json(raw.body),
+        usage: None,
+        pieces,
+    })
+}
