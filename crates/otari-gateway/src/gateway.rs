@@ -12,6 +12,7 @@ use tokio::sync::mpsc;
 
 use crate::caller::Callers;
 use crate::error::GatewayError;
+use crate::guardrails::{GuardrailOptions, Guardrails};
 use crate::metrics::Metrics;
 use crate::models::Models;
 use crate::operator::Operator;
@@ -33,6 +34,7 @@ pub struct GatewayOptions {
     pub aliases: HashMap<String, String>,
     /// Routing policies by name.
     pub policies: BTreeMap<String, PolicySpec>,
+    pub guardrails: GuardrailOptions,
     pub settings: Settings,
     pub rate_limit_rpm: Option<u32>,
     pub master_key: Option<Secret>,
@@ -49,6 +51,7 @@ pub struct Gateway {
     pub targets: Targets,
     pub(crate) policies: Policies,
     pub(crate) reasoning: KeptReasoning,
+    pub(crate) guardrails: Guardrails,
     pub prices: Arc<Prices>,
     pub callers: Callers,
     pub operator: Operator,
@@ -72,6 +75,7 @@ impl Gateway {
             instances,
             aliases,
             policies,
+            guardrails,
             settings,
             ..
         } = options;
@@ -83,6 +87,7 @@ impl Gateway {
             targets: Targets::new(instances, Aliases::default(), Arc::clone(&prices)),
             policies: Policies::new(policies),
             reasoning: KeptReasoning::default(),
+            guardrails: Guardrails::new(guardrails),
             callers: Callers::new(store.clone(), used),
             operator: Operator::new(store.clone(), options.master_key.as_ref()),
             models: Models::new(Arc::clone(&settings)),

@@ -4,6 +4,7 @@ mod policy;
 
 use std::sync::Arc;
 
+use otari_config::GuardrailSpec;
 use otari_providers::Instance;
 use otari_types::new_id;
 
@@ -25,6 +26,8 @@ pub(crate) struct Plan {
     pub(crate) label: Option<String>,
     /// Present when a policy chose.
     pub(crate) route: Option<Route>,
+    /// What the policy demands.
+    pub(crate) guardrails: Vec<GuardrailSpec>,
 }
 
 /// One try.
@@ -88,6 +91,7 @@ pub(crate) async fn plan(
         },
         rest: Vec::new(),
         route: None,
+        guardrails: Vec::new(),
     })
 }
 

@@ -10,6 +10,7 @@ use serde::Deserialize;
 use serde_json::value::RawValue;
 
 use crate::error::{FieldProblem, GatewayError};
+use crate::guardrails::{Entry, entries};
 use crate::inbound::Named;
 use crate::reserve::Demand;
 
@@ -27,6 +28,8 @@ pub(crate) struct Request<'a> {
     /// Whom the client says the call is for: billed to, if it may say so.
     pub(crate) user: Option<Cow<'a, str>>,
     pub(crate) demand: Demand,
+    /// The checks it asks for.
+    pub(crate) guardrails: Vec<Entry>,
 }
 
 /// Where a surface keeps what the gateway reads.
@@ -93,6 +96,7 @@ impl<'a> Request<'a> {
             }
         };
         let demand = demand(surface, &layout, &members, &mut problems);
+        let guardrails = entries(&members, &mut problems);
         if !problems.is_empty() {
             return Err(GatewayError::InvalidBody(problems));
         }
@@ -110,6 +114,7 @@ impl<'a> Request<'a> {
             stream,
             user,
             demand,
+            guardrails,
             members,
         })
     }

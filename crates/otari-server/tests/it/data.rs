@@ -3,6 +3,7 @@ mod chat_errors;
 mod chat_stream;
 mod embeddings;
 mod gemini;
+mod guardrails;
 mod messages;
 mod models;
 mod responses;
