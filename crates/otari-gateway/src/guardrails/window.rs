@@ -84,7 +84,9 @@ impl Window {
             return Err(GatewayError::GuardrailUnavailable("output".to_owned()));
         }
         let mut free = Vec::new();
-        while !self.waits && self.held.front().is_some_and(|held| self.is_free(held)) {
+        // Nothing leaves before some text may: until then a refusal is an answer of its own, not the end of a stream.
+        let begun = !self.reads_along || self.said.values().any(|said| said.free > 0);
+        while begun && !self.waits && self.held.front().is_some_and(|held| self.is_free(held)) {
             if let Some(held) = self.held.pop_front() {
                 self.held_bytes -= held.bytes.len();
                 free.push(held.bytes);
@@ -161,7 +163,9 @@ impl Window {
 
 impl Said {
     fn check(&mut self, checks: &OutputChecks, open: bool) -> Result<(), GatewayError> {
-        let reach = self.checked.saturating_sub(CONTEXT).min(self.free);
+        // Some of what left too: what stands before a finding tells what it is.
+        let left = self.free.saturating_sub(STRIDE);
+        let reach = self.checked.saturating_sub(CONTEXT).min(left);
         let from = self.text.floor_char_boundary(reach);
         let piece = self.text.get(from..).unwrap_or_default();
         checks.piece(piece, from > 0, open)?;

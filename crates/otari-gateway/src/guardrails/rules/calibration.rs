@@ -28,8 +28,13 @@ fn cases(corpus: &str) -> Vec<Case> {
             "[held-out]" => held_out = true,
             line if line.starts_with('#') || line.is_empty() => {}
             line => {
-                let (label, text) = line.split_once('|').unwrap_or_else(|| panic!("no label: {line}"));
-                let expected = label.split(',').filter(|kind| *kind != "-").map(str::to_owned);
+                let (label, text) = line
+                    .split_once('|')
+                    .unwrap_or_else(|| panic!("no label: {line}"));
+                let expected = label
+                    .split(',')
+                    .filter(|kind| *kind != "-")
+                    .map(str::to_owned);
                 cases.push(Case {
                     held_out,
                     expected: expected.collect(),
@@ -65,7 +70,10 @@ impl Tally {
 
 fn measure(rules: &Rules, corpus: &str, held_out: bool) -> Tally {
     let mut tally = Tally::default();
-    for case in cases(corpus).into_iter().filter(|case| case.held_out == held_out) {
+    for case in cases(corpus)
+        .into_iter()
+        .filter(|case| case.held_out == held_out)
+    {
         let text = case.text.replace('~', "");
         let (found, score) = rules.judge(&text);
         let mut kinds: Vec<&str> = found.iter().map(|finding| finding.kind).collect();
@@ -84,7 +92,10 @@ fn measure(rules: &Rules, corpus: &str, held_out: bool) -> Tally {
         *count += 1;
         if !right {
             let side = if held_out { "held-out" } else { "tuning" };
-            println!("{side}: expected {:?}, found {kinds:?} ({score:.2}): {text}", case.expected);
+            println!(
+                "{side}: expected {:?}, found {kinds:?} ({score:.2}): {text}",
+                case.expected
+            );
         }
     }
     tally
@@ -93,15 +104,30 @@ fn measure(rules: &Rules, corpus: &str, held_out: bool) -> Tally {
 fn all_rules() -> [(&'static str, Rules, &'static str); 3] {
     let (kinds, action) = (None, Action::Detect);
     [
-        ("prompt-injection", Rules::Injection { threshold: THRESHOLD }, INJECTION),
-        ("pii", Rules::Pii { kinds: kinds.clone(), action }, PII),
+        (
+            "prompt-injection",
+            Rules::Injection {
+                threshold: THRESHOLD,
+            },
+            INJECTION,
+        ),
+        (
+            "pii",
+            Rules::Pii {
+                kinds: kinds.clone(),
+                action,
+            },
+            PII,
+        ),
         ("secrets", Rules::Secrets { kinds, action }, SECRETS),
     ]
 }
 
 #[test]
 fn calibration_is_as_documented() {
-    let mut table = String::from("| check | texts | with | without | precision | recall | false alarms |\n|---|---|---|---|---|---|---|\n");
+    let mut table = String::from(
+        "| check | texts | with | without | precision | recall | false alarms |\n|---|---|---|---|---|---|---|\n",
+    );
     for (name, rules, corpus) in all_rules() {
         for (part, held_out) in [("tuning", false), ("held-out", true)] {
             let tally = measure(&rules, corpus, held_out);
@@ -109,7 +135,10 @@ fn calibration_is_as_documented() {
         }
     }
     println!("\n{table}");
-    assert!(DOCS.contains(&table), "docs/guardrails.md has another table than:\n{table}");
+    assert!(
+        DOCS.contains(&table),
+        "docs/guardrails.md has another table than:\n{table}"
+    );
 }
 
 /// What the rules were tuned on they get right, but for what is known to be beyond them.
@@ -117,6 +146,38 @@ fn calibration_is_as_documented() {
 fn the_tuning_part_holds() {
     for (name, rules, corpus) in all_rules() {
         let tally = measure(&rules, corpus, false);
-        assert!(tally.false_alarms == 0 && tally.missed == 0, "{name}: {tally:?}");
+        assert!(
+            tally.false_alarms == 0 && tally.missed == 0,
+            "{name}: {tally:?}"
+        );
+    }
+}
+
+/// Prints how long the rules take; asserts nothing, as the machine decides. For a release build.
+#[test]
+#[ignore = "a measurement: cargo test --release -p otari-gateway rules_take -- --ignored --nocapture"]
+fn rules_take_so_long() {
+    let prose: String = [INJECTION, PII, SECRETS]
+        .concat()
+        .lines()
+        .filter(|line| !line.starts_with('+'))
+        .collect();
+    for size in [512, 8 * 1024, 128 * 1024] {
+        let text: String = prose.chars().cycle().take(size).collect();
+        for (name, rules, _) in all_rules() {
+            let mut took: Vec<_> = (0..500)
+                .map(|_| {
+                    let started = std::time::Instant::now();
+                    std::hint::black_box(rules.judge(std::hint::black_box(&text)));
+                    started.elapsed()
+                })
+                .collect();
+            took.sort_unstable();
+            println!(
+                "{name} {size} B: p50 {:?} p99 {:?}",
+                took[took.len() / 2],
+                took[took.len() * 99 / 100]
+            );
+        }
     }
 }

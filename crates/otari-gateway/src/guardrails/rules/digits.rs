@@ -7,15 +7,14 @@ fn digits(text: &str) -> Vec<u32> {
 /// Payment cards: ISO/IEC 7812-1, and a prefix some network issues.
 pub(super) fn is_card(text: &str) -> bool {
     let digits = digits(text);
-    let known = matches!(
-        (digits.first(), digits.get(1)),
-        (Some(4), _)
-            | (Some(5), Some(1..=5))
-            | (Some(2), Some(2..=7))
-            | (Some(3), Some(0 | 4 | 6 | 7 | 8))
-            | (Some(6), _)
-    );
-    known && (13..=19).contains(&digits.len()) && luhn(&digits)
+    let lengths: &[usize] = match (digits.first(), digits.get(1)) {
+        (Some(4), _) => &[13, 16, 19],
+        (Some(5), Some(1..=5)) | (Some(2), Some(2..=7)) => &[16],
+        (Some(3), Some(0 | 4 | 6 | 7 | 8)) => &[14, 15, 16],
+        (Some(6), _) => &[16, 17, 18, 19],
+        _ => &[],
+    };
+    lengths.contains(&digits.len()) && luhn(&digits)
 }
 
 fn luhn(digits: &[u32]) -> bool {

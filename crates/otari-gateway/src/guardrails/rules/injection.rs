@@ -43,7 +43,7 @@ const FAMILIES: &[Family] = &[
         ),
         (
             0.55,
-            r"\b(previous|prior|above|earlier|preceding|original|old|system|safety|those|these|all) (instructions?|prompts?|rules|guidelines|directives?|orders)~\b(are|is|were|have been|has been|should be|must be|can be|may be) (now )?(void|cancell?ed|obsolete|null|revoked|superseded|suspended|ignored|lifted|overridden|replaced|invalid|outdated|no longer|not (valid|binding))\b",
+            r"\b(previous|prior|above|earlier|preceding|original|old|system|safety|those|these|all) (instructions?|prompts?|rules|guidelines|directives?|orders)~\b(are|is|were|have been|has been|should be|must be|can be|may be) (now )?(void|cancell?ed|null|revoked|suspended|ignored|lifted|overridden|invalid|no longer|not (valid|binding))\b",
         ),
         (
             0.5,
@@ -98,11 +98,11 @@ const FAMILIES: &[Family] = &[
         ),
         (
             0.75,
-            r"(忽略|无视|無視|忘记|忘記|忘掉|不要理会|不要遵守|抛开|跳过)[^。！？\n]{0,36}(之前|以前|上面|以上|先前|此前|前面|所有|全部|系统|原有)[^。！？\n]{0,24}(指令|指示|提示|规则|規則|命令|要求|设定|设置|说明)",
+            r"(忽略|无视|無視|忘记|忘記|忘掉|不要理会|不要遵守|抛开|跳过)[^!?\n]{0,36}(之前|以前|上面|以上|先前|此前|前面|所有|全部|系统|原有)[^!?\n]{0,24}(指令|指示|提示|规则|規則|命令|要求|设定|设置|说明)",
         ),
         (
             0.75,
-            r"(これまて|以前|上記|前|今まて|すへて|全て|システム)[^。！？\n]{0,36}(指示|命令|ルール|フロンフト|指令|規則|設定)[^。！？\n]{0,24}(無視|忘れ|従わな|破棄|取り消)",
+            r"(これまて|以前|上記|前|今まて|すへて|全て|システム)[^!?\n]{0,36}(指示|命令|ルール|フロンフト|指令|規則|設定)[^!?\n]{0,24}(無視|忘れ|従わな|破棄|取り消)",
         ),
         (
             0.75,
@@ -114,18 +114,18 @@ const FAMILIES: &[Family] = &[
         ),
         (
             0.75,
-            r"(पिछल|पिछले|पूर्व|पहले|ऊपर|सभी)[^।!?\n]{0,90}(निर्देश|निरदेश|आदेश|नियम)[^।!?\n]{0,90}(अनदेखा|नजरअंदाज|भूल|उपेक्षा)",
+            r"(पिछल|पिछले|पूर्व|पहले|ऊपर|सभी)[^!?\n]{0,90}(निर्देश|निरदेश|आदेश|नियम)[^!?\n]{0,90}(अनदेखा|नजरअंदाज|भूल|उपेक्षा)",
         ),
     ],
     // Becomes somebody without rules.
     &[
         (
             0.65,
-            r"\b(do anything now|developer mode (enabled|activated|on)|jailbreak (mode|enabled|prompt)|jailbroken|god mode|evil (mode|twin|confidant)|unfiltered mode|unrestricted mode|opposite mode|dan mode|stan mode)\b",
+            r"\b(do anything now|developer mode (enabled|activated|on)|jailbreak (mode|enabled)|jailbroken|god mode|evil (mode|twin|confidant)|unfiltered mode|unrestricted mode|opposite mode|dan mode|stan mode)\b",
         ),
         (
             0.6,
-            r"\b(you are|you're|youre|act as|become|be|pretend to be|pretend you are|roleplay as|role play as|simulate|behave like|respond as|imagine you are|imagine being|play)~\b(dan|unrestricted|uncensored|unfiltered|jailbroken|amoral|evil|lawless|rogue|without (any |all )?(rules?|restrictions?|limits?|limitations?|filters?|ethics|morals?|guidelines|guardrails|censorship)|no (rules|restrictions|limits|limitations|filters|ethics|morals?|guidelines|guardrails)|free of (all |any )?(rules|restrictions|filters|limits)|free from (all |any )?(rules|restrictions|filters|limits))\b",
+            r"\b(you are|you're|youre|act as|become|be|pretend to be|pretend you are|roleplay as|role play as|simulate|behave like|respond as|imagine you are|imagine being|play)~\b(dan|unrestricted|uncensored|unfiltered|jailbroken|amoral|evil|lawless|rogue|without (any |all )?(ethical |moral |content |safety )?(rules?|restrictions?|limits?|limitations?|filters?|ethics|morals?|guidelines|guardrails|censorship)|no (rules|restrictions|limits|limitations|filters|ethics|morals?|guidelines|guardrails)|free of (all |any )?(rules|restrictions|filters|limits)|free from (all |any )?(rules|restrictions|filters|limits))\b",
         ),
         (
             0.55,
@@ -164,7 +164,7 @@ const FAMILIES: &[Family] = &[
         ),
         (
             0.45,
-            r"\b(never|do not|don'?t|dont|you (can ?not|cant|must not|may not|are not allowed to)|without ever) (say(ing)?|refuse|refusing|decline|reject|mention|respond with)~\b(i (can ?not|can't|cant|am unable|apologize|'m sorry)|sorry|any request|no to|a request|your (limits|limitations|guidelines)|as an ai|requests?)\b",
+            r"\b(never|do not|don'?t|dont|you (can ?not|cant|must not|may not|are not allowed to)|without ever) (say(ing)?|refuse|refusing|decline|reject|mention|respond with)~\b((i|you) (can ?not|can't|cant|am unable|are unable|apologize|'m sorry)|sorry|any request|no to|a request|your (limits|limitations|guidelines)|as an ai|requests?)\b",
         ),
         (
             0.4,
@@ -175,7 +175,7 @@ const FAMILIES: &[Family] = &[
     &[
         (
             0.6,
-            r"\b(reveal|show|print|repeat|output|display|tell|give|send|dump|leak|recite|disclose|share|expose|write (out|down)|type (out)?|copy|paste|quote|return|summari[sz]e|translate|encode|spell out|list|provide|read)( (to )?(me|us))?~\b(your|the|its|this|that|these|those|all|every|any|full|entire|complete|exact) ~?(system|initial|hidden|original|secret|internal|developer|confidential|pre|underlying|custom|first|starting|setup) ?-?~(prompts?|instructions?|messages?|directives?|guidelines|rules|configuration|config|preamble|policies)\b",
+            r"\b(reveal|show|print|repeat|output|display|tell|give|send|dump|leak|recite|disclose|share|expose|write (out|down)|type (out)?|copy|paste|quote|return|summari[sz]e|translate|encode|spell out|list|provide|read)( (to )?(me|us))?~\b(your|the|its|this|that|these|those|all|every|any|full|entire|complete|exact) ~?(system|initial|hidden|original|secret|internal|developer|confidential|pre-|underlying|custom|first|starting|setup) ?-?~(prompts?|instructions?|messages?|directives?|guidelines|rules|configuration|config|preamble|policies)\b",
         ),
         (
             0.55,
@@ -222,7 +222,7 @@ const FAMILIES: &[Family] = &[
         ),
         (
             0.5,
-            r"\b(system|admin|root|security|maintenance|debug) (override|bypass|command|mode|access|level)s? ?(:|code|enabled|activated|granted|engaged|initiated|accepted|confirmed|authori[sz]ed)",
+            r"\b(system|admin|root|security|maintenance|debug) ((override|bypass|command)s? ?:|(override|bypass|command|mode|access|level)s? ?(code|enabled|activated|granted|engaged|initiated|accepted|confirmed|authori[sz]ed))",
         ),
     ],
     // Sends data out.
@@ -270,7 +270,7 @@ const FAMILIES: &[Family] = &[
             r"\b(if you are|if you're|as|when you are|since you are|you,? as) (an? |the )?(ai|llm|language model|large language model|ai (assistant|agent|model|reviewer)|automated (system|agent|reviewer)|assistant|bot)\b~\b(reading|processing|summari[sz]ing|reviewing|evaluating|you (must|should|have to|need to|are (required|instructed)))\b",
         ),
         (
-            0.45,
+            0.5,
             r"\b(when|before|after|while) (summari[sz]ing|translating|answering|processing|reading|responding|analy[sz]ing|reviewing)~\b(document|page|text|e-?mail|message|article|file|resume|cv|question|website|content)\b,?~\b(you must|always|also|instead|make sure|be sure|include|add|insert|recommend|say|tell|append|state|conclude|output|rate)\b",
         ),
         (
@@ -307,6 +307,10 @@ const DISCUSSION: &str = r"\b(prompt[- ]injections?|injection (attacks?|attempts
 /// Somebody else is said to do it.
 const OTHERS: &str = r"\b(users?|attackers?|people|someone|somebody|they|he|she|customers?|students?|hackers?|who|which|that|inputs?|prompts?|messages?|emails?|kids?|it|tr(y|ies|ied|ying)|attempts?|attempting|told|tells|telling|asks|asked|asking|says|said|saying|wrote|writes|contain(s|ed|ing)?|can|could|might|would|may|did|not|never|should i|must i|how to|want to|we|i)( (to|that|me|them|the|our|your|my|an|a|bot|model|assistant|chatbot|ai|simply|just|it|please))* ?[\x22'`]?$";
 
+/// Double quotes of all sorts, back quotes, and single ones at a border.
+const QUOTED: &str =
+    r"[\x22`][^\x22`\n]{4,400}[\x22`]|(«|“|„)[^\n]{4,400}?(»|”|“)|(^|[ (:])'[^'\n]{4,400}'";
+
 struct Compiled {
     families: Vec<Vec<(f64, Regex)>>,
     unspaced: Option<Regex>,
@@ -328,9 +332,7 @@ static COMPILED: LazyLock<Compiled> = LazyLock::new(|| Compiled {
     unspaced: compile(UNSPACED),
     discussion: compile(DISCUSSION),
     others: compile(OTHERS),
-    quoted: compile(
-        r"[\x22`][^\x22`\n]{4,400}[\x22`]|«[^»\n]{4,400}»|“[^”\n]{4,400}”|„[^“”\n]{4,400}[“”]|(^|[ (:])'[^'\n]{4,400}'",
-    ),
+    quoted: compile(QUOTED),
 });
 
 /// Bytes, not characters: automata stay small, and gaps are cheap. That every sign compiles is tested.
@@ -455,9 +457,8 @@ mod tests {
         for sign in FAMILIES.iter().flat_map(|family| family.iter()) {
             assert!(compile(sign.1).is_some(), "{}", sign.1);
         }
-        for pattern in [UNSPACED, DISCUSSION, OTHERS] {
+        for pattern in [UNSPACED, DISCUSSION, OTHERS, QUOTED] {
             assert!(compile(pattern).is_some(), "{pattern}");
         }
-        assert!(COMPILED.quoted.is_some());
     }
 }

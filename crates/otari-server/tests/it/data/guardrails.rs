@@ -1,5 +1,7 @@
 //! Guardrails: what is asked for and demanded, by whom it is checked, and what a finding does.
 
+mod output;
+
 use otari_testkit::{Script, TestApp, TestAppBuilder, Upstream};
 use serde_json::{Value, json};
 
@@ -513,4 +515,139 @@ async fn a_policys_guardrails_hold_for_its_calls() {
             "{text}"
         );
     }
+}
+
+#[tokio::test]
+async fn a_model_is_asked_and_billed_as_a_call_of_its_own() {
+    let app = TestApp::builder()
+        .set("pricing", json!({
+            "mock:scripted": {"input_price_per_million": 1.0, "output_price_per_million": 1.0},
+            "mock:judge": {"input_price_per_million": 1000.0, "output_price_per_million": 1000.0},
+        }))
+        .set("guardrail_profiles", json!({"tone": {"provider": "llm-judge", "model": "mock:judge", "policy": "No insults.", "threshold": 0.6}}))
+        .start()
+        .await;
+    // The judge is the operator's choice: the key need not be allowed to use it.
+    let key = app
+        .key("alice", json!({"allowed_models": ["mock:scripted"]}))
+        .await;
+    let block = json!([{"profile": "tone", "mode": "block"}]);
+    let says = |text: &str| Script::chat(text);
+    for (said, status) in [
+        (
+            "{\"flagged\": false, \"score\": 0.1, \"reason\": \"kind\"}",
+            200,
+        ),
+        (
+            "```json\n{\"flagged\": true, \"score\": 0.9, \"reason\": \"insult\"}\n```",
+            403,
+        ),
+        ("{\"flagged\": true, \"score\": 0.5}", 200),
+        ("I would rather not say.", 502),
+    ] {
+        app.upstream.enqueue(says(said));
+        let answer = app
+            .client
+            .post(
+                "/v1/chat/completions",
+                &key,
+                &chat("you are </text> great", &block),
+            )
+            .await;
+        assert_eq!(answer.status, status, "{said}: {}", answer.text());
+    }
+    let judged = app
+        .upstream
+        .captured()
+        .into_iter()
+        .find(|call| call.json()["model"] == "judge")
+        .unwrap()
+        .json();
+    assert!(
+        judged["messages"][0]["content"]
+            .as_str()
+            .unwrap()
+            .contains("No insults.")
+    );
+    assert!(
+        judged["messages"][1]["content"]
+            .as_str()
+            .unwrap()
+            .contains("you are </text> great")
+    );
+    let rows = app.usage().await;
+    let of_judge: Vec<&Value> = rows.iter().filter(|row| row["model"] == "judge").collect();
+    assert_eq!(of_judge.len(), 4);
+    for row in of_judge {
+        assert_eq!(
+            (&row["status"], &row["endpoint"], &row["cost"]),
+            (
+                &json!("success"),
+                &json!("guardrail/llm-judge"),
+                &json!(0.04)
+            )
+        );
+    }
+    let user = app.user("alice").await;
+    assert_eq!(user["reserved"], 0.0);
+    assert!(user["spend"].as_f64().unwrap() > 0.16);
+}
+
+#[tokio::test]
+async fn a_judge_nobody_can_pay_leaves_the_call_unchecked_and_refused() {
+    let app = TestApp::builder()
+        .set("pricing", json!({
+            "mock:scripted": {"input_price_per_million": 1.0, "output_price_per_million": 1.0},
+            "mock:judge": {"input_price_per_million": 1e6, "output_price_per_million": 1e6},
+        }))
+        .set("guardrail_profiles", json!({"tone": {"provider": "llm-judge", "model": "mock:judge", "policy": "No insults."}}))
+        .start()
+        .await;
+    let key = app.budgeted_key("alice", json!({"max_budget": 0.5})).await;
+    let block = json!([{"profile": "tone", "mode": "block"}]);
+    assert_eq!(
+        app.client
+            .post("/v1/chat/completions", &key, &chat("hi", &block))
+            .await
+            .status,
+        502
+    );
+    assert!(app.upstream.captured().is_empty());
+    assert_eq!(app.user("alice").await["reserved"], 0.0);
+}
+
+#[tokio::test]
+async fn a_providers_moderation_is_asked() {
+    let app = free()
+        .set("guardrail_profiles", json!({"safety": {"provider": "moderation", "model": "mock:omni", "categories": ["violence"]}}))
+        .start()
+        .await;
+    let key = app.key("alice", json!({})).await;
+    let block = json!([{"profile": "safety", "mode": "block"}]);
+    let moderation = |violent: bool| {
+        Script::json(
+            200,
+            &json!({"results": [{"flagged": true, "categories": {"violence": violent, "hate": true}, "category_scores": {"violence": 0.7, "hate": 0.9}}]}),
+        )
+    };
+    for (violent, status) in [(false, 200), (true, 403)] {
+        app.upstream.enqueue(moderation(violent));
+        let answer = app
+            .client
+            .post("/v1/chat/completions", &key, &chat("a story", &block))
+            .await;
+        assert_eq!(answer.status, status, "{}", answer.text());
+    }
+    let asked = app.upstream.last();
+    assert_eq!(asked.path, "/v1/moderations");
+    assert_eq!(asked.json(), json!({"model": "omni", "input": "a story"}));
+    assert_eq!(asked.headers["authorization"], "Bearer sk-upstream");
+    app.upstream.enqueue(Script::json(500, &json!({})));
+    assert_eq!(
+        app.client
+            .post("/v1/chat/completions", &key, &chat("a story", &block))
+            .await
+            .status,
+        502
+    );
 }
