@@ -1,5 +1,7 @@
 //! Rules that hold between keys, and names that must exist.
 
+mod guardrails;
+
 use base64::Engine as _;
 use base64::alphabet::URL_SAFE;
 use base64::engine::{DecodePaddingMode, GeneralPurpose, GeneralPurposeConfig};
@@ -9,7 +11,6 @@ use crate::config::Config;
 use crate::env;
 use crate::problem::{Problem, ProblemKind, Report, did_you_mean};
 use crate::section::files::FilesBackend;
-use crate::section::guardrails::ProfileSpec;
 use crate::section::hybrid::Mode;
 use crate::section::mail::MailTransport;
 use crate::section::routing::{PolicySpec, Router};
@@ -23,7 +24,7 @@ pub(crate) fn validate(config: &Config, known: &dyn Fn(&str) -> bool, report: &m
     aliases(config, known, report);
     policies(config, known, report);
     prices(config, known, report);
-    guardrails(config, known, report);
+    guardrails::check(config, known, report);
     mode(config, report);
     secret_key(config, report);
     pairs(config, report);
@@ -151,58 +152,6 @@ fn policy_targets(
     {
         let message = "the learned router has no examples yet; its default answers";
         report.warn(Problem::new(path, ProblemKind::Notice, message));
-    }
-}
-
-/// The names of own profiles begin so; a configured one must not look like one of them.
-const OWN_PROFILES: &str = "otari:";
-
-fn guardrails(config: &Config, known: &dyn Fn(&str) -> bool, report: &mut Report) {
-    for (name, profile) in &config.guardrails.guardrail_profiles.0 {
-        let path = format!("guardrail_profiles.{name}");
-        if name.trim().is_empty() || name.starts_with(OWN_PROFILES) {
-            let message = format!("a name must not be empty or begin with `{OWN_PROFILES}`");
-            report.problem(Problem::new(&path, ProblemKind::InvalidName, message));
-        }
-        match profile {
-            ProfileSpec::Regex { patterns, deny, .. } => {
-                for (index, pattern) in patterns.iter().enumerate() {
-                    if regex::Regex::new(pattern).is_err() {
-                        let path = format!("{path}.patterns[{index}]");
-                        let message = "is not a regular expression";
-                        report.problem(
-                            Problem::new(&path, ProblemKind::WrongType, message)
-                                .hint("look-around and back references are not supported"),
-                        );
-                    }
-                }
-                if patterns.is_empty() && deny.is_empty() {
-                    let message = "needs `patterns`, `deny` or both";
-                    report.problem(Problem::new(&path, ProblemKind::Missing, message));
-                }
-            }
-            ProfileSpec::Moderation { model, .. } | ProfileSpec::LlmJudge { model, .. } => {
-                let path = format!("{path}.model");
-                match ModelSelector::parse(model) {
-                    Ok(selector) => served(config, &selector, known, &path, report),
-                    Err(_) => {
-                        let message = "expected `instance:model`";
-                        report.problem(Problem::new(&path, ProblemKind::WrongType, message));
-                    }
-                }
-            }
-            ProfileSpec::Remote { url, .. } => {
-                if let Some(url) = url {
-                    absolute_http(url, &format!("{path}.url"), report);
-                } else if config.guardrails.guardrails_url.is_none() {
-                    let message = "needs `url`, or `guardrails_url` beside the profiles";
-                    report.problem(Problem::new(&path, ProblemKind::Missing, message));
-                }
-            }
-            ProfileSpec::PromptInjection { .. }
-            | ProfileSpec::Pii { .. }
-            | ProfileSpec::Secrets { .. } => {}
-        }
     }
 }
 

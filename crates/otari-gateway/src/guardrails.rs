@@ -105,7 +105,7 @@ impl Guardrails {
             let means = self.means(&entry).await?;
             checks.push(Check { entry, means });
         }
-        Ok(Screen::new(checks))
+        Ok(Screen::new(&checks))
     }
 
     async fn means(&self, entry: &Entry) -> Result<Means, GatewayError> {

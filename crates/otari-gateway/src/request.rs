@@ -110,12 +110,12 @@ impl<'a> Request<'a> {
         }
         Ok(Self {
             surface,
+            members,
             model,
             stream,
             user,
             demand,
             guardrails,
-            members,
         })
     }
 }
@@ -143,7 +143,7 @@ fn check(
     match surface {
         Surface::Chat | Surface::Messages => check_messages(input, problems),
         Surface::Responses | Surface::Completions => {
-            check_text_or_list(layout.input, input, problems)
+            check_text_or_list(layout.input, input, problems);
         }
         Surface::Gemini => check_list(layout.input, input, problems),
     }

@@ -76,11 +76,17 @@ impl Document {
     /// The prompt of a request.
     pub(crate) fn prompt(surface: Surface, members: &Members<'_>) -> Self {
         let names: &[&'static str] = match surface {
-            Surface::Chat => &["messages"],
-            Surface::Messages => &["system", "messages"],
-            Surface::Responses => &["instructions", "input"],
+            Surface::Chat => &["tools", "functions", "prediction", "messages"],
+            Surface::Messages => &["tools", "system", "messages"],
+            // A stored prompt's variables are part of what is said.
+            Surface::Responses => &["tools", "instructions", "prompt", "input"],
             Surface::Completions => &["prompt", "suffix"],
-            Surface::Gemini => &["systemInstruction", "system_instruction", "contents"],
+            Surface::Gemini => &[
+                "tools",
+                "systemInstruction",
+                "system_instruction",
+                "contents",
+            ],
         };
         Self::of(names, members)
     }
@@ -108,10 +114,11 @@ impl Document {
     pub(crate) fn visit(&mut self, visit: &mut Visit<'_>) {
         for (name, value) in &mut self.0 {
             let speaker = match *name {
-                "system" | "instructions" | "systemInstruction" | "system_instruction" => {
-                    Speaker::System
+                "system" | "instructions" | "systemInstruction" | "system_instruction"
+                | "tools" | "functions" => Speaker::System,
+                "choices" | "content" | "output" | "candidates" | "prediction" => {
+                    Speaker::Assistant
                 }
-                "choices" | "content" | "output" | "candidates" => Speaker::Assistant,
                 _ => Speaker::User,
             };
             match value {
@@ -346,6 +353,21 @@ mod tests {
             read(Surface::Gemini, &gemini),
             [said(User, 0, "one"), said(Tool, 1, "result")]
         );
+    }
+
+    /// Whatever part of a request the model reads is read here.
+    #[test]
+    fn tools_predictions_and_variables_are_texts_too() {
+        use Speaker::{Assistant, System, User};
+        let chat = json!({
+            "messages": [], "prediction": {"type": "content", "content": "guess"},
+            "tools": [{"type": "function", "function": {"name": "f", "description": "does", "parameters": {"type": "object"}}}],
+        });
+        let found = [said(System, 0, "does"), said(Assistant, 0, "guess")];
+        assert_eq!(read(Surface::Chat, &chat), found);
+        let responses = json!({"prompt": {"id": "p", "variables": {"who": "bob"}}, "input": "one"});
+        let found = [said(User, 0, "bob"), said(User, 0, "one")];
+        assert_eq!(read(Surface::Responses, &responses), found);
     }
 
     #[test]

@@ -50,7 +50,7 @@ pub(crate) struct Asker<'a> {
 }
 
 impl Screen {
-    pub(super) fn new(checks: Vec<Check>) -> Self {
+    pub(super) fn new(checks: &[Check]) -> Self {
         let of = |direction: Direction| {
             let checks = checks
                 .iter()
