@@ -10,6 +10,7 @@ use crate::process::{self, cargo, follow, python_venv, target_dir};
 use crate::test::Counts;
 
 const FOLDER: &str = "tests/e2e";
+const WORKERS: &str = "3";
 /// Optimised enough to be real, quick enough to build on two cores.
 const PROFILE: &str = "fast";
 
@@ -29,7 +30,9 @@ pub(crate) fn run(postgres: &Postgres) -> anyhow::Result<Counts> {
     let venv = python_venv("e2e-venv", &requirements)?;
     let binary = std::path::absolute(target_dir().join(PROFILE).join("otari"))?;
     let mut command = Command::new(venv.join("bin/python"));
-    command.args(["-m", "pytest", "-q", "--color=no", FOLDER]);
+    command.args(["-m", "pytest", "-q", "--color=no"]);
+    // Most of them wait for a process or a provider. A file stays together: its tests may share a server.
+    command.args(["-n", WORKERS, "--dist", "loadfile", FOLDER]);
     command
         .env("OTARI_BIN", binary)
         .env("TEST_DATABASE_URL", postgres.url());

@@ -14,8 +14,7 @@ use std::sync::Arc;
 use bytes::Bytes;
 use http::{HeaderMap, HeaderName, HeaderValue, Method, header};
 use otari_providers::{Answered, Instance, Outbound};
-use otari_translate::Path;
-
+use otari_translate::{Path, Surface, Wire};
 use otari_types::UserId;
 
 use crate::Gateway;
@@ -82,6 +81,22 @@ impl Outgoing<'_> {
     pub(crate) fn demand(&self) -> Demand {
         self.expanded.unwrap_or(self.request).demand
     }
+
+    /// A conversation that another provider's model reasoned in is translated: its signatures are left out.
+    fn path(&self, route: Route) -> Path {
+        let surface = self.request.surface;
+        let path = otari_translate::path(surface, route.wire);
+        if path == Path::Neutral || matches!(surface, Surface::Chat | Surface::Completions) {
+            return path;
+        }
+        let previous = self.thread.previous.as_ref();
+        let body = previous.map_or(&self.inbound.body, |previous| &previous.expanded);
+        if otari_translate::has_foreign_thought(body) {
+            Path::Neutral
+        } else {
+            path
+        }
+    }
 }
 
 /// An attempt that was answered, its body still arriving.
@@ -105,7 +120,7 @@ pub(crate) async fn dispatch(
 ) -> Result<Dispatched, GatewayError> {
     let instance = attempt.instance()?;
     let route = route(outgoing.request.surface, instance)?;
-    let path = otari_translate::path(outgoing.request.surface, route.wire);
+    let path = outgoing.path(route);
     let mut prepared = match path {
         Path::Verbatim => verbatim::prepare(outgoing, attempt, instance, route),
         Path::Neutral => neutral::prepare(gateway, outgoing, attempt, instance, route)?,
@@ -113,7 +128,7 @@ pub(crate) async fn dispatch(
     add_common_headers(
         &mut prepared.headers,
         outgoing.inbound,
-        outgoing.request.stream,
+        accept(route.wire, outgoing.request.stream),
     );
     let outbound = Outbound {
         method: Method::POST,
@@ -159,12 +174,17 @@ fn address(
         })
 }
 
-fn add_common_headers(headers: &mut HeaderMap, inbound: &Inbound, stream: bool) {
-    let accept = if stream {
-        "text/event-stream"
-    } else {
-        "application/json"
-    };
+/// What the answer comes as.
+fn accept(wire: Wire, stream: bool) -> &'static str {
+    match wire {
+        _ if !stream => "application/json",
+        Wire::Bedrock | Wire::Sagemaker => "application/vnd.amazon.eventstream",
+        Wire::Ollama => "application/x-ndjson",
+        _ => "text/event-stream",
+    }
+}
+
+fn add_common_headers(headers: &mut HeaderMap, inbound: &Inbound, accept: &'static str) {
     headers
         .entry(header::ACCEPT)
         .or_insert(HeaderValue::from_static(accept));

@@ -4,6 +4,7 @@
 use bytes::Bytes;
 use futures_util::{StreamExt, TryStreamExt, stream};
 use http::Method;
+use otari_providers::quirk::answers_int8_vectors;
 use otari_providers::{Capability, Dialect, Instance, Operation, Outbound, UpstreamError};
 use otari_translate::dialect::{Encoded, Target};
 use otari_translate::embeddings::{self, EmbedWire, Embedded};
@@ -92,6 +93,8 @@ impl Gateway {
         let model = &attempt.target.model;
         let target = Target {
             model,
+            project_id: instance.project(),
+            space_id: instance.space(),
             ..Target::default()
         };
         let calls = embeddings::encode(wire, request, &target).map_err(refusal)?;
@@ -159,6 +162,8 @@ fn wire(instance: &Instance) -> Result<EmbedWire, GatewayError> {
         Dialect::Ollama => EmbedWire::Ollama,
         Dialect::Voyage => EmbedWire::Voyage,
         Dialect::Watsonx => EmbedWire::Watsonx,
+        Dialect::HuggingFace | Dialect::Sagemaker => EmbedWire::FeatureExtraction,
+        _ if answers_int8_vectors(provider.quirks) => EmbedWire::OpenAiInt8,
         _ => EmbedWire::OpenAi,
     })
 }

@@ -315,9 +315,7 @@ impl Gateway {
 }
 
 fn can_list(instance: &Instance) -> bool {
-    !instance.implicit
-        && instance.provider.can(Capability::ListModels)
-        && instance.provider.dialect.is_openai_shaped()
+    !instance.implicit && instance.provider.can(Capability::ListModels)
 }
 
 async fn ask_one(

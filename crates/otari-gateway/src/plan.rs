@@ -2,6 +2,7 @@
 
 mod policy;
 
+use std::borrow::Cow;
 use std::sync::Arc;
 
 use otari_config::GuardrailSpec;
@@ -35,7 +36,7 @@ pub(crate) struct Plan {
 pub(crate) struct Attempt {
     pub(crate) target: Arc<Target>,
     /// Why it has its place: `default`, `condition:<keys>`, `router:<name>`, `on_failure`.
-    pub(crate) reason: Arc<str>,
+    pub(crate) reason: Cow<'static, str>,
 }
 
 /// What the usage rows of a routed call share.
@@ -87,7 +88,7 @@ pub(crate) async fn plan(
         label: target.is_alias.then(|| target.requested.clone()),
         first: Attempt {
             target,
-            reason: Arc::from("default"),
+            reason: Cow::Borrowed("default"),
         },
         rest: Vec::new(),
         route: None,

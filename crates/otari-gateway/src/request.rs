@@ -1,20 +1,23 @@
 //! A generation request as far as the gateway reads it: a borrowed view, the rest stays raw.
 
+mod check;
 mod fields;
+mod own_tools;
 
 use std::borrow::Cow;
 
 use otari_translate::Surface;
 use otari_wire::members::Members;
 use serde::Deserialize;
-use serde_json::value::RawValue;
 
 use crate::error::{FieldProblem, GatewayError};
 use crate::guardrails::{Entry, entries};
 use crate::inbound::Named;
 use crate::reserve::Demand;
 
+use check::check;
 use fields::present;
+use own_tools::refuse_own_tools;
 
 pub(crate) use fields::{bool_member, int_member, parse_members, problem, string_member};
 
@@ -87,7 +90,7 @@ impl<'a> Request<'a> {
             Some(named) => (Cow::Borrowed(named.model.as_str()), named.stream),
             None => model_and_stream(&members, &mut problems),
         };
-        check(surface, &layout, &members, &mut problems);
+        check(surface, layout.input, &members, &mut problems);
         let user = match surface {
             Surface::Messages => metadata_user(&members, &mut problems),
             Surface::Gemini => None,
@@ -100,6 +103,7 @@ impl<'a> Request<'a> {
         if !problems.is_empty() {
             return Err(GatewayError::InvalidBody(problems));
         }
+        refuse_own_tools(&members)?;
         if model.trim().is_empty() {
             return Err(GatewayError::InvalidRequest("model is required".to_owned()));
         }
@@ -130,26 +134,6 @@ fn model_and_stream<'a>(
     }
     let stream = bool_member(members, "stream", problems).unwrap_or(false);
     (model.unwrap_or_default(), stream)
-}
-
-/// The conversation is there and has its outer shape.
-fn check(
-    surface: Surface,
-    layout: &Layout,
-    members: &Members<'_>,
-    problems: &mut Vec<FieldProblem>,
-) {
-    let input = members.get(layout.input);
-    match surface {
-        Surface::Chat | Surface::Messages => check_messages(input, problems),
-        Surface::Responses | Surface::Completions => {
-            check_text_or_list(layout.input, input, problems);
-        }
-        Surface::Gemini => check_list(layout.input, input, problems),
-    }
-    if surface == Surface::Messages && members.get("max_tokens").is_none() {
-        problems.push(problem(&["max_tokens"], "missing", "Field required"));
-    }
 }
 
 fn demand(
@@ -198,31 +182,6 @@ fn generation_config(members: &Members<'_>) -> GenerationConfig {
     read.unwrap_or_default()
 }
 
-/// A text or a list, of items or of prompts.
-fn check_text_or_list(name: &str, input: Option<&RawValue>, problems: &mut Vec<FieldProblem>) {
-    match input.map(|raw| raw.get().as_bytes().first()) {
-        None => problems.push(problem(&[name], "missing", "Field required")),
-        Some(Some(b'"' | b'[')) => {}
-        Some(_) => problems.push(problem(
-            &[name],
-            "string_or_list_type",
-            "Input should be a valid string or list",
-        )),
-    }
-}
-
-fn check_list(name: &str, input: Option<&RawValue>, problems: &mut Vec<FieldProblem>) {
-    match input {
-        None => problems.push(problem(&[name], "missing", "Field required")),
-        Some(raw) if raw.get().starts_with('[') => {}
-        Some(_) => problems.push(problem(
-            &[name],
-            "list_type",
-            "Input should be a valid list",
-        )),
-    }
-}
-
 /// Messages says whom it is for in `metadata.user_id`.
 fn metadata_user<'a>(
     members: &Members<'a>,
@@ -240,55 +199,6 @@ fn metadata_user<'a>(
     let message = "Input should be a valid dictionary whose user_id is a string";
     problems.push(problem(&["metadata"], "dict_type", message));
     None
-}
-
-fn check_messages(messages: Option<&RawValue>, problems: &mut Vec<FieldProblem>) {
-    #[derive(Deserialize)]
-    struct Message<'a> {
-        #[serde(borrow, default)]
-        role: Option<&'a RawValue>,
-    }
-    let Some(messages) = messages else {
-        problems.push(problem(&["messages"], "missing", "Field required"));
-        return;
-    };
-    let Ok(items) = serde_json::from_str::<Vec<&RawValue>>(messages.get()) else {
-        problems.push(problem(
-            &["messages"],
-            "list_type",
-            "Input should be a valid list",
-        ));
-        return;
-    };
-    if items.is_empty() {
-        let message = "List should have at least 1 item after validation, not 0";
-        problems.push(problem(&["messages"], "too_short", message));
-    }
-    for (index, item) in items.iter().enumerate() {
-        let index = index.to_string();
-        match serde_json::from_str::<Message<'_>>(item.get()) {
-            Ok(Message { role: Some(role) }) if role.get().starts_with('"') => {}
-            Ok(Message { role: Some(_) }) => {
-                problems.push(problem(
-                    &["messages", &index, "role"],
-                    "string_type",
-                    "Input should be a valid string",
-                ));
-            }
-            Ok(Message { role: None }) => {
-                problems.push(problem(
-                    &["messages", &index, "role"],
-                    "missing",
-                    "Field required",
-                ));
-            }
-            Err(_) => problems.push(problem(
-                &["messages", &index],
-                "dict_type",
-                "Input should be a valid dictionary",
-            )),
-        }
-    }
 }
 
 #[cfg(test)]

@@ -1,5 +1,6 @@
 //! Fifth step: the hold becomes a charge or is released, and the usage row is written. Exactly once.
 
+use std::borrow::Cow;
 use std::sync::Arc;
 use std::time::Instant;
 
@@ -62,7 +63,7 @@ struct Row {
     key: Option<String>,
     /// Of a routed call, counted from 1.
     position: i64,
-    reason: Option<Arc<str>>,
+    reason: Option<Cow<'static, str>>,
 }
 
 impl Settlement {
@@ -102,7 +103,7 @@ impl Settlement {
         open.produced = Produced::default();
         if open.route.is_some() {
             open.row.position += 1;
-            open.row.reason = Some(Arc::clone(&attempt.reason));
+            open.row.reason = Some(attempt.reason.clone());
         }
     }
 
@@ -345,9 +346,9 @@ impl Row {
             request_group_id: route.map(|route| route.group.clone()),
             attempt_position: route.map(|_| self.position),
             attempt_count: route.and_then(|route| i64::try_from(route.attempts).ok()),
-            selection_reason: self.reason.as_deref().map(str::to_owned),
             endpoint: self.endpoint.to_owned(),
             latency_ms: self.elapsed_ms(),
+            selection_reason: self.reason.map(Cow::into_owned),
             model: self.model,
             provider: self.provider,
             user_id: self.user,

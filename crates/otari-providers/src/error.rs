@@ -72,7 +72,9 @@ impl UpstreamError {
     /// Classifies an answered failure by its body and status.
     pub fn from_answer(status: u16, retry_after: Option<Duration>, body: &[u8]) -> Self {
         let told = Told::read(body);
-        let kind = classify(status, &told);
+        // SageMaker and Bedrock: 424 says only that the model behind them answered with a failure.
+        let meant = told.original_status.filter(|_| status == 424);
+        let kind = classify(meant.unwrap_or(status), &told);
         let retry_after = retry_after.or_else(|| told.retry_delay());
         Self {
             kind,
@@ -104,6 +106,8 @@ struct Told {
     code: Option<String>,
     kind: Option<String>,
     retry_delay: Option<String>,
+    /// What the model's own server answered, where another stands before it.
+    original_status: Option<u16>,
 }
 
 impl Told {
@@ -142,11 +146,18 @@ impl Told {
             .get("errors")
             .and_then(|errors| errors.get(0))
             .unwrap_or(inner);
-        let message = ["message", "Message", "detail", "error_description", "msg"]
-            .iter()
-            .find_map(|name| first.get(name))
-            .or_else(|| value.pointer("/base_resp/status_msg"))
-            .map(flatten_message);
+        let message = [
+            "OriginalMessage",
+            "message",
+            "Message",
+            "detail",
+            "error_description",
+            "msg",
+        ]
+        .iter()
+        .find_map(|name| first.get(name))
+        .or_else(|| value.pointer("/base_resp/status_msg"))
+        .map(flatten_message);
         // OpenRouter and proxies put the first vendor's JSON into the message as text: unwrap once.
         if let Some(nested) = message
             .as_deref()
@@ -171,11 +182,15 @@ impl Told {
                 .filter(|text| !text.is_empty())
                 .map(|text| clip(&text)),
             code: text_of(first.get("code"))
+                .or_else(|| text_of(first.pointer("/details/error_code")))
                 .or_else(|| text_of(value.pointer("/base_resp/status_code"))),
             kind: text_of(first.get("type"))
                 .or_else(|| text_of(first.get("status")))
                 .or_else(|| text_of(value.get("__type"))),
             retry_delay,
+            original_status: ["OriginalStatusCode", "originalStatusCode"]
+                .iter()
+                .find_map(|name| value.get(name)?.as_u64()?.try_into().ok()),
         }
     }
 

@@ -121,7 +121,8 @@ impl Paths {
         count_tokens: "/v1/messages/count_tokens",
         batches: "/v1/messages/batches",
         files: "/v1/files",
-        models: "/v1/models",
+        // Twenty a page otherwise.
+        models: "/v1/models?limit=1000",
         ..Self::OPENAI
     };
 }

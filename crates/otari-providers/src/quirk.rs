@@ -26,6 +26,9 @@ pub enum Quirk {
     /// Its models write their thoughts into their text, between `<think>` tags: MiniMax, Perplexity, SambaNova, and
     /// servers of open models that do not take them out.
     ThoughtsInText,
+    /// Answers embeddings as base64 of signed bytes, and takes no other encoding: Perplexity.
+    /// <https://docs.perplexity.ai/docs/embeddings/best-practices>
+    Int8Vectors,
 }
 
 /// What becomes of a top-level member of a chat request.
@@ -82,6 +85,11 @@ pub fn replays_reasoning(quirks: &[Quirk]) -> bool {
 /// Whether thoughts must be looked for in the text.
 pub fn writes_thoughts(quirks: &[Quirk]) -> bool {
     quirks.contains(&Quirk::ThoughtsInText)
+}
+
+/// Whether vectors come as signed bytes.
+pub fn answers_int8_vectors(quirks: &[Quirk]) -> bool {
+    quirks.contains(&Quirk::Int8Vectors)
 }
 
 #[cfg(test)]

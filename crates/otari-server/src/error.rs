@@ -310,6 +310,9 @@ impl ApiError {
             }
         };
         answer.retry_after = error.retry_after;
+        let told = error.code.as_deref();
+        let mut of_thread = envelope::THREAD_CODES.into_iter();
+        answer.code = of_thread.find(|code| Some(*code) == told).or(answer.code);
         answer
     }
 

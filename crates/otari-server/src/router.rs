@@ -83,7 +83,11 @@ fn inference(prefix: &str) -> Router<App> {
         )
         .route(&at("/embeddings"), post(data::embeddings::create_embedding))
         .route(&at("/models"), get(data::models::list_models))
-        .route(&at("/models/{*model_id}"), get(data::models::get_model))
+        // Gemini's newer clients post to the models of version 1.
+        .route(
+            &at("/models/{*model_id}"),
+            get(data::models::get_model).post(data::gemini::generate_content),
+        )
 }
 
 /// For the master key; the bootstrap page for anyone.

@@ -203,6 +203,8 @@ impl Upstream {
         let served = Arc::clone(&shared);
         tokio::spawn(async move {
             while let Ok((stream, _)) = listener.accept().await {
+                // Chunks are small: without this each waits for the last one's acknowledgement.
+                let _ = stream.set_nodelay(true);
                 tokio::spawn(serve(stream, Arc::clone(&served)));
             }
         });

@@ -44,8 +44,20 @@ pub struct Call {
     /// Responses: the answer is kept for later requests, and which kept answer this call goes on from.
     pub stored: bool,
     pub previous: Option<String>,
+    /// Responses: tools that the client keeps in namespaces, in the order of [`Call::tools`].
+    pub namespaced: Vec<Namespaced>,
     /// Top-level members that have no neutral form, as received.
     pub extra: Vec<(String, Raw)>,
+}
+
+/// A function of a namespace. The model knows it by a name that holds both.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Namespaced {
+    /// In [`Call::tools`] and in calls.
+    pub full: String,
+    pub namespace: String,
+    /// Within the namespace.
+    pub name: String,
 }
 
 /// One side's turn.
@@ -246,6 +258,7 @@ impl Call {
             include_usage: None,
             stored: false,
             previous: None,
+            namespaced: Vec::new(),
             extra: Vec::new(),
         }
     }

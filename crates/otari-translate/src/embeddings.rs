@@ -20,6 +20,8 @@ use crate::json::Raw;
 pub enum EmbedWire {
     /// OpenAI's own shape, which most providers have.
     OpenAi,
+    /// OpenAI's, but for vectors of signed bytes in base64, which is the only encoding there is.
+    OpenAiInt8,
     Mistral,
     /// `batchEmbedContents` of the Gemini API.
     Gemini,
@@ -32,6 +34,8 @@ pub enum EmbedWire {
     Ollama,
     Voyage,
     Watsonx,
+    /// Hugging Face's pipeline, and containers that were made from it: bare arrays, no word on tokens.
+    FeatureExtraction,
 }
 
 /// One request for vectors.

@@ -23,13 +23,13 @@ mod route;
 pub mod surface;
 
 pub use call::{
-    Block, CacheMark, Call, FunctionTool, Media, MediaKind, Part, Reasoning, ResponseFormat, Role,
-    Source, Thinking, Tool, ToolCall, ToolChoice, ToolResult, Turn, Unknown,
+    Block, CacheMark, Call, FunctionTool, Media, MediaKind, Namespaced, Part, Reasoning,
+    ResponseFormat, Role, Source, Thinking, Tool, ToolCall, ToolChoice, ToolResult, Turn, Unknown,
 };
 pub use collect::{Choice, Collector, Reply, ReplyBlock};
 pub use effort::Effort;
 pub use error::{DecodeError, TranslateError};
 pub use event::{Citation, Event, Finish, FinishReason, Logprobs, Opening};
 pub use json::{Json, Object, Raw};
-pub use origin::{Origin, Signature};
+pub use origin::{Origin, Signature, has_foreign_thought};
 pub use route::{Path, Surface, Wire, path};

@@ -37,6 +37,21 @@ impl Origin {
     }
 }
 
+/// Whether a request carries a thought that its provider cannot take as it is: one with a signature that
+/// [`Signature::to_client`] tagged, or a `thinking` block without any. A text can look like one, which does no harm.
+pub fn has_foreign_thought(body: &[u8]) -> bool {
+    // As Messages and Responses carry a tag, as Gemini does, in base64, and what Messages says for no signature.
+    const MARKS: [&[u8]; 4] = [
+        b"\"otari:",
+        b"\"b3Rhcmk6",
+        b"\"signature\":\"\"",
+        b"\"signature\": \"\"",
+    ];
+    MARKS
+        .iter()
+        .any(|mark| memchr::memmem::find(body, mark).is_some())
+}
+
 impl Signature {
     pub fn new(origin: Origin, value: impl Into<String>) -> Self {
         Self {

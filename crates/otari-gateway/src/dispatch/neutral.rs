@@ -9,7 +9,7 @@ use otari_wire::members::{Members, ObjectWriter};
 
 use crate::Gateway;
 use crate::dispatch::route::Route;
-use crate::dispatch::verbatim::VERTEX_VERSION;
+use crate::dispatch::verbatim::{VERTEX_VERSION, anthropic_headers};
 use crate::dispatch::{Outgoing, Prepared, header_map, is_kept_back};
 use crate::error::GatewayError;
 use crate::plan::Attempt;
@@ -58,9 +58,15 @@ pub(super) fn prepare(
         created: outgoing.inbound.received_at.as_secs(),
         model: outgoing.label.unwrap_or(&attempt.target.model).to_owned(),
     };
+    let headers = match (call.surface, route.wire) {
+        (Surface::Messages, Wire::Anthropic) => {
+            anthropic_headers(outgoing.inbound, outgoing.request)
+        }
+        _ => header_map(encoded.headers),
+    };
     Ok(Prepared {
         body,
-        headers: header_map(encoded.headers),
+        headers,
         passage: Passage::translated(
             call,
             envelope,
@@ -83,7 +89,9 @@ fn parse(body: &[u8], surface: Surface) -> Result<Call, GatewayError> {
 fn finish_body(body: Vec<u8>, wire: Wire, instance: &Instance, stream: bool) -> Bytes {
     let quirks = instance.provider.quirks;
     let on_vertex = instance.provider.dialect == Dialect::VertexAnthropic;
-    if !(on_vertex || wire == Wire::OpenAiChat && !quirks.is_empty()) {
+    // The bodies that quirks are about; the other formats know their own exceptions.
+    let is_chat = matches!(wire, Wire::OpenAiChat | Wire::Sagemaker);
+    if !(on_vertex || is_chat && !quirks.is_empty()) {
         return body.into();
     }
     let Ok(members) = Members::parse(&body) else {

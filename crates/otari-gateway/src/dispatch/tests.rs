@@ -32,7 +32,7 @@ fn attempt(provider: &str) -> Attempt {
     ));
     Attempt {
         target,
-        reason: Arc::from("default"),
+        reason: "default".into(),
     }
 }
 

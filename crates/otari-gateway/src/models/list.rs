@@ -17,9 +17,15 @@ struct List {
     summaries: Option<Vec<Entry>>,
     /// watsonx.
     resources: Option<Vec<Entry>>,
+    /// Vertex AI.
+    #[serde(rename = "publisherModels")]
+    published: Option<Vec<Entry>>,
+    /// Azure AI Inference, whose endpoint may stand for one model.
+    model_name: Option<String>,
 }
 
-#[derive(Deserialize)]
+#[derive(Default, Deserialize)]
+#[serde(default)]
 struct Entry {
     id: Option<String>,
     #[serde(rename = "modelId")]
@@ -30,13 +36,24 @@ struct Entry {
     owned_by: Option<String>,
 }
 
+impl Entry {
+    fn named(id: String) -> Self {
+        Self {
+            id: Some(id),
+            ..Self::default()
+        }
+    }
+}
+
 pub(super) fn listed(body: &[u8]) -> Option<Vec<Listed>> {
     let entries = match serde_json::from_slice::<List>(body) {
         Ok(list) => list
             .data
             .or(list.models)
             .or(list.summaries)
-            .or(list.resources)?,
+            .or(list.resources)
+            .or(list.published)
+            .or_else(|| Some(vec![Entry::named(list.model_name?)]))?,
         // Together answers a bare array.
         Err(_) => serde_json::from_slice(body).ok()?,
     };
@@ -49,8 +66,11 @@ fn model(entry: Entry) -> Option<Listed> {
         .or(entry.camel_id)
         .or(entry.model_id)
         .or(entry.name)?;
-    // Gemini lists its models by resource name.
-    let id = id.strip_prefix("models/").map_or(id.clone(), str::to_owned);
+    // Google lists its models by resource name.
+    let id = ["models/", "publishers/google/models/"]
+        .iter()
+        .find_map(|prefix| id.strip_prefix(prefix))
+        .map_or(id.clone(), str::to_owned);
     Some(Listed {
         id,
         created: entry.created,
@@ -86,6 +106,11 @@ mod tests {
                 r#"{"modelSummaries":[{"modelId":"amazon.nova","modelName":"Nova"}]}"#,
                 "amazon.nova",
             ),
+            (
+                r#"{"publisherModels":[{"name":"publishers/google/models/gemini-x"}]}"#,
+                "gemini-x",
+            ),
+            (r#"{"model_name":"phi-4","model_type":"chat"}"#, "phi-4"),
             (
                 r#"{"resources":[{"model_id":"ibm/granite"}]}"#,
                 "ibm/granite",

@@ -1,5 +1,6 @@
 //! Routing policies: from a name, the caller and the state of its budget to an ordered list of models.
 
+use std::borrow::Cow;
 use std::collections::{BTreeMap, HashMap};
 use std::sync::Arc;
 
@@ -46,7 +47,7 @@ impl Policies {
 }
 
 /// A model and why it has its place.
-type Candidate<'a> = (&'a str, Arc<str>);
+type Candidate<'a> = (&'a str, Cow<'static, str>);
 
 /// Turns the policy into the attempts of this call: the chosen head, the rest of a router's order, then
 /// `on_failure`; without duplicates, without what the caller may not use or nothing serves.
@@ -60,7 +61,7 @@ pub(super) async fn compile(
     let routers_on = routers_on(inbound, policy)?;
     let mut candidates = select(policy, &admitted.billed, figures, routers_on);
     let fallbacks = policy.spec.on_failure.iter();
-    candidates.extend(fallbacks.map(|selector| (selector.as_str(), Arc::from("on_failure"))));
+    candidates.extend(fallbacks.map(|selector| (selector.as_str(), Cow::Borrowed("on_failure"))));
 
     let mut attempts: Vec<Attempt> = Vec::new();
     let mut denied = false;
@@ -107,20 +108,18 @@ fn select<'a>(
         match (entry, &entry.when, &entry.target, entry.router) {
             (_, Some(when), Some(target), _) if holds(when, billed, figures) => {
                 let reason = format!("condition:{}", when.keys().join(","));
-                return vec![(target, Arc::from(reason))];
+                return vec![(target, Cow::Owned(reason))];
             }
             (entry, _, _, Some(Router::Weighted)) if routers_on => {
-                let reason: Arc<str> = Arc::from("router:weighted");
+                let reason = Cow::Borrowed("router:weighted");
                 let ordered = draw(entry).into_iter();
-                return ordered
-                    .map(|selector| (selector, Arc::clone(&reason)))
-                    .collect();
+                return ordered.map(|selector| (selector, reason.clone())).collect();
             }
             // The learned router declines while it has no examples.
             _ => {}
         }
         if let Some(default) = &entry.default {
-            return vec![(default, Arc::from("default"))];
+            return vec![(default, Cow::Borrowed("default"))];
         }
     }
     Vec::new()

@@ -140,15 +140,30 @@ pub(super) const SAGEMAKER: Provider = Provider {
         embeddings: "/endpoints/{model}/invocations",
         ..Paths::OPENAI
     },
-    quirks: &[OnlyParams(&[
-        "messages",
-        "max_tokens",
-        "temperature",
-        "top_p",
-        "stop",
-        "tools",
-        "tool_choice",
-    ])],
+    quirks: &[
+        MaxTokensField("max_tokens"),
+        // The address names the endpoint; vLLM's containers look up any other name in the body and find nothing.
+        OnlyParams(&[
+            "messages",
+            "max_tokens",
+            "temperature",
+            "top_p",
+            "stop",
+            "tools",
+            "tool_choice",
+            "response_format",
+            "reasoning_effort",
+            "frequency_penalty",
+            "presence_penalty",
+            "logit_bias",
+            "logprobs",
+            "top_logprobs",
+            "seed",
+            "n",
+            "stream",
+            "stream_options",
+        ]),
+    ],
     ..OPENAI_COMPATIBLE
 };
 

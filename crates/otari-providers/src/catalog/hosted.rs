@@ -8,8 +8,8 @@ use crate::provider::{
     AuthScheme, BaseShape, Capabilities, Dialect, OptionHeader, Paths, Provider,
 };
 use crate::quirk::Quirk::{
-    DropParams, MaxTokensField, NoStreamOptions, ReasoningOutsideCompletion, RenameParam,
-    ReplaysReasoning, ThoughtsInText,
+    DropParams, Int8Vectors, MaxTokensField, NoStreamOptions, ReasoningOutsideCompletion,
+    RenameParam, ReplaysReasoning, ThoughtsInText,
 };
 
 use super::{CHAT, OPENAI_COMPATIBLE};
@@ -102,6 +102,7 @@ pub(super) const GEMINI: Provider = Provider {
         speech: "/models/{model}:generateContent",
         transcriptions: "/models/{model}:generateContent",
         batches: "/models/{model}:batchGenerateContent",
+        models: "/models?pageSize=1000",
         files: "https://generativelanguage.googleapis.com/upload/v1beta/files",
         ..Paths::OPENAI
     },
@@ -163,7 +164,7 @@ pub(super) const COHERE: Provider = Provider {
         chat: "/v2/chat",
         embeddings: "/v2/embed",
         rerank: "/v2/rerank",
-        models: "/v1/models",
+        models: "/v1/models?page_size=1000",
         ..Paths::OPENAI
     },
     ..OPENAI_COMPATIBLE
@@ -337,6 +338,7 @@ pub(super) const PERPLEXITY: Provider = Provider {
     // `tools` stay in: an answer without them would be a different answer.
     quirks: &[
         ThoughtsInText,
+        Int8Vectors,
         MaxTokensField("max_tokens"),
         DropParams(&[
             "parallel_tool_calls",

@@ -96,8 +96,8 @@ fn no_row_drops_what_a_chat_is_made_of() {
             "tool_choice",
             "temperature",
         ] {
-            // The container behind a SageMaker endpoint is the model, and its path says whether to stream.
-            if provider.dialect == Dialect::Sagemaker && matches!(member, "model" | "stream") {
+            // The container behind a SageMaker endpoint is the model.
+            if provider.dialect == Dialect::Sagemaker && member == "model" {
                 continue;
             }
             let edit = top_level_edit(provider.quirks, member, true);

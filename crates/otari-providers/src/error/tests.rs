@@ -45,6 +45,17 @@ fn the_body_decides_before_the_status() {
         (503, "{}", Kind::Overloaded),
         (504, "{}", Kind::Timeout),
         (
+            424,
+            r#"{"Message":"Received client error (429)","OriginalStatusCode":429}"#,
+            Kind::RateLimited,
+        ),
+        (
+            424,
+            r#"{"message":"x","originalStatusCode":400}"#,
+            Kind::InvalidRequest,
+        ),
+        (424, "{}", Kind::Provider),
+        (
             200,
             r#"{"base_resp":{"status_code":1008,"status_msg":"insufficient balance"}}"#,
             Kind::BillingExhausted,
@@ -72,6 +83,7 @@ fn messages_are_found_in_every_vendors_shape() {
         r#"{"errors":[{"code":"x","message":"no such model"}]}"#,
         r#"{"object":"error","message":"no such model"}"#,
         r#"{"error":{"message":"{\"error\":{\"message\":\"no such model\"}}"}}"#,
+        r#"{"Message":"Received client error","OriginalMessage":"{\"error\":{\"message\":\"no such model\"}}","OriginalStatusCode":404}"#,
         "no such model",
     ] {
         let error = UpstreamError::from_answer(404, None, body.as_bytes());

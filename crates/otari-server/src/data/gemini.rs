@@ -1,4 +1,4 @@
-//! `POST /v1beta/models/{model}:generateContent` and `:streamGenerateContent`
+//! `POST /v1beta/models/{model}:generateContent` and `:streamGenerateContent`, and the same under `/v1`
 
 use axum::extract::{Path, Request, State};
 use axum::response::Response;

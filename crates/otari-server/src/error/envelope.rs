@@ -39,7 +39,14 @@ impl Envelope {
         };
         match self {
             Self::Messages { request_id } => {
-                let inner = json!({"type": messages_kind(error.status), "message": error.message});
+                let mut inner =
+                    json!({"type": messages_kind(error.status), "message": error.message});
+                if let Some(code) = thread_code(error)
+                    && let Some(members) = inner.as_object_mut()
+                {
+                    let details = json!({"error_code": code, "unsupported": []});
+                    members.insert("details".to_owned(), details);
+                }
                 let detail = detail(error, json!({"type": "error", "error": inner}));
                 json!({"type": "error", "error": inner, "request_id": request_id, "detail": detail})
             }
@@ -50,6 +57,21 @@ impl Envelope {
             }
         }
     }
+}
+
+/// Why a message thread cannot go on. The clients read it, and send the whole conversation instead.
+pub(super) const THREAD_CODES: [&str; 4] = [
+    "thread_unsupported_request",
+    "thread_not_found",
+    "thread_already_continued",
+    "thread_continue_in_flight",
+];
+
+fn thread_code(error: &ApiError) -> Option<&'static str> {
+    if error.param.as_deref() == Some("thread") {
+        return Some("thread_unsupported_request");
+    }
+    error.code.filter(|code| THREAD_CODES.contains(code))
 }
 
 /// <https://cloud.google.com/apis/design/errors>

@@ -10,6 +10,7 @@
 
 mod admin;
 mod budget;
+mod conformance;
 mod data;
 mod journal;
 mod ops;

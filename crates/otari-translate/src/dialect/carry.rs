@@ -14,6 +14,7 @@ type Result<T> = std::result::Result<T, TranslateError>;
 const HARMLESS: &[&str] = &[
     "cache_control",
     "client_metadata",
+    "context_management",
     "include",
     "inference_geo",
     "labels",

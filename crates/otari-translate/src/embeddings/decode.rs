@@ -13,13 +13,15 @@ type Result<T> = std::result::Result<T, DecodeError>;
 /// Reads the answer of one call.
 pub fn decode(wire: EmbedWire, body: &[u8]) -> Result<Embedded> {
     match wire {
-        EmbedWire::OpenAi | EmbedWire::Mistral | EmbedWire::Voyage => openai(body),
+        EmbedWire::OpenAi | EmbedWire::Mistral | EmbedWire::Voyage => openai(body, Vector::floats),
+        EmbedWire::OpenAiInt8 => openai(body, Vector::bytes),
         EmbedWire::Gemini => gemini(body),
         EmbedWire::Vertex => vertex(body),
         EmbedWire::Bedrock => bedrock(body),
         EmbedWire::Cohere => cohere(body),
         EmbedWire::Ollama => ollama(body),
         EmbedWire::Watsonx => watsonx(body),
+        EmbedWire::FeatureExtraction => feature_extraction(body),
     }
 }
 
@@ -37,21 +39,36 @@ enum Vector {
 
 impl Vector {
     fn floats(self) -> Result<Vec<f32>> {
-        let text = match self {
+        let bytes = match self {
             Self::Floats(floats) => return Ok(floats),
-            Self::Text(text) => text,
+            Self::Text(text) => decoded(&text)?,
         };
-        let bytes = STANDARD.decode(text);
-        let bytes = bytes.map_err(|_| DecodeError::Malformed { what: "embeddings" })?;
         let (floats, rest) = bytes.as_chunks::<4>();
         if !rest.is_empty() {
             return Err(DecodeError::Malformed { what: "embeddings" });
         }
         Ok(floats.iter().copied().map(f32::from_le_bytes).collect())
     }
+
+    /// Signed bytes, in their own scale: the angle between two vectors is the same in any.
+    fn bytes(self) -> Result<Vec<f32>> {
+        match self {
+            Self::Floats(floats) => Ok(floats),
+            Self::Text(text) => {
+                let bytes = decoded(&text)?.into_iter();
+                Ok(bytes.map(|byte| f32::from(byte.cast_signed())).collect())
+            }
+        }
+    }
 }
 
-fn openai(body: &[u8]) -> Result<Embedded> {
+fn decoded(text: &str) -> Result<Vec<u8>> {
+    STANDARD
+        .decode(text)
+        .map_err(|_| DecodeError::Malformed { what: "embeddings" })
+}
+
+fn openai(body: &[u8], numbers: fn(Vector) -> Result<Vec<f32>>) -> Result<Embedded> {
     #[derive(Deserialize)]
     struct Item {
         #[serde(default)]
@@ -73,7 +90,7 @@ fn openai(body: &[u8]) -> Result<Embedded> {
     let mut body: Body = read(body)?;
     body.data.sort_by_key(|item| item.index);
     let usage = body.usage.unwrap_or_default();
-    let vectors = body.data.into_iter().map(|item| item.embedding.floats());
+    let vectors = body.data.into_iter().map(|item| numbers(item.embedding));
     Ok(Embedded {
         vectors: vectors.collect::<Result<_>>()?,
         input_tokens: usage.prompt_tokens.or(usage.total_tokens),
@@ -227,6 +244,50 @@ fn watsonx(body: &[u8]) -> Result<Embedded> {
             .collect(),
         input_tokens: body.input_token_count,
     })
+}
+
+/// One vector, a vector a text, or a vector a token of each text, depending on model and server. Some containers wrap
+/// them.
+fn feature_extraction(body: &[u8]) -> Result<Embedded> {
+    #[derive(Deserialize)]
+    #[serde(untagged)]
+    enum Arrays {
+        One(Vec<f32>),
+        Texts(Vec<Vec<f32>>),
+        Tokens(Vec<Vec<Vec<f32>>>),
+    }
+    #[derive(Deserialize)]
+    #[serde(untagged)]
+    enum Body {
+        Bare(Arrays),
+        Wrapped {
+            #[serde(alias = "embedding")]
+            embeddings: Arrays,
+        },
+    }
+    let (Body::Bare(arrays) | Body::Wrapped { embeddings: arrays }) = read(body)?;
+    let vectors = match arrays {
+        Arrays::One(vector) if vector.is_empty() => Vec::new(),
+        Arrays::One(vector) => vec![vector],
+        Arrays::Texts(vectors) => vectors,
+        Arrays::Tokens(texts) => texts.iter().map(|tokens| mean(tokens)).collect(),
+    };
+    Ok(Embedded {
+        vectors,
+        input_tokens: None,
+    })
+}
+
+/// What the pipeline's own clients make of a vector a token.
+fn mean(tokens: &[Vec<f32>]) -> Vec<f32> {
+    let width = tokens.first().map_or(0, Vec::len);
+    let sum = |at: usize| tokens.iter().filter_map(|token| token.get(at)).sum::<f32>();
+    #[expect(
+        clippy::cast_precision_loss,
+        reason = "prompts have far fewer tokens than 2^24"
+    )]
+    let count = tokens.len() as f32;
+    (0..width).map(|at| sum(at) / count).collect()
 }
 
 /// Counts that are written as floats.

@@ -11,11 +11,15 @@ type Result<T> = std::result::Result<T, TranslateError>;
 /// Writes the calls, to be made in this order; their answers' vectors follow each other.
 pub fn encode(wire: EmbedWire, request: &Request, target: &Target<'_>) -> Result<Vec<Encoded>> {
     if wire == EmbedWire::OpenAi {
-        return Ok(vec![openai(request, target)]);
+        return Ok(vec![openai(request, target, request.encoding)]);
     }
     let Input::Texts(texts) = &request.input else {
         return Err(unsupported("input"));
     };
+    if wire == EmbedWire::OpenAiInt8 {
+        // Without a word on the encoding it is the only one.
+        return Ok(vec![openai(request, target, Encoding::Float)]);
+    }
     let family = Titan::of(target.model);
     if wire == EmbedWire::Bedrock && family.is_none() && !target.model.contains("cohere.embed") {
         return Err(unsupported("model"));
@@ -42,13 +46,13 @@ pub fn encode(wire: EmbedWire, request: &Request, target: &Target<'_>) -> Result
         .collect()
 }
 
-fn openai(request: &Request, target: &Target<'_>) -> Encoded {
+fn openai(request: &Request, target: &Target<'_>, encoding: Encoding) -> Encoded {
     let list = |tokens: &Vec<i64>| tokens.iter().copied().map(Json::Int).collect::<Json>();
     let input = match &request.input {
         Input::Texts(texts) => texts.iter().map(Json::from).collect(),
         Input::Tokens(lists) => lists.iter().map(list).collect::<Json>(),
     };
-    let encoding = (request.encoding == Encoding::Base64).then_some("base64");
+    let encoding = (encoding == Encoding::Base64).then_some("base64");
     let mut body = Object::new()
         .with("model", target.model)
         .with("input", input)
@@ -76,7 +80,7 @@ fn call(
     let named = || Object::new().with("model", model);
     let dimensions = request.dimensions;
     match wire {
-        EmbedWire::OpenAi | EmbedWire::Mistral => {
+        EmbedWire::OpenAi | EmbedWire::OpenAiInt8 | EmbedWire::Mistral => {
             let body = named()
                 .with("input", inputs())
                 .with_some("output_dimension", dimensions);
@@ -117,6 +121,11 @@ fn call(
                 .with("inputs", inputs());
             ("/ml/v1/text/embeddings".to_owned(), body)
         }
+        // The address names the model.
+        EmbedWire::FeatureExtraction => (
+            format!("/models/{model}/pipeline/feature-extraction"),
+            Object::new().with("inputs", inputs()),
+        ),
         EmbedWire::Gemini => gemini(request, texts, model),
         EmbedWire::Vertex => vertex(request, texts, model),
         EmbedWire::Bedrock => (
@@ -224,15 +233,18 @@ fn batch(wire: EmbedWire, model: &str) -> usize {
         EmbedWire::Vertex if model.contains("gemini-embedding") => 1,
         EmbedWire::Vertex => 250,
         EmbedWire::Voyage => 1000,
-        EmbedWire::OpenAi | EmbedWire::Mistral | EmbedWire::Ollama | EmbedWire::Watsonx => {
-            usize::MAX
-        }
+        EmbedWire::OpenAi
+        | EmbedWire::OpenAiInt8
+        | EmbedWire::Mistral
+        | EmbedWire::Ollama
+        | EmbedWire::Watsonx
+        | EmbedWire::FeatureExtraction => usize::MAX,
     }
 }
 
 fn has_dimensions(wire: EmbedWire, model: &str) -> bool {
     match wire {
-        EmbedWire::Watsonx => false,
+        EmbedWire::Watsonx | EmbedWire::FeatureExtraction => false,
         EmbedWire::Bedrock => Titan::of(model) == Some(Titan::V2) || model.contains("v4"),
         _ => true,
     }
@@ -247,7 +259,8 @@ fn own_members(wire: EmbedWire) -> &'static [&'static str] {
         EmbedWire::Ollama => &["truncate", "options", "keep_alive"],
         EmbedWire::Voyage => &["truncation"],
         EmbedWire::Watsonx => &["parameters"],
-        EmbedWire::OpenAi | EmbedWire::Gemini | EmbedWire::Vertex => &[],
+        EmbedWire::FeatureExtraction => &["normalize", "prompt_name", "truncate"],
+        EmbedWire::OpenAi | EmbedWire::OpenAiInt8 | EmbedWire::Gemini | EmbedWire::Vertex => &[],
     }
 }
 

@@ -1,6 +1,7 @@
 //! `POST /v1/responses`. <https://platform.openai.com/docs/api-reference/responses>
 
 mod items;
+mod namespace;
 mod render;
 mod request;
 mod response;

@@ -94,6 +94,13 @@ fn every_wire_gets_its_own_body() {
         )
     );
     assert_eq!(
+        one(EmbedWire::FeatureExtraction, "org/minilm"),
+        (
+            "/models/org/minilm/pipeline/feature-extraction".to_owned(),
+            json!({"inputs": ["tide", "moon"]})
+        )
+    );
+    assert_eq!(
         one(EmbedWire::Mistral, "codestral-embed"),
         (
             "/embeddings".to_owned(),
@@ -142,6 +149,7 @@ fn what_a_provider_has_no_place_for_is_refused_by_name() {
         EmbedWire::Ollama,
         EmbedWire::Voyage,
         EmbedWire::Watsonx,
+        EmbedWire::FeatureExtraction,
         EmbedWire::Mistral,
     ] {
         assert_eq!(refused(wire, "m", &tokens), "input");
@@ -236,6 +244,22 @@ fn every_answer_is_read() {
             json!({"results": [{"embedding": [0.5, -0.25]}, {"embedding": [1, 2]}], "input_token_count": 8}),
             Some(8),
         ),
+        (
+            EmbedWire::FeatureExtraction,
+            json!([[0.5, -0.25], [1, 2]]),
+            None,
+        ),
+        (
+            EmbedWire::FeatureExtraction,
+            json!({"embeddings": [[0.5, -0.25], [1, 2]]}),
+            None,
+        ),
+        // A vector a token.
+        (
+            EmbedWire::FeatureExtraction,
+            json!([[[0, 0], [1, -0.5]], [[1, 2]]]),
+            None,
+        ),
     ] {
         let read = decode(wire, body.to_string().as_bytes()).unwrap();
         let expected = Embedded {
@@ -281,4 +305,23 @@ fn answers_are_openai_s_in_either_encoding() {
         let body = render(encoding, "mine", &embedded);
         assert_eq!(decode(EmbedWire::OpenAi, &body).unwrap(), embedded);
     }
+}
+
+#[test]
+fn signed_bytes_become_numbers_and_no_other_encoding_is_asked_for() {
+    let request =
+        json!({"model": "m", "input": ["tide"], "encoding_format": "base64", "dimensions": 4});
+    assert_eq!(
+        bodies(EmbedWire::OpenAiInt8, "pplx-embed", &request)[0].1,
+        json!({"model": "pplx-embed", "input": ["tide"], "dimensions": 4})
+    );
+    // 1, -2, 127, -128
+    let answer =
+        json!({"data": [{"index": 0, "embedding": "Af5/gA=="}], "usage": {"prompt_tokens": 3}});
+    let read = decode(EmbedWire::OpenAiInt8, answer.to_string().as_bytes()).unwrap();
+    let expected = Embedded {
+        vectors: vec![vec![1.0, -2.0, 127.0, -128.0]],
+        input_tokens: Some(3),
+    };
+    assert_eq!(read, expected);
 }

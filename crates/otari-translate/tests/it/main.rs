@@ -5,6 +5,7 @@ mod choices;
 mod count_tokens;
 mod embeddings;
 mod golden;
+mod namespaces;
 mod requests;
 mod round_trip;
 mod streams;

@@ -288,3 +288,48 @@ fn a_request_written_in_its_own_format_says_the_same() {
     }
     assert!(compared > 30, "only {compared} cases were compared");
 }
+
+/// Claude with a budget refuses to think on after calls it made no thought about.
+#[test]
+fn claude_is_not_made_to_think_on_from_calls_of_another_model() {
+    let thought = |maker: &str| json!({maker: {"thinking_blocks": [{"type": "thinking", "thinking": "hm", "signature": "c2ln"}]}});
+    let encoded = |extra: Value, last: Value, model: &str| {
+        let called =
+            json!({"id": "a", "type": "function", "function": {"name": "f", "arguments": "{}"}});
+        let messages = json!([
+            {"role": "user", "content": "x"},
+            {"role": "assistant", "tool_calls": [called], "extra_content": extra},
+            {"role": "tool", "tool_call_id": "a", "content": "ok"},
+            last,
+        ]);
+        let messages: Vec<&Value> = messages
+            .as_array()
+            .unwrap()
+            .iter()
+            .filter(|m| !m.is_null())
+            .collect();
+        let body =
+            json!({"model": "m", "reasoning_effort": "medium", "messages": messages}).to_string();
+        let call = surface::parse(Surface::Chat, body.as_bytes()).unwrap();
+        let target = dialect::Target {
+            model,
+            ..dialect::Target::default()
+        };
+        let encoded = dialect::encode(Wire::Anthropic, &call, &target).unwrap();
+        let body: Value = serde_json::from_slice(&encoded.body).unwrap();
+        body["thinking"]["type"].as_str().map(str::to_owned)
+    };
+    let more = json!({"role": "user", "content": "and now?"});
+    let (old, new) = ("claude-sonnet-4-5", "claude-sonnet-4-6");
+    let cases = [
+        (Value::Null, Value::Null, old, None),
+        (thought("openai"), Value::Null, old, None),
+        (thought("anthropic"), Value::Null, old, Some("enabled")),
+        (Value::Null, more, old, Some("enabled")),
+        (Value::Null, Value::Null, new, Some("adaptive")),
+    ];
+    for (extra, last, model, expected) in cases {
+        let told = format!("{extra} {last} {model}");
+        assert_eq!(encoded(extra, last, model).as_deref(), expected, "{told}");
+    }
+}

@@ -28,16 +28,15 @@ fn ask() -> Value {
 }
 
 fn chunk(text: &str, last: bool) -> Value {
-    let mut chunk = json!({
-        "candidates": [{"index": 0, "content": {"role": "model", "parts": [{"text": text}]}}],
-        "modelVersion": "flash", "responseId": "r",
-    });
+    let content = json!({"role": "model", "parts": [{"text": text}]});
     if last {
-        chunk["candidates"][0]["finishReason"] = json!("STOP");
-        chunk["usageMetadata"] =
-            json!({"promptTokenCount": 10, "candidatesTokenCount": 5, "totalTokenCount": 15});
+        return json!({
+            "candidates": [{"index": 0, "content": content, "finishReason": "STOP"}],
+            "modelVersion": "flash", "responseId": "r",
+            "usageMetadata": {"promptTokenCount": 10, "candidatesTokenCount": 5, "totalTokenCount": 15},
+        });
     }
-    chunk
+    json!({"candidates": [{"index": 0, "content": content}], "modelVersion": "flash", "responseId": "r"})
 }
 
 async fn post(app: &TestApp, path: &str, key: &str, body: &Value) -> otari_testkit::Response {

@@ -176,8 +176,7 @@ async fn a_model_that_speaks_chat_answers_messages() {
             "content_block_delta",
             "content_block_stop",
             "message_delta",
-            "message_stop",
-            "done"
+            "message_stop"
         ],
         "{text}"
     );
@@ -235,6 +234,71 @@ async fn errors_have_anthropics_shape() {
             .unwrap()
             .contains("tools")
     );
+}
+
+/// A conversation that began at another provider: its signatures would be refused.
+#[tokio::test]
+async fn signatures_of_another_maker_are_left_out_of_a_native_call() {
+    let (app, upstream, key) = claude().await;
+    upstream.upstream.enqueue(Script::json(200, &message()));
+    let mut body = ask("claude:opus");
+    body["unknown_member"] = json!(1);
+    body["messages"] = json!([
+        {"role": "user", "content": "hi"},
+        {"role": "assistant", "content": [
+            {"type": "thinking", "thinking": "hm", "signature": "otari:google:c2ln"},
+            {"type": "thinking", "thinking": "so", "signature": "b3du"},
+            {"type": "thinking", "thinking": "no", "signature": ""},
+            {"type": "tool_use", "id": "a", "name": "look", "input": {}},
+        ]},
+        {"role": "user", "content": [{"type": "tool_result", "tool_use_id": "a", "content": "ok"}]},
+    ]);
+    let headers = [("anthropic-beta", "tools-2"), ("x-api-key", key.as_str())];
+    let answer = app
+        .client
+        .send(
+            http::Method::POST,
+            "/v1/messages",
+            None,
+            &headers,
+            body.to_string().into(),
+        )
+        .await;
+    assert_eq!(answer.status, 200, "{}", answer.text());
+    assert_eq!(answer.json()["content"][0]["text"], "hello");
+    let sent = upstream.upstream.last();
+    assert_eq!(sent.headers["anthropic-beta"], "tools-2");
+    let sent = sent.json();
+    assert_eq!(sent["unknown_member"], 1);
+    let kinds: Vec<&Value> = sent["messages"][1]["content"]
+        .as_array()
+        .unwrap()
+        .iter()
+        .map(|block| block.get("signature").unwrap_or(&block["type"]))
+        .collect();
+    assert_eq!(kinds, ["b3du", "tool_use"]);
+}
+
+/// Anthropic's clients read the code, and send the whole conversation instead of going on from a kept one.
+#[tokio::test]
+async fn a_thread_that_cannot_go_on_is_said_in_the_clients_code() {
+    let (app, upstream, key) = claude().await;
+    let code = |answer: Value| answer["error"]["details"]["error_code"].clone();
+    let mut threaded = ask("mock:gpt");
+    threaded["thread"] = json!({"type": "create"});
+    let answer = app.client.post("/v1/messages", &key, &threaded).await;
+    assert_eq!(
+        code(answer.expect(400)),
+        json!("thread_unsupported_request")
+    );
+
+    threaded["model"] = json!("claude:opus");
+    let error = json!({"type": "invalid_request_error", "message": "no", "details": {"error_code": "thread_not_found"}});
+    upstream
+        .upstream
+        .enqueue(Script::json(400, &json!({"type": "error", "error": error})));
+    let answer = app.client.post("/v1/messages", &key, &threaded).await;
+    assert_eq!(code(answer.expect(400)), json!("thread_not_found"));
 }
 
 #[tokio::test]

@@ -1,8 +1,9 @@
 //! How a Claude model is told to think, wherever it is hosted.
 
-use crate::call::{Call, Thinking, ToolChoice};
+use crate::call::{Block, Call, Reasoning, Role, Thinking, ToolChoice, Turn};
 use crate::effort::Effort;
 use crate::json::Object;
+use crate::origin::Origin;
 
 use super::model::{Model, ThinkingStyle};
 
@@ -52,9 +53,38 @@ pub(in crate::dialect) fn thinking(call: &Call, model: &Model) -> Mode {
     }
     match model.thinking {
         ThinkingStyle::None => Mode::Silent,
+        ThinkingStyle::Budget if is_amid_thoughtless_calls(&call.turns) => Mode::Silent,
         ThinkingStyle::Budget => Mode::Budget(budget(wish)),
         ThinkingStyle::Adaptive => Mode::Adaptive(wish.level()),
     }
+}
+
+/// Whether the last turns call tools without a thought that Claude signed, as another provider's model does. With a
+/// budget, these models refuse to think on from there: "Expected `thinking` or `redacted_thinking`, but found
+/// `tool_use`".
+fn is_amid_thoughtless_calls(turns: &[Turn]) -> bool {
+    let is_result = |turn: &Turn| {
+        let mut parts = turn.parts.iter();
+        parts.any(|part| matches!(part.block, Block::ToolResult(_)))
+    };
+    let loop_turns = turns
+        .iter()
+        .rev()
+        .take_while(|turn| turn.role != Role::User || is_result(turn));
+    let mut calls = false;
+    for part in loop_turns.flat_map(|turn| &turn.parts) {
+        match &part.block {
+            Block::Reasoning(reasoning) if is_claudes(reasoning) => return false,
+            Block::ToolCall(_) => calls = true,
+            _ => {}
+        }
+    }
+    calls
+}
+
+fn is_claudes(reasoning: &Reasoning) -> bool {
+    let signature = reasoning.signature.as_ref();
+    signature.is_some_and(|signature| signature.origin == Origin::Anthropic)
 }
 
 fn budget(wish: Thinking) -> i64 {

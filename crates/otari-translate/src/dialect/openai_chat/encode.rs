@@ -28,6 +28,16 @@ pub(in crate::dialect) fn encode(
 ) -> Result<Encoded, TranslateError> {
     let mut body = body(call, target)?;
     extra(call, WIRE, SHARED, target, &mut body)?;
+    // Responses' clients say so because keeping is the default there; here it is not, and hosts that are strict
+    // about members they do not know refuse it.
+    if !is_native(call, WIRE)
+        && call
+            .extra
+            .iter()
+            .any(|(name, raw)| name == "store" && raw.get() == "false")
+    {
+        body.remove("store");
+    }
     Ok(Encoded {
         path: "/chat/completions".to_owned(),
         headers: Vec::new(),

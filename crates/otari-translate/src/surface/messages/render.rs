@@ -18,6 +18,11 @@ pub(in crate::surface) struct Renderer {
     usage: Option<TokenUsage>,
     index: usize,
     open: Option<Opening>,
+    /// A thought is open that has no text so far. It is shown when text comes, or another block.
+    is_silent: bool,
+    /// The signature of a thought without text. At the end of an answer it signs the text before it, as Gemini's does:
+    /// that need not go back, and clients take the last block for the answer.
+    held: Option<String>,
 }
 
 impl Renderer {
@@ -27,6 +32,8 @@ impl Renderer {
             usage: None,
             index: 0,
             open: None,
+            is_silent: false,
+            held: None,
         }
     }
 
@@ -46,7 +53,9 @@ impl Renderer {
             }
             Event::Signature(signature) => {
                 let value = signature.to_client(Origin::Anthropic);
-                if self.open == Some(Opening::Reasoning { redacted: true }) {
+                if self.is_silent {
+                    self.held = Some(value);
+                } else if self.open == Some(Opening::Reasoning { redacted: true }) {
                     let block = Object::typed("redacted_thinking").with("data", value);
                     self.start_block(Json::Object(block), out);
                 } else {
@@ -55,16 +64,19 @@ impl Renderer {
                 }
             }
             Event::Close => {
-                if self.open.take().is_some() {
+                let silent = std::mem::take(&mut self.is_silent);
+                if self.open.take().is_some() && !silent {
                     self.stop_block(out);
                 }
             }
             Event::Unknown(unknown) if unknown.wire == Wire::Anthropic => {
+                self.show_held(out);
                 self.start_block(Json::from(&unknown.raw), out);
                 self.stop_block(out);
             }
             Event::Media(media) => {
                 if let Some(block) = image(media) {
+                    self.show_held(out);
                     self.start_block(Json::Object(block), out);
                     self.stop_block(out);
                 }
@@ -80,12 +92,14 @@ impl Renderer {
     }
 
     fn open(&mut self, opening: &Opening, out: &mut Vec<u8>) {
+        self.show_held(out);
         self.open = Some(opening.clone());
         let block = match opening {
             Opening::Text | Opening::Refusal => Object::typed("text").with("text", ""),
-            Opening::Reasoning { redacted: false } => Object::typed("thinking")
-                .with("thinking", "")
-                .with("signature", ""),
+            Opening::Reasoning { redacted: false } => {
+                self.is_silent = true;
+                return;
+            }
             // Begins when its data is known, because it begins and ends in one event.
             Opening::Reasoning { redacted: true } => return,
             Opening::ToolCall { id, name } => Object::typed("tool_use")
@@ -96,7 +110,20 @@ impl Renderer {
         self.start_block(Json::Object(block), out);
     }
 
+    fn show_held(&mut self, out: &mut Vec<u8>) {
+        let Some(signature) = self.held.take() else {
+            return;
+        };
+        self.start_block(Json::Object(unspoken()), out);
+        let delta = Object::typed("signature_delta").with("signature", signature);
+        self.delta(delta, out);
+        self.stop_block(out);
+    }
+
     fn fragment(&mut self, text: &str, out: &mut Vec<u8>) {
+        if std::mem::take(&mut self.is_silent) {
+            self.start_block(Json::Object(unspoken()), out);
+        }
         let delta = match &self.open {
             Some(Opening::Text | Opening::Refusal) => {
                 Object::typed("text_delta").with("text", text)
@@ -133,6 +160,9 @@ impl Renderer {
     }
 
     fn finish(&mut self, finish: &Finish, out: &mut Vec<u8>) {
+        if self.index == 0 {
+            self.show_held(out);
+        }
         let delta = Object::new()
             .with("stop_reason", finish.messages())
             .with("stop_sequence", stop_sequence(finish));
@@ -141,9 +171,14 @@ impl Renderer {
             .with("usage", usage_object(self.usage.as_ref()));
         frame("message_delta", &delta, out);
         frame("message_stop", &Object::typed("message_stop"), out);
-        // Not of this API, and passed over by its clients: what clients of Otari wait for.
-        frame("done", &Object::new(), out);
     }
+}
+
+/// A thought as its stream begins.
+fn unspoken() -> Object {
+    Object::typed("thinking")
+        .with("thinking", "")
+        .with("signature", "")
 }
 
 pub(in crate::surface) fn render_failure(failure: Failure<'_>, out: &mut Vec<u8>) {
@@ -157,7 +192,11 @@ pub(in crate::surface) fn render_failure(failure: Failure<'_>, out: &mut Vec<u8>
 }
 
 pub(in crate::surface) fn render_reply(envelope: &Envelope, reply: &Reply) -> Vec<u8> {
-    let content = reply.blocks.iter().filter_map(|block| {
+    let shown = match reply.blocks.split_last() {
+        Some((last, rest)) if is_unspoken(&last.block) && !rest.is_empty() => rest,
+        _ => reply.blocks.as_slice(),
+    };
+    let content = shown.iter().filter_map(|block| {
         let rendered = match &block.block {
             Block::Text(text) | Block::Refusal(text) => {
                 let text = Object::typed("text").with("text", text);
@@ -183,6 +222,11 @@ pub(in crate::surface) fn render_reply(envelope: &Envelope, reply: &Reply) -> Ve
     });
     let content = content.collect();
     message(envelope, content, Some(&reply.finish), reply.usage.as_ref()).to_vec()
+}
+
+/// See [`Renderer::held`].
+fn is_unspoken(block: &Block) -> bool {
+    matches!(block, Block::Reasoning(reasoning) if reasoning.text.is_empty() && !reasoning.redacted)
 }
 
 fn thinking(reasoning: &Reasoning) -> Object {

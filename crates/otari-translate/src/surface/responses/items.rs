@@ -8,6 +8,8 @@ use crate::read::{Fields, Node};
 use crate::route::Wire;
 use crate::surface::tools::{cache_mark, file, input_audio, media_from_url};
 
+use super::namespace::full_name;
+
 /// Marks the signature of withheld reasoning, which has no item type of its own here.
 pub(super) const REDACTED: &str = "redacted:";
 
@@ -33,9 +35,11 @@ fn item(node: &Node<'_>, call: &mut Call) -> Result<()> {
     match fields.kind()?.as_str() {
         "" | "message" => message(&mut fields, call),
         "function_call" => {
+            let name = fields.require_string("name")?;
+            let namespace = fields.string("namespace")?.filter(|text| !text.is_empty());
             let block = Block::ToolCall(ToolCall {
                 id: fields.require_string("call_id")?,
-                name: fields.require_string("name")?,
+                name: namespace.map_or(name.clone(), |space| full_name(&space, &name)),
                 arguments: fields.string("arguments")?.unwrap_or_default(),
             });
             join(call, Role::Assistant, vec![block.into()]);

@@ -11,7 +11,7 @@ use crate::route::Wire;
 use crate::surface::{Envelope, Failure, line};
 
 use super::response::{
-    Echo, Status, annotation, call_item, content, item, item_id, message_item, object, output_text,
+    Echo, Status, annotation, content, item, item_id, message_item, object, output_text,
     summary_text,
 };
 
@@ -81,7 +81,7 @@ impl Renderer {
                     block,
                     citations: Vec::new(),
                 };
-                if let Some(item) = item(&self.envelope, self.output.len(), &block) {
+                if let Some(item) = item(&self.echo, &self.envelope, self.output.len(), &block) {
                     self.whole_item(item, out);
                 }
             }
@@ -132,7 +132,8 @@ impl Renderer {
                 .with("id", &id)
                 .with("summary", Vec::new()),
             Opening::ToolCall { id: call_id, name } => {
-                call_item(id.clone(), call_id, name, "", "in_progress")
+                self.echo
+                    .call_item(id.clone(), call_id, name, "", "in_progress")
             }
         };
         self.item_event(
@@ -202,7 +203,7 @@ impl Renderer {
             open.id,
             item_id(&self.envelope, self.output.len(), &block.block)
         );
-        if let Some(item) = item(&self.envelope, self.output.len(), &block) {
+        if let Some(item) = item(&self.echo, &self.envelope, self.output.len(), &block) {
             let data = Object::new().with("item", item.clone());
             self.item_event("response.output_item.done", data, out);
             self.output.push(item);
@@ -230,7 +231,7 @@ impl Renderer {
             Block::ToolCall(call) => {
                 let data = Object::new()
                     .with("item_id", id)
-                    .with("name", &call.name)
+                    .with("name", self.echo.name_of(&call.name))
                     .with("arguments", &call.arguments);
                 self.item_event("response.function_call_arguments.done", data, out);
             }

@@ -3,11 +3,11 @@
 use crate::call::{Call, Part};
 use crate::error::TranslateError;
 use crate::read::{Fields, root};
-use crate::route::{Surface, Wire};
+use crate::route::Surface;
 use crate::surface::chat::{effort_of, response_format, tool_choice};
-use crate::surface::tools;
 
 use super::items;
+use super::namespace::read_tool;
 
 /// Members that name something kept by a provider. A translated answer is kept nowhere, so there is nothing to name.
 const STORED: [&str; 3] = ["previous_response_id", "conversation", "prompt"];
@@ -22,7 +22,7 @@ pub(in crate::surface) fn parse(body: &[u8]) -> Result<Call, TranslateError> {
     items::read(&fields.require("input")?, &mut call)?;
     if let Some(list) = fields.take("tools") {
         for node in list.array()? {
-            call.tools.push(tools::tool(&node, Wire::OpenAiResponses)?);
+            read_tool(&node, &mut call)?;
         }
     }
     if let Some(choice) = fields.take("tool_choice") {

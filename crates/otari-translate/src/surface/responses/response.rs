@@ -3,7 +3,7 @@
 use otari_types::TokenUsage;
 
 use crate::call::{
-    Block, Call, Media, MediaKind, ResponseFormat, Source, Thinking, Tool, ToolChoice,
+    Block, Call, Media, MediaKind, Namespaced, ResponseFormat, Source, Thinking, Tool, ToolChoice,
 };
 use crate::collect::{Reply, ReplyBlock};
 use crate::event::{Citation, Finish};
@@ -15,23 +15,17 @@ use crate::surface::Envelope;
 use super::items::REDACTED;
 
 pub(in crate::surface) fn render_reply(call: &Call, envelope: &Envelope, reply: &Reply) -> Vec<u8> {
+    let echo = Echo::of(call);
     let mut output = Vec::new();
     for block in &reply.blocks {
-        output.extend(item(envelope, output.len(), block));
+        output.extend(item(&echo, envelope, output.len(), block));
     }
     let status = if reply.finish.responses().is_some() {
         Status::Incomplete(&reply.finish)
     } else {
         Status::Completed
     };
-    object(
-        &Echo::of(call),
-        envelope,
-        &status,
-        output,
-        reply.usage.as_ref(),
-    )
-    .to_vec()
+    object(&echo, envelope, &status, output, reply.usage.as_ref()).to_vec()
 }
 
 /// How far a response has come.
@@ -43,9 +37,12 @@ pub(super) enum Status<'a> {
     Failed(Object),
 }
 
-/// The members of a response that repeat the request.
+/// What a response repeats of the request.
 #[derive(Clone, Debug)]
-pub(super) struct Echo(Object);
+pub(super) struct Echo {
+    members: Object,
+    namespaced: Vec<Namespaced>,
+}
 
 impl Echo {
     pub(super) fn of(call: &Call) -> Self {
@@ -60,23 +57,53 @@ impl Echo {
                 effort.map_or(Json::Null, |effort| Json::from(effort.name())),
             )
             .with("summary", Json::Null);
-        Self(
-            Object::new()
-                .with("instructions", instructions.unwrap_or(Json::Null))
-                .with("max_output_tokens", or_null(call.max_output))
-                .with("parallel_tool_calls", call.parallel_tools.unwrap_or(true))
-                .with("previous_response_id", or_null(call.previous.as_ref()))
-                .with("reasoning", reasoning)
-                .with("store", call.stored)
-                .with("temperature", call.temperature.unwrap_or(1.0))
-                .with("text", Object::new().with("format", text_format(call)))
-                .with("tool_choice", tool_choice(call.tool_choice.as_ref()))
-                .with("tools", call.tools.iter().map(tool).collect::<Json>())
-                .with("top_p", call.top_p.unwrap_or(1.0))
-                .with("truncation", "disabled")
-                .with("user", or_null(call.user.as_ref()))
-                .with("metadata", metadata(call)),
-        )
+        let members = Object::new()
+            .with("instructions", instructions.unwrap_or(Json::Null))
+            .with("max_output_tokens", or_null(call.max_output))
+            .with("parallel_tool_calls", call.parallel_tools.unwrap_or(true))
+            .with("previous_response_id", or_null(call.previous.as_ref()))
+            .with("reasoning", reasoning)
+            .with("store", call.stored)
+            .with("temperature", call.temperature.unwrap_or(1.0))
+            .with("text", Object::new().with("format", text_format(call)))
+            .with("tool_choice", tool_choice(call.tool_choice.as_ref()))
+            .with("tools", call.tools.iter().map(tool).collect::<Json>())
+            .with("top_p", call.top_p.unwrap_or(1.0))
+            .with("truncation", "disabled")
+            .with("user", or_null(call.user.as_ref()))
+            .with("metadata", metadata(call));
+        Self {
+            members,
+            namespaced: call.namespaced.clone(),
+        }
+    }
+
+    fn namespaced(&self, full: &str) -> Option<&Namespaced> {
+        self.namespaced.iter().find(|known| known.full == full)
+    }
+
+    /// The name its client knows a tool by, within its namespace if it has one.
+    pub(super) fn name_of<'a>(&'a self, full: &'a str) -> &'a str {
+        self.namespaced(full).map_or(full, |known| &known.name)
+    }
+
+    /// A call, by the name its client knows the tool by.
+    pub(super) fn call_item(
+        &self,
+        id: String,
+        call_id: &str,
+        name: &str,
+        arguments: &str,
+        status: &'static str,
+    ) -> Object {
+        let namespace = self.namespaced(name).map(|known| &known.namespace);
+        Object::typed("function_call")
+            .with("id", id)
+            .with("call_id", call_id)
+            .with("name", self.name_of(name))
+            .with_some("namespace", namespace)
+            .with("arguments", arguments)
+            .with("status", status)
     }
 }
 
@@ -164,7 +191,7 @@ pub(super) fn object(
         .with("incomplete_details", incomplete)
         .with("model", &envelope.model)
         .with("output", output);
-    response.extend(&echo.0);
+    response.extend(&echo.members);
     response.with(
         "usage",
         usage.map_or(Json::Null, |usage| Json::Object(usage_object(usage))),
@@ -183,7 +210,12 @@ pub(super) fn item_id(envelope: &Envelope, index: usize, block: &Block) -> Strin
 }
 
 /// The complete item of a block, `None` for what Responses has no item for.
-pub(super) fn item(envelope: &Envelope, index: usize, block: &ReplyBlock) -> Option<Json> {
+pub(super) fn item(
+    echo: &Echo,
+    envelope: &Envelope,
+    index: usize,
+    block: &ReplyBlock,
+) -> Option<Json> {
     let id = item_id(envelope, index, &block.block);
     let item = match &block.block {
         Block::Text(_) | Block::Refusal(_) => message_item(id, "completed", vec![content(block)?]),
@@ -212,7 +244,7 @@ pub(super) fn item(envelope: &Envelope, index: usize, block: &ReplyBlock) -> Opt
             } else {
                 &call.arguments
             };
-            call_item(id, &call.id, &call.name, arguments, "completed")
+            echo.call_item(id, &call.id, &call.name, arguments, "completed")
         }
         Block::Unknown(unknown) if unknown.wire == Wire::OpenAiResponses => {
             return Some(Json::from(&unknown.raw));
@@ -247,21 +279,6 @@ pub(super) fn message_item(id: String, status: &'static str, content: Vec<Json>)
         .with("role", "assistant")
         .with("status", status)
         .with("content", content)
-}
-
-pub(super) fn call_item(
-    id: String,
-    call_id: &str,
-    name: &str,
-    arguments: &str,
-    status: &'static str,
-) -> Object {
-    Object::typed("function_call")
-        .with("id", id)
-        .with("call_id", call_id)
-        .with("name", name)
-        .with("arguments", arguments)
-        .with("status", status)
 }
 
 pub(super) fn summary_text(text: &str) -> Object {
