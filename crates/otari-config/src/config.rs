@@ -10,10 +10,10 @@ use crate::env;
 use crate::section::hybrid::Platform;
 use crate::section::{
     Field, Section, auth::Auth, budgets::Budgets, cors::Cors, database::Database, files::Files,
-    hybrid::Mode, hybrid::Operation, ledger::Ledger, logging::Logging, mail::Mail,
-    metrics::Dashboard, metrics::Metrics, models::Models, pricing::Pricing, providers::Providers,
-    rate_limit::RateLimit, responses::Responses, routing::Routing, server::Server, tls::Tls,
-    tools::Tools, upstream::Upstream,
+    guardrails::Guardrails, hybrid::Mode, hybrid::Operation, ledger::Ledger, logging::Logging,
+    mail::Mail, metrics::Dashboard, metrics::Metrics, models::Models, pricing::Pricing,
+    providers::Providers, rate_limit::RateLimit, responses::Responses, routing::Routing,
+    server::Server, tls::Tls, tools::Tools, upstream::Upstream,
 };
 use crate::setting::Reader;
 use crate::source::Environment;
@@ -90,6 +90,7 @@ sections! {
     rate_limit: RateLimit,
     ledger: Ledger,
     tools: Tools,
+    guardrails: Guardrails,
     files: Files,
     cors: Cors,
     metrics: Metrics,

@@ -20,6 +20,9 @@ pub use load::{Loaded, load};
 pub use problem::{Problem, ProblemKind, Report};
 pub use reference::{configuration_md, environment_md, example_yml};
 pub use section::Field;
+pub use section::guardrails::{
+    Direction, GuardrailMode, GuardrailSpec, OnUnavailable, ProfileSpec,
+};
 pub use section::hybrid::Mode;
 pub use section::pricing::{PriceEntry, PriceRates, PriceTier};
 pub use section::providers::{ClientArgs, ProviderInstance};

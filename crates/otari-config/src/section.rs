@@ -8,6 +8,7 @@ pub mod budgets;
 pub mod cors;
 pub mod database;
 pub mod files;
+pub mod guardrails;
 pub mod hybrid;
 pub mod ledger;
 pub mod logging;

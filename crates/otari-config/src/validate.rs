@@ -1,5 +1,7 @@
 //! Rules that hold between keys, and names that must exist.
 
+mod guardrails;
+
 use base64::Engine as _;
 use base64::alphabet::URL_SAFE;
 use base64::engine::{DecodePaddingMode, GeneralPurpose, GeneralPurposeConfig};
@@ -22,6 +24,7 @@ pub(crate) fn validate(config: &Config, known: &dyn Fn(&str) -> bool, report: &m
     aliases(config, known, report);
     policies(config, known, report);
     prices(config, known, report);
+    guardrails::check(config, known, report);
     mode(config, report);
     secret_key(config, report);
     pairs(config, report);

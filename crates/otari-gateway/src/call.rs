@@ -1,5 +1,8 @@
 //! The walk of a generation call: admit → plan → reserve → dispatch → relay → settle.
 
+use std::sync::Arc;
+
+use bytes::Bytes;
 use otari_providers::UpstreamErrorKind;
 use otari_translate::Surface;
 
@@ -7,10 +10,11 @@ use crate::Gateway;
 use crate::admit::{Admitted, Billed, Refused, admit};
 use crate::dispatch::{Dispatched, Outgoing, Parsed, dispatch};
 use crate::error::GatewayError;
+use crate::guardrails::{self, Asker, OutputChecks, Screened, Told};
 use crate::in_flight::Underway;
 use crate::inbound::{Inbound, Reply, ReplyBody};
 use crate::plan::{Attempt, Plan, plan};
-use crate::relay::{Flow, RelayStream, read_whole};
+use crate::relay::{Flow, Relay, RelayStream, read_whole};
 use crate::request::Request;
 use crate::reserve::{Demand, reserve, top_up};
 use crate::settle::{Settlement, log_refusal};
@@ -19,7 +23,7 @@ use crate::thread::Thread;
 impl Gateway {
     /// Answers one generation request of any surface.
     pub async fn generate(
-        &self,
+        self: &Arc<Self>,
         surface: Surface,
         inbound: &Inbound,
     ) -> Result<Reply, GatewayError> {
@@ -32,9 +36,64 @@ impl Gateway {
                 request.demand,
             )
             .await?;
+        let checked = match self.check_input(inbound, &request, &begun).await {
+            Ok(checked) => checked,
+            Err(error) => {
+                begun.settlement.fail(&error).await;
+                return Err(error);
+            }
+        };
+        let Some(body) = checked.body else {
+            return self
+                .go_on(inbound, request, begun, checked.told, checked.output)
+                .await;
+        };
+        let changed = Inbound {
+            body,
+            ..inbound.clone()
+        };
+        let request = Request::parse(surface, changed.named.as_ref(), &changed.body)?;
+        self.go_on(&changed, request, begun, checked.told, checked.output)
+            .await
+    }
+
+    /// Asks the guardrails of the call; what they refuse has cost nothing.
+    async fn check_input(
+        self: &Arc<Self>,
+        inbound: &Inbound,
+        request: &Request<'_>,
+        begun: &Begun,
+    ) -> Result<Checked, GatewayError> {
+        let demanded = &begun.plan.guardrails;
+        let screen = self
+            .guardrails
+            .screen(&request.guardrails, demanded)
+            .await?;
+        let billed = &begun.admitted.billed;
+        let asker = Asker {
+            gateway: self,
+            inbound,
+            billed,
+        };
+        let Screened { told, body } = screen.input(asker, request).await?;
+        Ok(Checked {
+            told,
+            body,
+            output: screen.output(self, inbound, billed),
+        })
+    }
+
+    async fn go_on(
+        &self,
+        inbound: &Inbound,
+        request: Request<'_>,
+        mut begun: Begun,
+        mut told: Vec<Told>,
+        output: Option<Arc<OutputChecks>>,
+    ) -> Result<Reply, GatewayError> {
         let thread = self.thread(inbound, &request, &mut begun).await?;
         let expanded = match &thread.previous {
-            Some(previous) => Some(Request::parse(surface, None, &previous.expanded)?),
+            Some(previous) => Some(Request::parse(request.surface, None, &previous.expanded)?),
             None => None,
         };
         let outgoing = Outgoing {
@@ -45,8 +104,9 @@ impl Gateway {
             user: &begun.admitted.billed.user,
             label: begun.plan.label.as_deref(),
             parsed: Parsed::default(),
+            output,
         };
-        let body = self
+        let answered = self
             .attempt_all(
                 &begun.plan,
                 &begun.admitted.billed,
@@ -54,8 +114,10 @@ impl Gateway {
                 begun.settlement,
             )
             .await?;
+        told.extend(answered.told);
         Ok(Reply {
-            body,
+            body: answered.body,
+            guardrails: guardrails::header(&told),
             rate: begun.admitted.rate,
         })
     }
@@ -130,22 +192,27 @@ impl Gateway {
 
     /// Walks the attempts until one answers. A failure before the first byte of an answer moves on; one of the
     /// gateway's own does not.
-    async fn attempt_all(
+    pub(crate) async fn attempt_all(
         &self,
         plan: &Plan,
         billed: &Billed,
         mut outgoing: Outgoing<'_>,
         mut settlement: Settlement,
-    ) -> Result<ReplyBody, GatewayError> {
+    ) -> Result<Answered, GatewayError> {
         let mut walk = Walk::new(plan, billed, &outgoing.inbound.underway);
         let mut attempt = &plan.first;
         loop {
             let error = match self.attempt(attempt, &mut outgoing, &mut settlement).await {
-                Ok(Answer::Whole(bytes)) => return Ok(ReplyBody::Json(bytes)),
+                Ok(Answer::Whole(bytes, told)) => {
+                    let body = ReplyBody::Json(bytes);
+                    return Ok(Answered { body, told });
+                }
                 Ok(Answer::Stream(flow)) => {
                     let keepalive = self.settings.keepalive;
                     let stream = RelayStream::new(flow, settlement, keepalive);
-                    return Ok(ReplyBody::Stream(Box::new(stream)));
+                    let body = ReplyBody::Stream(Box::new(stream));
+                    let told = Vec::new();
+                    return Ok(Answered { body, told });
                 }
                 Err(error) => error,
             };
@@ -192,14 +259,20 @@ impl Gateway {
             keep,
         } = dispatch(self, outgoing, attempt).await?;
         let instance = attempt.instance()?.name.as_str();
-        let told = |error| GatewayError::upstream(instance, error);
+        let relay = Relay {
+            passage,
+            instance,
+            keep,
+            output: outgoing.output.clone(),
+            surface: outgoing.request.surface,
+        };
         if outgoing.request.stream {
             let keepalive = self.settings.keepalive;
-            let flow = Flow::open(answered, passage, instance, keep, settlement, keepalive).await;
-            return flow.map(Answer::Stream).map_err(told);
+            let flow = Flow::open(answered, relay, settlement, keepalive).await;
+            return flow.map(Answer::Stream);
         }
-        let whole = read_whole(answered, passage, keep, settlement).await;
-        whole.map(Answer::Whole).map_err(told)
+        let (whole, told) = read_whole(answered, relay, settlement).await?;
+        Ok(Answer::Whole(whole, told))
     }
 }
 
@@ -229,13 +302,26 @@ pub(crate) struct Begun {
     pub(crate) settlement: Settlement,
 }
 
+/// What guardrails made of a request.
+struct Checked {
+    told: Vec<Told>,
+    body: Option<Bytes>,
+    output: Option<Arc<OutputChecks>>,
+}
+
+/// What an attempt brought.
+pub(crate) struct Answered {
+    pub(crate) body: ReplyBody,
+    pub(crate) told: Vec<Told>,
+}
+
 #[expect(
     clippy::large_enum_variant,
     reason = "moved once, into the box of its stream"
 )]
 enum Answer {
-    /// Complete and settled.
-    Whole(bytes::Bytes),
+    /// Complete and settled, and what was said of it.
+    Whole(Bytes, Vec<Told>),
     Stream(Flow),
 }
 

@@ -38,6 +38,7 @@ impl Gateway {
         let body = format!(r#"{{"input_tokens":{counted}}}"#);
         Ok(Reply {
             body: ReplyBody::Json(Bytes::from(body)),
+            guardrails: None,
             rate: admitted.rate,
         })
     }

@@ -9,6 +9,8 @@ mod route;
 mod tests;
 mod verbatim;
 
+use std::sync::Arc;
+
 use bytes::Bytes;
 use http::{HeaderMap, HeaderName, HeaderValue, Method, header};
 use otari_providers::{Answered, Instance, Outbound};
@@ -17,6 +19,7 @@ use otari_types::UserId;
 
 use crate::Gateway;
 use crate::error::GatewayError;
+use crate::guardrails::OutputChecks;
 use crate::inbound::Inbound;
 use crate::plan::Attempt;
 use crate::relay::Passage;
@@ -69,6 +72,8 @@ pub(crate) struct Outgoing<'a> {
     pub(crate) label: Option<&'a str>,
     /// The neutral form, made when the first attempt needs it.
     pub(crate) parsed: Parsed,
+    /// What the answer is checked by.
+    pub(crate) output: Option<Arc<OutputChecks>>,
 }
 
 impl Outgoing<'_> {

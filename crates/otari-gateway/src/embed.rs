@@ -80,6 +80,7 @@ impl Gateway {
         let body = embeddings::render(request.encoding, shown, &embedded);
         Ok(Reply {
             body: ReplyBody::Json(body.into()),
+            guardrails: None,
             rate: admitted.rate,
         })
     }

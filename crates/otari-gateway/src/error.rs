@@ -4,6 +4,8 @@ use otari_ledger::LedgerError;
 use otari_providers::UpstreamError;
 use otari_store::StoreError;
 
+use crate::guardrails::Blocked;
+
 /// A member of the request body that cannot be accepted.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct FieldProblem {
@@ -80,6 +82,13 @@ pub enum GatewayError {
     /// The provider of the model has no place for a member of the request.
     #[error("{member} is not supported by the provider of this model")]
     Unsupported { member: String },
+
+    // What it says.
+    #[error("{}", .0.message())]
+    GuardrailBlocked(Box<Blocked>),
+    /// A check in `block` mode that could not be made.
+    #[error("guardrail profile '{0}' failed")]
+    GuardrailUnavailable(String),
 
     // What went wrong elsewhere.
     #[error(transparent)]

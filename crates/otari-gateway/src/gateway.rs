@@ -12,6 +12,7 @@ use tokio::sync::mpsc;
 
 use crate::caller::Callers;
 use crate::error::GatewayError;
+use crate::guardrails::{GuardrailOptions, Guardrails};
 use crate::in_flight::InFlight;
 use crate::metrics::Metrics;
 use crate::models::Models;
@@ -34,6 +35,7 @@ pub struct GatewayOptions {
     pub aliases: HashMap<String, String>,
     /// Routing policies by name.
     pub policies: BTreeMap<String, PolicySpec>,
+    pub guardrails: GuardrailOptions,
     pub settings: Settings,
     pub rate_limit_rpm: Option<u32>,
     pub master_key: Option<Secret>,
@@ -50,6 +52,7 @@ pub struct Gateway {
     pub targets: Targets,
     pub(crate) policies: Policies,
     pub(crate) reasoning: KeptReasoning,
+    pub(crate) guardrails: Guardrails,
     pub prices: Arc<Prices>,
     pub callers: Callers,
     pub operator: Operator,
@@ -74,6 +77,7 @@ impl Gateway {
             instances,
             aliases,
             policies,
+            guardrails,
             settings,
             ..
         } = options;
@@ -85,6 +89,7 @@ impl Gateway {
             targets: Targets::new(instances, Aliases::default(), Arc::clone(&prices)),
             policies: Policies::new(policies),
             reasoning: KeptReasoning::default(),
+            guardrails: Guardrails::new(guardrails),
             callers: Callers::new(store.clone(), used),
             operator: Operator::new(store.clone(), options.master_key.as_ref()),
             models: Models::new(Arc::clone(&settings)),

@@ -62,6 +62,13 @@ struct Guard {
     id: u64,
 }
 
+/// A copy of a request, with another body or for a question of the gateway's own, is no second call.
+impl Clone for Underway {
+    fn clone(&self) -> Self {
+        Self::default()
+    }
+}
+
 impl InFlight {
     /// The longest-running calls, at most `max` of them, and how many there are in all.
     pub fn longest(&self, max: usize) -> (Vec<InFlightCall>, usize) {

@@ -12,7 +12,7 @@ use crate::rate_limit::Window;
 use crate::relay::RelayStream;
 
 /// One inference request, as the edge hands it over.
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 pub struct Inbound {
     /// The route template, for rows and metrics.
     pub endpoint: &'static str,
@@ -39,6 +39,8 @@ pub struct Named {
 #[derive(Debug)]
 pub struct Reply {
     pub body: ReplyBody,
+    /// `X-Otari-Guardrails`, where something was checked.
+    pub guardrails: Option<String>,
     pub rate: Option<Window>,
 }
 

@@ -4,6 +4,7 @@ mod process;
 
 use std::time::Duration;
 
+use otari_config::Direction;
 use otari_providers::UpstreamErrorKind;
 use otari_types::{NanoUsd, TokenUsage};
 use prometheus_client::encoding::{EncodeLabelSet, text};
@@ -55,6 +56,16 @@ pub(crate) struct AbandonedLabels {
     pub(crate) reason: &'static str,
     /// Of the attempt, from 1.
     pub(crate) position: i64,
+}
+
+#[derive(Clone, Debug, PartialEq, Eq, Hash, EncodeLabelSet)]
+pub(crate) struct GuardrailLabels {
+    /// The kind of check: a profile's name can be a caller's.
+    pub(crate) provider: &'static str,
+    /// `input` or `output`.
+    pub(crate) on: &'static str,
+    /// `valid`, `flagged`, `redacted`, `inconclusive` or `unavailable`.
+    pub(crate) verdict: &'static str,
 }
 
 #[derive(Clone, Debug, PartialEq, Eq, Hash, EncodeLabelSet)]
@@ -114,6 +125,7 @@ pub struct Metrics {
     pub auth_failures: Family<ReasonLabels, Counter>,
     pub missing_usage: Counter,
     abandoned_attempts: Family<AbandonedLabels, Counter>,
+    guardrail_verdicts: Family<GuardrailLabels, Counter>,
     pub usage_log_queue_depth: Gauge,
     usage_log_batch_size: Family<WriterLabels, Histogram, fn() -> Histogram>,
     usage_log_flush_duration: Family<FlushLabels, Histogram, fn() -> Histogram>,
@@ -134,6 +146,7 @@ impl Default for Metrics {
             auth_failures: Family::default(),
             missing_usage: Counter::default(),
             abandoned_attempts: Family::default(),
+            guardrail_verdicts: Family::default(),
             usage_log_queue_depth: Gauge::default(),
             usage_log_batch_size: Family::new_with_constructor(batch as fn() -> Histogram),
             usage_log_flush_duration: Family::new_with_constructor(flush as fn() -> Histogram),
@@ -196,6 +209,11 @@ impl Metrics {
             "abandoned_attempts",
             "Attempts that failed before their first chunk and were followed by another",
             self.abandoned_attempts.clone(),
+        );
+        registry.register(
+            "guardrail_verdicts",
+            "Results of guardrail checks by kind, direction and result",
+            self.guardrail_verdicts.clone(),
         );
         registry.register(
             "usage_log_queue_depth",
@@ -287,6 +305,24 @@ impl Metrics {
             position,
         };
         self.abandoned_attempts.get_or_create(&labels).inc();
+    }
+
+    pub(crate) fn count_guardrail(
+        &self,
+        provider: &'static str,
+        direction: Direction,
+        verdict: &'static str,
+    ) {
+        let on = match direction {
+            Direction::Input => "input",
+            Direction::Output => "output",
+        };
+        let labels = GuardrailLabels {
+            provider,
+            on,
+            verdict,
+        };
+        self.guardrail_verdicts.get_or_create(&labels).inc();
     }
 
     pub fn count_auth_failure(&self, error: &GatewayError) {

@@ -100,6 +100,7 @@ impl Gateway {
                     return Ok(Reply {
                         body: whole.body,
                         rate: admitted.rate,
+                        guardrails: None,
                     });
                 }
                 Ok(Read::Begun(begun)) => {
@@ -107,6 +108,7 @@ impl Gateway {
                     return Ok(Reply {
                         body: ReplyBody::Bytes(Box::new(stream)),
                         rate: admitted.rate,
+                        guardrails: None,
                     });
                 }
                 Err(error) => error,

@@ -5,6 +5,7 @@ mod policy;
 use std::borrow::Cow;
 use std::sync::Arc;
 
+use otari_config::GuardrailSpec;
 use otari_providers::Instance;
 use otari_types::new_id;
 
@@ -26,6 +27,8 @@ pub(crate) struct Plan {
     pub(crate) label: Option<String>,
     /// Present when a policy chose.
     pub(crate) route: Option<Route>,
+    /// What the policy demands.
+    pub(crate) guardrails: Vec<GuardrailSpec>,
 }
 
 /// One try.
@@ -89,6 +92,7 @@ pub(crate) async fn plan(
         },
         rest: Vec::new(),
         route: None,
+        guardrails: Vec::new(),
     })
 }
 

@@ -10,40 +10,69 @@ mod translated;
 mod verbatim;
 
 use std::collections::VecDeque;
+use std::sync::Arc;
 use std::time::Duration;
 
 use bytes::Bytes;
 use otari_providers::{Answered, UpstreamBody, UpstreamError, UpstreamErrorKind};
+use otari_translate::Surface;
+use tokio::task::JoinHandle;
 use tokio::time::timeout;
 
 use crate::error::GatewayError;
+use crate::guardrails::{OutputChecks, Told, Window};
 use crate::settle::Settlement;
 use crate::thread::Keep;
 
-use passage::Step;
+use passage::{BrokenOff, Step};
 pub(crate) use passage::{Passage, STREAM_ERROR};
 pub(crate) use tap::upstream_error;
 
 /// Longest non-streaming answer that is read: far above any model's output limit, images as base64 included.
 pub(crate) const ANSWER_BYTES_MAX: usize = 256 * 1024 * 1024;
 
-/// A complete answer, settled. Nothing is settled when it fails: another candidate may follow.
+/// What an attempt's answer passes through.
+pub(crate) struct Relay<'a> {
+    pub(crate) passage: Passage,
+    pub(crate) instance: &'a str,
+    pub(crate) keep: Option<Keep>,
+    pub(crate) output: Option<Arc<OutputChecks>>,
+    pub(crate) surface: Surface,
+}
+
+/// A complete answer, settled, and what guardrails said of it. Nothing is settled when it fails: another candidate may
+/// follow.
 pub(crate) async fn read_whole(
     answered: Answered,
-    mut passage: Passage,
-    keep: Option<Keep>,
+    relay: Relay<'_>,
     settlement: &mut Settlement,
-) -> Result<Bytes, UpstreamError> {
-    let body = answered.body.collect(ANSWER_BYTES_MAX).await?;
-    let rendered = passage.whole(body)?;
+) -> Result<(Bytes, Vec<Told>), GatewayError> {
+    let Relay {
+        mut passage,
+        instance,
+        keep,
+        output,
+        surface,
+    } = relay;
+    let told = |error| GatewayError::upstream(instance, error);
+    let body = answered
+        .body
+        .collect(ANSWER_BYTES_MAX)
+        .await
+        .map_err(told)?;
+    let rendered = passage.whole(body).map_err(told)?;
     if let Some(produced) = settlement.produced() {
         passage.report(produced);
     }
+    let (rendered, verdicts) = match output {
+        Some(output) => output.whole(surface, rendered).await?,
+        None => (rendered, Vec::new()),
+    };
     if let Some(keep) = keep {
         keep.whole(&rendered).await;
     }
     settlement.succeed().await;
-    Ok(rendered)
+    Ok((rendered, verdicts))
 }
 
 /// An answer on its way, before it is known whether it begins at all.
@@ -55,7 +84,17 @@ pub(crate) struct Flow {
     instance: String,
     /// Keeps the answer when it is whole.
     keep: Option<Keep>,
+    /// Holds back what guardrails have not seen.
+    window: Option<Window>,
+    ending: Option<Ending>,
     ready: VecDeque<Bytes>,
+}
+
+/// A stream that was read and waits for the guardrails that judge all of it.
+#[derive(Debug)]
+struct Ending {
+    last: Bytes,
+    verdict: JoinHandle<Result<(), GatewayError>>,
 }
 
 /// A stream on its way to the client. Dropping it settles the call as abandoned.
@@ -71,17 +110,17 @@ impl Flow {
     /// candidate; but no longer than one keep-alive interval, after which the stream begins with a keep-alive.
     pub(crate) async fn open(
         answered: Answered,
-        passage: Passage,
-        instance: &str,
-        keep: Option<Keep>,
+        relay: Relay<'_>,
         settlement: &mut Settlement,
         keepalive: Option<Duration>,
-    ) -> Result<Self, UpstreamError> {
+    ) -> Result<Self, GatewayError> {
         let mut flow = Self {
             upstream: Some(answered.body),
-            passage,
-            instance: instance.to_owned(),
-            keep,
+            passage: relay.passage,
+            instance: relay.instance.to_owned(),
+            keep: relay.keep,
+            window: relay.output.map(|checks| checks.window(relay.surface)),
+            ending: None,
             ready: VecDeque::new(),
         };
         let first = flow.first_event(settlement);
@@ -92,8 +131,8 @@ impl Flow {
         Ok(flow)
     }
 
-    async fn first_event(&mut self, settlement: &mut Settlement) -> Result<(), UpstreamError> {
-        while self.ready.is_empty() && self.upstream.is_some() {
+    async fn first_event(&mut self, settlement: &mut Settlement) -> Result<(), GatewayError> {
+        while self.ready.is_empty() && self.is_open() {
             self.step(settlement).await?;
         }
         Ok(())
@@ -102,16 +141,25 @@ impl Flow {
     /// Reads one chunk and queues what it completes. Safe to cancel while it waits for the chunk; everything
     /// after the chunk arrived either does not wait or only for the settlement, which is not cancelled by the
     /// keep-alive because the last bytes are queued before it.
-    async fn step(&mut self, settlement: &mut Settlement) -> Result<(), UpstreamError> {
+    async fn step(&mut self, settlement: &mut Settlement) -> Result<(), GatewayError> {
+        if let Some(ending) = &mut self.ending {
+            let verdict = (&mut ending.verdict).await;
+            let last = self.ending.take().map(|ending| ending.last);
+            verdict
+                .unwrap_or_else(|_| Err(GatewayError::GuardrailUnavailable("output".to_owned())))?;
+            self.finish(last.unwrap_or_default(), settlement).await;
+            return Ok(());
+        }
         let Some(upstream) = &mut self.upstream else {
             return Ok(());
         };
-        let Some(chunk) = upstream.next_chunk().await? else {
+        let chunk = upstream.next_chunk().await;
+        let Some(chunk) = chunk.map_err(|error| self.told(error))? else {
             self.upstream = None;
             let last = self.passage.end();
             self.report(settlement);
-            self.finish(last?, settlement).await;
-            return Ok(());
+            let last = last.map_err(|error| self.told(error))?;
+            return self.end(last, settlement).await;
         };
         let Step {
             bytes,
@@ -120,17 +168,45 @@ impl Flow {
         } = self.passage.push(chunk);
         self.report(settlement);
         if done {
-            self.finish(bytes, settlement).await;
+            self.end(bytes, settlement).await?;
+        } else if let Some(window) = &mut self.window {
+            let free = window.push(bytes)?;
+            self.ready.extend(free);
         } else if !bytes.is_empty() {
             self.ready.push_back(bytes);
         }
-        broken.map_or(Ok(()), Err)
+        broken.map_or(Ok(()), |error| Err(self.told(error)))
+    }
+
+    fn told(&self, error: UpstreamError) -> GatewayError {
+        GatewayError::upstream(&self.instance, error)
+    }
+
+    /// Whether more may come.
+    fn is_open(&self) -> bool {
+        self.upstream.is_some() || self.ending.is_some()
+    }
+
+    /// The upstream's last bytes: they leave once the guardrails agree.
+    async fn end(&mut self, last: Bytes, settlement: &mut Settlement) -> Result<(), GatewayError> {
+        if let Some(window) = &mut self.window {
+            window.end(last.clone())?;
+            if let Some(verdict) = window.ask() {
+                self.ending = Some(Ending { last, verdict });
+                return Ok(());
+            }
+        }
+        self.finish(last, settlement).await;
+        Ok(())
     }
 
     /// Settles, then releases the last bytes.
     async fn finish(&mut self, last: Bytes, settlement: &mut Settlement) {
         // In this order: once taken, no keep-alive can cut in between.
         let upstream = self.upstream.take();
+        if let Some(window) = &mut self.window {
+            self.ready.extend(window.release());
+        }
         self.ready.push_back(last.clone());
         // In a task of its own: a keep-alive or a client that goes away does not cut it short.
         let kept = self
@@ -149,12 +225,13 @@ impl Flow {
         }
     }
 
-    async fn break_off(&mut self, error: UpstreamError, settlement: &mut Settlement) {
+    async fn break_off(&mut self, error: GatewayError, settlement: &mut Settlement) {
         self.upstream = None;
-        let error = GatewayError::upstream(&self.instance, error);
+        self.window = None;
         tracing::warn!(%error, "a stream broke off");
         settlement.fail(&error).await;
-        self.ready.push_back(self.passage.fail());
+        self.ready
+            .push_back(self.passage.fail(BrokenOff::of(&error)));
     }
 
     fn report(&self, settlement: &mut Settlement) {
@@ -181,7 +258,9 @@ impl RelayStream {
             if let Some(bytes) = self.flow.ready.pop_front() {
                 return Some(bytes);
             }
-            self.flow.upstream.as_ref()?;
+            if !self.flow.is_open() {
+                return None;
+            }
             let keepalive = self.keepalive;
             let step = self.flow.step(&mut self.settlement);
             let outcome = match keepalive {

@@ -11,6 +11,7 @@ use otari_wire::members::Members;
 use serde::Deserialize;
 
 use crate::error::{FieldProblem, GatewayError};
+use crate::guardrails::{Entry, entries};
 use crate::inbound::Named;
 use crate::reserve::Demand;
 use crate::unit::Unit;
@@ -32,6 +33,8 @@ pub(crate) struct Request<'a> {
     /// Whom the client says the call is for: billed to, if it may say so.
     pub(crate) user: Option<Cow<'a, str>>,
     pub(crate) demand: Demand,
+    /// The checks it asks for.
+    pub(crate) guardrails: Vec<Entry>,
 }
 
 /// Where a surface keeps what the gateway reads.
@@ -98,6 +101,7 @@ impl<'a> Request<'a> {
             }
         };
         let demand = demand(surface, &layout, &members, &mut problems);
+        let guardrails = entries(&members, &mut problems);
         if !problems.is_empty() {
             return Err(GatewayError::InvalidBody(problems));
         }
@@ -117,6 +121,7 @@ impl<'a> Request<'a> {
             stream,
             user,
             demand,
+            guardrails,
         })
     }
 }

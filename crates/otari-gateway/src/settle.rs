@@ -166,15 +166,25 @@ impl Settlement {
         open.finish(ending).await;
     }
 
-    /// The call failed on the upstream's side: nothing is charged.
+    /// The call failed on the upstream's side: nothing is charged. An answer that a guardrail kept back was made, and
+    /// is charged.
     pub(crate) async fn fail(&mut self, error: &GatewayError) {
         let Some(open) = self.open.take() else { return };
         let (message, status_code) = describe(error);
+        let kept_back = matches!(
+            error,
+            GatewayError::GuardrailBlocked(_) | GatewayError::GuardrailUnavailable(_)
+        );
+        let (usage, estimated) = if kept_back && open.has_delivered() {
+            open.usage_to_bill()
+        } else {
+            (None, false)
+        };
         let ending = Ending {
             status: CallStatus::Error,
-            usage: None,
+            usage,
             pieces: None,
-            estimated: false,
+            estimated,
             message: Some(message),
             status_code,
         };
@@ -185,8 +195,7 @@ impl Settlement {
 impl Drop for Settlement {
     fn drop(&mut self) {
         let Some(open) = self.open.take() else { return };
-        let delivered = open.produced.usage.is_some() || open.produced.generated_bytes > 0;
-        let (usage, estimated) = if delivered {
+        let (usage, estimated) = if open.has_delivered() {
             open.usage_to_bill()
         } else {
             (None, false)
@@ -218,6 +227,10 @@ struct Ending {
 }
 
 impl Open {
+    fn has_delivered(&self) -> bool {
+        self.produced.usage.is_some() || self.produced.generated_bytes > 0
+    }
+
     /// Reported usage, or an estimate from the text lengths when none was reported and the policy bills it.
     fn usage_to_bill(&self) -> (Option<TokenUsage>, bool) {
         if let Some(usage) = self.produced.usage {
@@ -406,6 +419,16 @@ fn describe(error: &GatewayError) -> (String, Option<u16>) {
         | GatewayError::PreviousResponseNotFound(_)
         | GatewayError::Unsupported { .. } => (error.to_string(), Some(400)),
         GatewayError::BudgetRanOut(_) => (error.to_string(), Some(403)),
+        GatewayError::GuardrailBlocked(blocked) => {
+            let profiles: Vec<&str> = blocked
+                .guardrails
+                .iter()
+                .map(|violation| violation.profile.as_str())
+                .collect();
+            let message = format!("{} ({})", blocked.message(), profiles.join(", "));
+            (message, Some(403))
+        }
+        GatewayError::GuardrailUnavailable(_) => (error.to_string(), Some(502)),
         GatewayError::Unpriced { .. } => (error.to_string(), Some(402)),
         other => (other.to_string(), Some(500)),
     }

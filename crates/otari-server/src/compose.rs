@@ -9,7 +9,7 @@ use otari_config::section::budgets::{BudgetStrategy, MissingUsage};
 use otari_config::section::ledger::{JournalUnwritable, UsageDurability};
 use otari_config::section::providers::{ClientArgs, ProviderInstance};
 use otari_config::{Config, Environment};
-use otari_gateway::{GatewayOptions, HotSettings, MissingUsagePolicy, Settings};
+use otari_gateway::{GatewayOptions, GuardrailOptions, HotSettings, MissingUsagePolicy, Settings};
 use otari_ledger::{Durability, LedgerOptions, WhenUnwritable};
 use otari_providers::{
     Dialect, Instance, InstanceError, InstanceOptions, InstanceSettings, Provider, Timeouts,
@@ -42,6 +42,7 @@ pub(crate) fn gateway_options(
         } else {
             std::collections::BTreeMap::new()
         },
+        guardrails: guardrails(config),
         ledger: ledger_options(config),
         settings: settings(config),
         rate_limit_rpm: config.rate_limit.rate_limit_rpm,
@@ -50,6 +51,16 @@ pub(crate) fn gateway_options(
         store,
         clock,
     })
+}
+
+fn guardrails(config: &Config) -> GuardrailOptions {
+    let section = &config.guardrails;
+    GuardrailOptions {
+        url: section.guardrails_url.clone(),
+        allow_private_hosts: section.guardrails_allow_private_hosts,
+        mandates: section.guardrails.0.clone(),
+        profiles: section.guardrail_profiles.0.clone(),
+    }
 }
 
 fn settings(config: &Config) -> Settings {

@@ -226,6 +226,17 @@ impl From<GatewayError> for ApiError {
             E::UserMismatch | E::UserBlocked(_) => Self::forbidden(text),
             E::ModelNotPermitted(_) | E::PolicyNotPermitted(_) => Self::forbidden(text).code("model_not_permitted"),
             E::BudgetExceeded(_) | E::BudgetRanOut(_) => Self::forbidden(text).code("insufficient_quota"),
+            E::GuardrailBlocked(blocked) => {
+                let guardrails: Vec<Value> = blocked
+                    .guardrails
+                    .iter()
+                    .map(|found| json!({"profile": found.profile, "explanation": found.explanation, "score": found.score}))
+                    .collect();
+                let code = "guardrail_violation";
+                let detail = json!({"message": text, "code": code, "guardrails": guardrails});
+                Self::forbidden(text).code(code).with_detail(detail)
+            }
+            E::GuardrailUnavailable(_) => Self::bad_gateway(&text).code("guardrail_unavailable"),
             E::PreviousResponseNotFound(_) => {
                 let mut error = Self::bad_request(text).code("previous_response_not_found");
                 error.param = Some("previous_response_id".to_owned());

@@ -5,12 +5,10 @@ use crate::setting::Limit::AtLeast;
 use crate::setting::Map;
 
 section! {
-    /// Tools and guardrails.
+    /// Tools.
     Tools("Tools") {
         /// Address of the code-execution service.
         sandbox_url: Option<String> = None;
-        /// Address of the guardrail service.
-        guardrails_url: Option<String> = None;
         /// Address of the web-search service.
         web_search_url: Option<String> = None;
         /// Text put ahead of the tool descriptions.

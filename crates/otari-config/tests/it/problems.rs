@@ -102,6 +102,47 @@ fn each_mistake_is_found_at_its_place() {
             "routing.policies.a",
             Conflict,
         ),
+        ("guardrails: [{profile: pii}]", "guardrails[0]", WrongType),
+        (
+            "guardrails: [{profile: pii, mode: block, on: [both]}]",
+            "guardrails[0].on[0]",
+            WrongType,
+        ),
+        (
+            "guardrails: [{profile: pii, mode: block, url: ftp://x}]",
+            "guardrails[0].url",
+            OutOfRange,
+        ),
+        (
+            "guardrail_profiles: {'otari:pii': {provider: pii}}",
+            "guardrail_profiles.otari:pii",
+            InvalidName,
+        ),
+        (
+            "guardrail_profiles: {a: {provider: regex, patterns: ['(']}}",
+            "guardrail_profiles.a.patterns[0]",
+            WrongType,
+        ),
+        (
+            "guardrail_profiles: {a: {provider: regex}}",
+            "guardrail_profiles.a",
+            Missing,
+        ),
+        (
+            "guardrail_profiles: {a: {provider: moderation, model: 'nowhere:x'}}",
+            "guardrail_profiles.a.model",
+            UnknownReference,
+        ),
+        (
+            "guardrail_profiles: {a: {provider: remote}}",
+            "guardrail_profiles.a",
+            Missing,
+        ),
+        (
+            "guardrail_profiles: {a: {provider: phrenology}}",
+            "guardrail_profiles.a.provider",
+            WrongType,
+        ),
         (
             "platform: {usage_inline_timeout_ms: 0}",
             "platform.usage_inline_timeout_ms",

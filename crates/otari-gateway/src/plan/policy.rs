@@ -93,6 +93,7 @@ pub(super) async fn compile(
         rest: attempts.collect(),
         label: Some(policy.name.clone()),
         route: Some(route),
+        guardrails: policy.spec.guardrails.clone(),
     })
 }
 

@@ -6,6 +6,7 @@ use otari_providers::{Instance, UpstreamError};
 use otari_translate::surface::{Envelope, keep_alive};
 use otari_translate::{Call, Surface, Wire};
 
+use crate::error::GatewayError;
 use crate::reasoning::Watch;
 use crate::relay::tap::Tap;
 use crate::relay::translated::Translated;
@@ -14,6 +15,39 @@ use crate::settle::Produced;
 
 /// Fixed text: the provider's own goes to the usage row only.
 pub(crate) const STREAM_ERROR: &str = "An error occurred during streaming";
+
+/// Why a stream ends early, as each family of surfaces says it.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct BrokenOff {
+    /// OpenAI's error type.
+    pub(super) openai: &'static str,
+    pub(super) anthropic: &'static str,
+    pub(super) code: Option<&'static str>,
+    /// Google's code and its name.
+    pub(super) google: (u16, &'static str),
+    pub(super) message: &'static str,
+}
+
+impl BrokenOff {
+    pub(super) fn of(error: &GatewayError) -> Self {
+        match error {
+            GatewayError::GuardrailBlocked(blocked) => Self {
+                openai: "permission_error",
+                anthropic: "permission_error",
+                code: Some("guardrail_violation"),
+                google: (403, "PERMISSION_DENIED"),
+                message: blocked.message(),
+            },
+            _ => Self {
+                openai: "server_error",
+                anthropic: "api_error",
+                code: None,
+                google: (500, "INTERNAL"),
+                message: STREAM_ERROR,
+            },
+        }
+    }
+}
 
 /// Reads an answer and writes it as the surface wants it.
 #[derive(Debug)]
@@ -90,10 +124,10 @@ impl Passage {
     }
 
     /// The surface's error event and what must follow it.
-    pub(super) fn fail(&mut self) -> Bytes {
+    pub(super) fn fail(&mut self, why: BrokenOff) -> Bytes {
         match self {
-            Self::Verbatim(verbatim) => verbatim.fail(),
-            Self::Translated(translated) => translated.fail(),
+            Self::Verbatim(verbatim) => verbatim.fail(why),
+            Self::Translated(translated) => translated.fail(why),
         }
     }
 

@@ -9,7 +9,7 @@ use otari_translate::{Call, Collector, Event, Surface, Wire, dialect};
 
 use crate::reasoning::Watch;
 use crate::relay::malformed;
-use crate::relay::passage::{STREAM_ERROR, Step};
+use crate::relay::passage::{BrokenOff, Step};
 use crate::relay::tap::{Meter, upstream_error};
 use crate::settle::Produced;
 
@@ -104,17 +104,16 @@ impl Translated {
         Ok(render_reply(&self.call, &self.envelope, &reply).into())
     }
 
-    pub(super) fn fail(&mut self) -> Bytes {
-        let kind = match self.call.surface {
-            Surface::Messages => "api_error",
-            Surface::Chat | Surface::Responses | Surface::Completions | Surface::Gemini => {
-                "server_error"
-            }
-        };
+    pub(super) fn fail(&mut self, why: BrokenOff) -> Bytes {
         let failure = Failure {
-            kind,
-            code: None,
-            message: STREAM_ERROR,
+            kind: match self.call.surface {
+                Surface::Messages => why.anthropic,
+                Surface::Chat | Surface::Responses | Surface::Completions | Surface::Gemini => {
+                    why.openai
+                }
+            },
+            code: why.code,
+            message: why.message,
         };
         let mut out = Vec::new();
         self.renderer.fail(failure, &mut out);

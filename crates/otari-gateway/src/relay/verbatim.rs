@@ -6,7 +6,7 @@ use otari_translate::Surface;
 use otari_wire::sse::{EventBuffer, data_frame, named_frame};
 
 use crate::relay::malformed;
-use crate::relay::passage::{STREAM_ERROR, Step};
+use crate::relay::passage::{BrokenOff, Step};
 use crate::relay::relabel::{relabelled, relabelled_event};
 use crate::relay::tap::{Seen, Tap};
 use crate::settle::Produced;
@@ -104,29 +104,39 @@ impl Verbatim {
         })
     }
 
-    pub(super) fn fail(&mut self) -> Bytes {
+    pub(super) fn fail(&mut self, why: BrokenOff) -> Bytes {
+        // Fixed words all: nothing needs escaping.
+        let message = why.message;
+        let code = why
+            .code
+            .map_or_else(|| "null".to_owned(), |code| format!(r#""{code}""#));
         match self.surface {
             Surface::Messages => {
+                let kind = why.anthropic;
                 let error = format!(
-                    r#"{{"type":"error","error":{{"type":"api_error","message":"{STREAM_ERROR}"}}}}"#
+                    r#"{{"type":"error","error":{{"type":"{kind}","message":"{message}"}}}}"#
                 );
                 named_frame("error", error.as_bytes())
             }
             Surface::Responses => {
+                let kind = why.openai;
+                let either = why.code.unwrap_or(kind);
                 let error = format!(
-                    r#"{{"type":"error","code":"server_error","message":"{STREAM_ERROR}","param":null,"error":{{"message":"{STREAM_ERROR}","type":"server_error","param":null,"code":"server_error"}}}}"#
+                    r#"{{"type":"error","code":"{either}","message":"{message}","param":null,"error":{{"message":"{message}","type":"{kind}","param":null,"code":"{either}"}}}}"#
                 );
                 named_frame("error", error.as_bytes())
             }
             Surface::Gemini => {
+                let (number, status) = why.google;
                 let error = format!(
-                    r#"{{"error":{{"code":500,"message":"{STREAM_ERROR}","status":"INTERNAL"}}}}"#
+                    r#"{{"error":{{"code":{number},"message":"{message}","status":"{status}"}}}}"#
                 );
                 data_frame(error.as_bytes())
             }
             Surface::Chat | Surface::Completions => {
+                let kind = why.openai;
                 let error = format!(
-                    r#"{{"error":{{"message":"{STREAM_ERROR}","type":"server_error","param":null,"code":null}}}}"#
+                    r#"{{"error":{{"message":"{message}","type":"{kind}","param":null,"code":{code}}}}}"#
                 );
                 let mut out = BytesMut::from(&data_frame(error.as_bytes())[..]);
                 out.extend_from_slice(DONE);

@@ -109,6 +109,12 @@ pub(super) fn respond(reply: Reply, underway: Underway) -> Response {
             response
         }
     };
+    let guardrails = reply.guardrails.as_deref().map(HeaderValue::from_str);
+    if let Some(Ok(guardrails)) = guardrails {
+        response
+            .headers_mut()
+            .insert("x-otari-guardrails", guardrails);
+    }
     if let Some(window) = &reply.rate {
         put_rate_headers(response.headers_mut(), window);
     }

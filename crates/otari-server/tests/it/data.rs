@@ -4,6 +4,7 @@ mod chat_errors;
 mod chat_stream;
 mod embeddings;
 mod gemini;
+mod guardrails;
 mod images;
 mod messages;
 mod models;

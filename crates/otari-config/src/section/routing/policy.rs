@@ -6,6 +6,8 @@ use otari_types::ModelSelector;
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
+use crate::section::guardrails::GuardrailSpec;
+
 /// Most models one call may be tried on.
 pub const CANDIDATES_MAX: usize = 5;
 
@@ -29,7 +31,7 @@ pub struct PolicySpec {
     pub on_failure: Vec<String>,
     /// Checks every call of the policy must pass.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
-    pub guardrails: Vec<Value>,
+    pub guardrails: Vec<GuardrailSpec>,
 }
 
 /// One line of `select`: `{when, target}`, `{router, candidates, …}` or `{default}`.
@@ -219,9 +221,10 @@ impl PolicySpec {
                 );
             }
         }
-        if !self.guardrails.is_empty() {
-            let message = "guardrails are not available in this version; a policy that demands them would not be safe without";
-            wrong("guardrails".to_owned(), message.to_owned());
+        for (index, guardrail) in self.guardrails.iter().enumerate() {
+            if let Some((member, message)) = guardrail.problem() {
+                wrong(format!("guardrails.{index}.{member}"), message.to_owned());
+            }
         }
         for (index, entry) in self.select.iter().enumerate() {
             entry.check(
@@ -374,6 +377,7 @@ mod tests {
                 {"default": "p:m"},
             ],
             "on_failure": ["q:n"],
+            "guardrails": [{"profile": "pii", "mode": "block", "on_unavailable": "monitor", "on": ["input", "output"]}],
         });
         let spec = PolicySpec::read(&value).unwrap();
         assert_eq!(serde_json::to_value(&spec).unwrap(), value);
@@ -430,6 +434,14 @@ mod tests {
             (
                 json!({"select": [{"default": "p:n"}], "on_failure": ["a:a", "b:b", "c:c", "d:d", "e:e"]}),
                 vec!["select.0"],
+            ),
+            (
+                json!({"select": [{"default": "p:n"}], "guardrails": [{"profile": "x"}]}),
+                vec!["guardrails[0]"],
+            ),
+            (
+                json!({"select": [{"default": "p:n"}], "guardrails": [{"profile": "", "mode": "block"}]}),
+                vec!["guardrails.0.profile"],
             ),
         ] {
             assert_eq!(problems(&value), expected, "{value}");
