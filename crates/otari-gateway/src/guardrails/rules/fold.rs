@@ -118,9 +118,15 @@ fn latin(c: char) -> char {
     }
 }
 
-/// Digits and signs read as the letters they stand for, where words mix both; `None` where none does.
+/// How words begin that no attack does without.
+const TELLING: &[&str] = &[
+    "ignor", "disreg", "forget", "overri", "bypas", "previ", "instr", "promp", "system", "revea",
+    "rule", "restric", "unrestr", "jailb", "guidel", "filter", "secret",
+];
+
+/// Digits and signs read as the letters they stand for, where that makes a telling word; `None` where it does not.
 pub(super) fn unleet(folded: &str) -> Option<String> {
-    let mut changed = false;
+    let mut telling = false;
     let mut out = String::with_capacity(folded.len());
     for (index, word) in folded.split(' ').enumerate() {
         if index > 0 {
@@ -130,13 +136,14 @@ pub(super) fn unleet(folded: &str) -> Option<String> {
         let signs = word.bytes().filter(|b| is_leet(*b)).count();
         // Part numbers and versions have more digits than letters.
         if letters > 1 && signs > 0 && signs <= letters {
-            changed = true;
-            out.extend(word.chars().map(leet));
+            let plain: String = word.chars().map(leet).collect();
+            telling |= TELLING.iter().any(|stem| plain.starts_with(stem));
+            out.push_str(&plain);
         } else {
             out.push_str(word);
         }
     }
-    changed.then_some(out)
+    telling.then_some(out)
 }
 
 fn is_leet(b: u8) -> bool {

@@ -3,6 +3,8 @@
 //! Each family of signs counts once, by its strongest sign; families add up as independent evidence. A sign that is
 //! talked about, in quotes or as what others do, counts for less than one that is used.
 
+use std::cell::OnceCell;
+use std::ops::Range;
 use std::sync::LazyLock;
 
 use regex::bytes::{Match, Regex, RegexBuilder};
@@ -383,6 +385,8 @@ impl Compiled {
         let context = Context {
             compiled: self,
             text,
+            discusses: OnceCell::new(),
+            quotes: OnceCell::new(),
         };
         let doubt: f64 = self
             .families
@@ -403,33 +407,37 @@ impl Compiled {
 struct Context<'a> {
     compiled: &'a Compiled,
     text: &'a [u8],
+    /// Whether the text talks about injections; looked up once, where a sign asks.
+    discusses: OnceCell<bool>,
+    quotes: OnceCell<Vec<Range<usize>>>,
 }
 
 impl Context<'_> {
     /// 1 for a sign in use, less for one that is mentioned.
     fn weight(&self, at: &Match<'_>) -> f64 {
+        if self.is_discussion() && (self.is_done_by_others(at) || self.is_quoted(at)) {
+            MENTIONED
+        } else {
+            1.0
+        }
+    }
+
+    fn is_discussion(&self) -> bool {
+        let looked_up = || matches(self.compiled.discussion.as_ref(), self.text);
+        *self.discusses.get_or_init(looked_up)
+    }
+
+    fn is_done_by_others(&self, at: &Match<'_>) -> bool {
         const BEFORE: usize = 60;
         let start = at.start();
-        let before = self
-            .text
-            .get(start.saturating_sub(BEFORE)..start)
-            .unwrap_or_default();
-        let sentence = before
-            .rsplit(|b| matches!(b, b'.' | b'!' | b'?' | b'\n' | b':'))
-            .next()
-            .unwrap_or_default();
-        let by_others = self
-            .compiled
-            .others
-            .as_ref()
-            .is_some_and(|others| others.is_match(sentence));
-        let discussed = || {
-            self.compiled
-                .discussion
-                .as_ref()
-                .is_some_and(|words| words.is_match(self.text))
-        };
-        let quoted = || {
+        let before = self.text.get(start.saturating_sub(BEFORE)..start);
+        let ends = |b: &u8| matches!(b, b'.' | b'!' | b'?' | b'\n' | b':');
+        let sentence = before.and_then(|before| before.rsplit(ends).next());
+        matches(self.compiled.others.as_ref(), sentence.unwrap_or_default())
+    }
+
+    fn is_quoted(&self, at: &Match<'_>) -> bool {
+        let find = || {
             let quotes = self
                 .compiled
                 .quoted
@@ -438,14 +446,19 @@ impl Context<'_> {
             quotes
                 .into_iter()
                 .flatten()
-                .any(|quote| quote.start() <= start && at.end() <= quote.end() + 1)
+                .map(|quote| quote.range())
+                .collect()
         };
-        if (by_others || quoted()) && discussed() {
-            MENTIONED
-        } else {
-            1.0
-        }
+        let quotes: &Vec<Range<usize>> = self.quotes.get_or_init(find);
+        // A sign may take the closing quote along.
+        quotes
+            .iter()
+            .any(|quote| quote.start <= at.start() && at.end() <= quote.end + 1)
     }
+}
+
+fn matches(pattern: Option<&Regex>, text: &[u8]) -> bool {
+    pattern.is_some_and(|pattern| pattern.is_match(text))
 }
 
 #[cfg(test)]

@@ -131,10 +131,14 @@ const KINDS: &[Kind] = &[
     ),
 ];
 
+// Borders of words in ASCII: other alphabets would cost an automaton ten times as large.
 static COMPILED: LazyLock<Vec<(&'static Kind, Regex)>> = LazyLock::new(|| {
-    let compiled = KINDS
-        .iter()
-        .map(|kind| Some((kind, Regex::new(kind.form).ok()?)));
+    let compiled = KINDS.iter().map(|kind| {
+        Some((
+            kind,
+            Regex::new(&kind.form.replace(r"\b", r"(?-u:\b)")).ok()?,
+        ))
+    });
     compiled.flatten().collect()
 });
 

@@ -2,19 +2,35 @@
 
 use std::sync::LazyLock;
 
-use regex::{Captures, Regex, RegexSet};
+use regex::{Captures, Regex};
 
 use super::{Finding, Kinds};
 
 /// A kind, its form (the first group, if there is one, is what is found), and how sure it is.
 struct Kind {
     name: &'static str,
+    /// Part of every one of it, where the form begins with nothing to search for.
+    needle: &'static str,
     form: &'static str,
     score: f64,
 }
 
 const fn kind(name: &'static str, form: &'static str, score: f64) -> Kind {
-    Kind { name, form, score }
+    with_needle(name, "", form, score)
+}
+
+const fn with_needle(
+    name: &'static str,
+    needle: &'static str,
+    form: &'static str,
+    score: f64,
+) -> Kind {
+    Kind {
+        name,
+        needle,
+        form,
+        score,
+    }
 }
 
 const ASSIGNED: &str = "assigned_secret";
@@ -22,7 +38,7 @@ const ASSIGNED: &str = "assigned_secret";
 const KINDS: &[Kind] = &[
     kind(
         "private_key",
-        r"-----BEGIN (?:[A-Z0-9]+ )*PRIVATE KEY(?: BLOCK)?-----(?:[\s\S]{0,8192}?-----END (?:[A-Z0-9]+ )*PRIVATE KEY(?: BLOCK)?-----)?",
+        r"-----BEGIN (?:[A-Z0-9]+ )*PRIVATE KEY(?: BLOCK)?-----(?:[\s\S]{0,}-----END (?:[A-Z0-9]+ )*PRIVATE KEY(?: BLOCK)?-----)?",
         1.0,
     ),
     kind("aws_key", r"\b(?:AKIA|ASIA|AROA|AIDA)[A-Z2-7]{16}\b", 0.98),
@@ -33,7 +49,7 @@ const KINDS: &[Kind] = &[
     ),
     kind(
         "github_token",
-        r"\b(?:gh[pousr]_[A-Za-z0-9]{36,251}|github_pat_[A-Za-z0-9_]{22,255})\b",
+        r"\b(?:gh[pousr]_[A-Za-z0-9]{36,}|github_pat_[A-Za-z0-9_]{22,})\b",
         0.99,
     ),
     kind(
@@ -41,39 +57,35 @@ const KINDS: &[Kind] = &[
         r"\bgl(?:pat|dt|rt|ptt|cbt|soat)-[A-Za-z0-9_-]{20,64}",
         0.99,
     ),
+    kind("slack_token", r"\bxox[abeoprs]-[A-Za-z0-9-]{10,}\b", 0.98),
     kind(
         "slack_token",
-        r"\bxox[abeoprs]-[A-Za-z0-9-]{10,250}\b",
-        0.98,
-    ),
-    kind(
-        "slack_token",
-        r"https://hooks\.slack\.com/(?:services|workflows)/[A-Za-z0-9/_-]{20,120}",
+        r"https://hooks\.slack\.com/(?:services|workflows)/[A-Za-z0-9/_-]{20,}",
         0.98,
     ),
     kind(
         "stripe_key",
-        r"\b(?:sk|rk)_(?:live|test)_[A-Za-z0-9]{16,247}\b",
+        r"\b(?:sk|rk)_(?:live|test)_[A-Za-z0-9]{16,}\b",
         0.98,
     ),
-    kind("anthropic_key", r"\bsk-ant-[A-Za-z0-9_-]{20,200}", 0.99),
+    kind("anthropic_key", r"\bsk-ant-[A-Za-z0-9_-]{20,}", 0.99),
     kind(
         "openai_key",
-        r"\bsk-(?:proj-|svcacct-|admin-|None-|or-v1-)?[A-Za-z0-9_-]{32,200}",
+        r"\bsk-(?:proj-|svcacct-|admin-|None-|or-v1-)?[A-Za-z0-9_-]{32,}",
         0.95,
     ),
     kind("google_key", r"\bAIza[A-Za-z0-9_-]{35}", 0.98),
     kind(
         "google_key",
-        r"\b(?:ya29\.[A-Za-z0-9_-]{20,500}|GOCSPX-[A-Za-z0-9_-]{28})",
+        r"\b(?:ya29\.[A-Za-z0-9_-]{20,}|GOCSPX-[A-Za-z0-9_-]{28})",
         0.95,
     ),
     kind("otari_key", r"\bgw-[A-Za-z0-9_-]{64}\b", 0.98),
     kind("huggingface_token", r"\bhf_[A-Za-z0-9]{30,60}\b", 0.98),
     kind("groq_key", r"\bgsk_[A-Za-z0-9]{40,80}\b", 0.98),
-    kind("xai_key", r"\bxai-[A-Za-z0-9]{60,100}\b", 0.98),
+    kind("xai_key", r"\bxai-[A-Za-z0-9]{60,}\b", 0.98),
     kind("npm_token", r"\bnpm_[A-Za-z0-9]{36}\b", 0.98),
-    kind("pypi_token", r"\bpypi-[A-Za-z0-9_-]{50,300}", 0.99),
+    kind("pypi_token", r"\bpypi-[A-Za-z0-9_-]{50,}", 0.99),
     kind(
         "sendgrid_key",
         r"\bSG\.[A-Za-z0-9_-]{16,32}\.[A-Za-z0-9_-]{32,64}",
@@ -81,8 +93,9 @@ const KINDS: &[Kind] = &[
     ),
     kind("twilio_key", r"\b(?:SK|AC)[0-9a-f]{32}\b", 0.85),
     kind("digitalocean_token", r"\bdo[opr]_v1_[0-9a-f]{64}\b", 0.99),
-    kind(
+    with_needle(
         "telegram_token",
+        ":AA",
         r"\b[0-9]{8,10}:AA[A-Za-z0-9_-]{33}\b",
         0.95,
     ),
@@ -98,41 +111,32 @@ const KINDS: &[Kind] = &[
     ),
     kind(
         "jwt",
-        r"\beyJ[A-Za-z0-9_-]{10,2000}\.eyJ[A-Za-z0-9_-]{10,4000}\.[A-Za-z0-9_-]{10,1000}",
+        r"\beyJ[A-Za-z0-9_-]{10,}\.eyJ[A-Za-z0-9_-]{10,}\.[A-Za-z0-9_-]{10,}",
         0.95,
     ),
-    kind(
+    with_needle(
         "url_password",
-        r"\b[a-z][a-z0-9+.-]{1,20}://[^\s:/@\x22'<>]{1,64}:([^\s:/@\x22'<>]{3,128})@[A-Za-z0-9\[]",
+        "://",
+        r"\b[a-z][a-z0-9+.-]{1,20}://[^\s:/@\x22'<>]{1,64}:([^\s:/@\x22'<>]{3,})@[A-Za-z0-9\[]",
         0.9,
     ),
     kind(
         ASSIGNED,
-        r"(?i)(?:^|[^a-z])(?:[a-z0-9]{1,20}[_-])?(?:pass(?:word|wd|phrase|code)?|pwd|secret|token|api[ _-]?key|access[ _-]?key|client[ _-]?secret|auth[ _-]?key|encryption[ _-]?key|passwort|kennwort|contraseña|mot de passe)[\x22']?\s*(?::|=>?|\bis\b|\bist\b|\bes\b|\best\b)\s*[\x22'`]?([^\s\x22'`,;<>(){}]{8,128})",
+        r"(?i)(?:pass(?:word|wd|phrase|code)?|pwd|secret|token|api[ _-]?key|access[ _-]?key|client[ _-]?secret|auth[ _-]?key|encryption[ _-]?key|passwort|kennwort|contraseña|mot de passe)[\x22']?\s*(?::|=>?|\b(?:is|ist|es|est)\b)\s*[\x22'`]?([^\s\x22'`,;<>(){}]{8,})",
         0.75,
     ),
     kind(
         ASSIGNED,
-        r"(?i)\bauthorization\s*[:=]\s*[\x22']?(?:bearer|basic|token)\s+([A-Za-z0-9._~+/=-]{16,500})",
+        r"(?i)\bauthorization\s*[:=]\s*[\x22']?(?:bearer|basic|token)\s+([A-Za-z0-9._~+/=-]{16,})",
         0.85,
     ),
 ];
 
-struct Compiled {
-    any: RegexSet,
-    each: Vec<(&'static Kind, Regex)>,
-}
-
-static COMPILED: LazyLock<Compiled> = LazyLock::new(|| {
-    let each = KINDS
+static COMPILED: LazyLock<Vec<(&'static Kind, Regex)>> = LazyLock::new(|| {
+    let compiled = KINDS
         .iter()
-        .filter_map(|kind| Some((kind, Regex::new(&plain(kind.form)).ok()?)));
-    let each: Vec<_> = each.collect();
-    let forms = each.iter().map(|(_, form)| form.as_str());
-    Compiled {
-        any: RegexSet::new(forms).unwrap_or_default(),
-        each,
-    }
+        .map(|kind| Some((kind, Regex::new(&plain(kind.form)).ok()?)));
+    compiled.flatten().collect()
 });
 
 /// Borders of words in ASCII: an automaton of Unicode's is much larger, and the forms are ASCII.
@@ -152,21 +156,28 @@ pub(super) fn find(text: &str, wanted: &Kinds) -> Vec<Finding> {
             .as_ref()
             .is_none_or(|wanted| wanted.iter().any(|kind| kind == name))
     };
-    let matched = COMPILED.any.matches(text);
-    matched
+    // One after the other: each begins with letters that are searched for much faster than all forms together are run.
+    COMPILED
         .iter()
-        .filter_map(|index| COMPILED.each.get(index))
-        .filter(|(kind, _)| is_wanted(kind.name))
+        .filter(|(kind, _)| is_wanted(kind.name) && text.contains(kind.needle))
         .flat_map(|(kind, form)| {
-            form.captures_iter(text)
-                .filter_map(|captures| found(kind, &captures))
+            let all = form.captures_iter(text);
+            all.filter_map(|captures| found(kind, &captures, text))
         })
         .collect()
 }
 
-fn found(kind: &Kind, captures: &Captures<'_>) -> Option<Finding> {
+fn found(kind: &Kind, captures: &Captures<'_>, text: &str) -> Option<Finding> {
     let at = captures.get(1).or_else(|| captures.get(0))?;
     let value = at.as_str();
+    let whole = captures.get(0)?;
+    let before = whole
+        .start()
+        .checked_sub(1)
+        .and_then(|index| text.as_bytes().get(index));
+    if kind.name == ASSIGNED && before.is_some_and(u8::is_ascii_alphabetic) {
+        return None;
+    }
     if matches!(kind.name, ASSIGNED | "url_password") && !is_secret(value, kind.name == ASSIGNED) {
         return None;
     }
@@ -245,7 +256,6 @@ mod tests {
 
     #[test]
     fn every_form_compiles() {
-        assert_eq!(COMPILED.each.len(), KINDS.len());
-        assert_eq!(COMPILED.any.len(), KINDS.len());
+        assert_eq!(COMPILED.len(), KINDS.len());
     }
 }
