@@ -337,7 +337,7 @@ async fn every_surface_is_checked_and_told_in_its_own_shape() {
             match path {
                 "/v1/messages" => assert_eq!(told["error"]["type"], "permission_error"),
                 path if path.contains("v1beta") => {
-                    assert_eq!(told["error"]["status"], "PERMISSION_DENIED")
+                    assert_eq!(told["error"]["status"], "PERMISSION_DENIED");
                 }
                 _ => assert_eq!(told["error"]["code"], "guardrail_violation"),
             }
