@@ -27,10 +27,9 @@ use crate::request::Request;
 use crate::reserve::Demand;
 use crate::thread::{Keep, Thread};
 
-use route::Route;
-
-pub(crate) use neutral::{Parsed, refusal};
-pub(crate) use route::route;
+pub(crate) use neutral::{Parsed, encode, envelope, parse, refusal, watch};
+pub(crate) use route::{Route, route};
+pub(crate) use verbatim::anthropic_headers;
 
 /// Consumed by the gateway, never forwarded.
 const GATEWAY_MEMBERS: &[&str] = &[
@@ -205,7 +204,7 @@ pub(crate) fn address(
 }
 
 /// What the answer comes as.
-fn accept(wire: Wire, stream: bool) -> &'static str {
+pub(crate) fn accept(wire: Wire, stream: bool) -> &'static str {
     match wire {
         _ if !stream => JSON,
         Wire::Bedrock | Wire::Sagemaker => "application/vnd.amazon.eventstream",
