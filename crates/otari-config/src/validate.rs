@@ -1,6 +1,7 @@
 //! Rules that hold between keys, and names that must exist.
 
 mod guardrails;
+mod tools;
 
 use base64::Engine as _;
 use base64::alphabet::URL_SAFE;
@@ -25,6 +26,7 @@ pub(crate) fn validate(config: &Config, known: &dyn Fn(&str) -> bool, report: &m
     policies(config, known, report);
     prices(config, known, report);
     guardrails::check(config, known, report);
+    tools::check(config, report);
     mode(config, report);
     secret_key(config, report);
     pairs(config, report);

@@ -50,6 +50,12 @@ pub enum GatewayError {
     #[error("No model of the routing policy '{0}' is permitted for this API key.")]
     PolicyNotPermitted(String),
 
+    /// As a permission names it: `otari_web_search`, `mcp:NAME`.
+    #[error(
+        "Tool '{0}' is not permitted for this API key; an operator can add it to the key's allowed_tools."
+    )]
+    ToolNotPermitted(String),
+
     // Is there room.
     #[error("User '{0}' has exceeded budget limit")]
     BudgetExceeded(String),
@@ -59,6 +65,12 @@ pub enum GatewayError {
     BudgetRanOut(String),
     #[error("{}", unpriced_message(.model, .hint.as_deref()))]
     Unpriced { model: String, hint: Option<String> },
+    #[error(
+        "No price is set for the tool '{0}', and require_pricing is on, so it cannot be billed. Set one: POST \
+         /v1/pricing {{\"model_key\": \"otari:{0}\", \"input_price_per_million\": 0, \"output_price_per_million\": 0}} \
+         (dollars per million calls; 0 is free), or the same in the pricing section of config.yml."
+    )]
+    ToolUnpriced(String),
     #[error("The gateway cannot record usage at the moment, please retry")]
     CannotRecord,
 
@@ -79,6 +91,15 @@ pub enum GatewayError {
     ResponseNotFound(String),
     #[error("Previous response with id '{0}' not found")]
     PreviousResponseNotFound(String),
+    /// A tool of the gateway's own that the operator has not set up.
+    #[error("{tool} is not available on this gateway: {fix}")]
+    ToolUnavailable {
+        tool: &'static str,
+        fix: &'static str,
+    },
+    /// A named MCP server that this caller does not have.
+    #[error("MCP server '{0}' not found")]
+    McpServerNotFound(String),
     /// The provider of the model has no place for a member of the request.
     #[error("{member} is not supported by the provider of this model")]
     Unsupported { member: String },
@@ -100,6 +121,12 @@ pub enum GatewayError {
     /// Every candidate of a policy failed; each failure has a usage row of its own.
     #[error("{}", if *.timed_out { "All upstream providers timed out" } else { "All upstream providers failed" })]
     AllFailed { timed_out: bool },
+    /// A stored secret of the operator's cannot be used; `what` says which.
+    #[error("{what}: {error}")]
+    Sealed {
+        what: String,
+        error: otari_store::SealError,
+    },
     #[error(transparent)]
     Store(#[from] StoreError),
     #[error(transparent)]
@@ -138,10 +165,11 @@ impl GatewayError {
             Self::UserMismatch
             | Self::ModelNotPermitted(_)
             | Self::PolicyNotPermitted(_)
+            | Self::ToolNotPermitted(_)
             | Self::UserBlocked(_)
             | Self::BudgetExceeded(_) => Some(403),
             Self::PolicyUnresolvable(_) => Some(502),
-            Self::Unpriced { .. } => Some(402),
+            Self::Unpriced { .. } | Self::ToolUnpriced(_) => Some(402),
             Self::UnknownModel(_) => Some(400),
             _ => None,
         }

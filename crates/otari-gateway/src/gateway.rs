@@ -23,6 +23,7 @@ use crate::rate_limit::RateLimiter;
 use crate::reasoning::KeptReasoning;
 use crate::settings::Settings;
 use crate::target::{Aliases, Targets};
+use crate::tools::{ToolOptions, Tools};
 
 /// Everything a gateway is made of.
 #[derive(Debug)]
@@ -36,6 +37,7 @@ pub struct GatewayOptions {
     /// Routing policies by name.
     pub policies: BTreeMap<String, PolicySpec>,
     pub guardrails: GuardrailOptions,
+    pub tools: ToolOptions,
     pub settings: Settings,
     pub rate_limit_rpm: Option<u32>,
     pub master_key: Option<Secret>,
@@ -53,6 +55,7 @@ pub struct Gateway {
     pub(crate) policies: Policies,
     pub(crate) reasoning: KeptReasoning,
     pub(crate) guardrails: Guardrails,
+    pub tools: Tools,
     pub prices: Arc<Prices>,
     pub callers: Callers,
     pub operator: Operator,
@@ -78,6 +81,7 @@ impl Gateway {
             aliases,
             policies,
             guardrails,
+            tools,
             settings,
             ..
         } = options;
@@ -90,6 +94,7 @@ impl Gateway {
             policies: Policies::new(policies),
             reasoning: KeptReasoning::default(),
             guardrails: Guardrails::new(guardrails),
+            tools: Tools::new(store.clone(), tools),
             callers: Callers::new(store.clone(), used),
             operator: Operator::new(store.clone(), options.master_key.as_ref()),
             models: Models::new(Arc::clone(&settings)),
@@ -145,6 +150,7 @@ impl Gateway {
         let aliases = model_aliases::list(&self.store).await?;
         let hot = self.settings.configured.overlaid(&stored);
         self.settings.set_hot(hot);
+        self.tools.reload(&stored).await?;
         self.targets
             .set_aliases(Aliases::new(&self.configured_aliases, aliases));
         Ok(())

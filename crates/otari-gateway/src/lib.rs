@@ -38,6 +38,7 @@ mod speech;
 mod target;
 mod thread;
 mod tokens;
+pub mod tools;
 mod transcribe;
 mod unit;
 

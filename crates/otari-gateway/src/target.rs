@@ -165,7 +165,14 @@ impl Targets {
         let key = selector
             .as_ref()
             .map_or_else(|| named.to_owned(), ToString::to_string);
-        let quote = self.prices.at(&key, instance.as_deref(), now).await?;
+        let mut quote = self.prices.at(&key, instance.as_deref(), now).await?;
+        // Prices of tools were once written with a slash.
+        if let (None, Some(tool)) = (&quote.price, key.strip_prefix("otari:")) {
+            let older = self.prices.at(&format!("otari/{tool}"), None, now).await?;
+            if older.price.is_some() {
+                quote = older;
+            }
+        }
         let is_echo = instance
             .as_ref()
             .is_some_and(|instance| instance.provider.dialect == Dialect::Echo);

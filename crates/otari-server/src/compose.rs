@@ -8,28 +8,32 @@ use std::time::Duration;
 use otari_config::section::budgets::{BudgetStrategy, MissingUsage};
 use otari_config::section::ledger::{JournalUnwritable, UsageDurability};
 use otari_config::section::providers::{ClientArgs, ProviderInstance};
+use otari_config::section::tools::SearchProvider;
 use otari_config::{Config, Environment};
+use otari_gateway::tools::ToolOptions;
 use otari_gateway::{GatewayOptions, GuardrailOptions, HotSettings, MissingUsagePolicy, Settings};
 use otari_ledger::{Durability, LedgerOptions, WhenUnwritable};
 use otari_providers::{
     Dialect, Instance, InstanceError, InstanceOptions, InstanceSettings, Provider, Timeouts,
     catalog,
 };
-use otari_store::Store;
+use otari_store::{SealError, Sealer, Store};
 use otari_types::{Clock, Secret};
 
-/// A provider instance that cannot work.
+/// A part that cannot work as configured.
 #[derive(Debug, thiserror::Error)]
-#[error("providers.{name}: {error}")]
-pub struct ComposeError {
-    pub name: String,
-    pub error: InstanceError,
+pub enum ComposeError {
+    #[error("providers.{name}: {error}")]
+    Provider { name: String, error: InstanceError },
+    #[error("OTARI_SECRET_KEY: {0}")]
+    SecretKey(#[from] SealError),
 }
 
 pub(crate) fn gateway_options(
     config: &Config,
     store: Store,
     clock: Arc<dyn Clock>,
+    workspace: &str,
 ) -> Result<GatewayOptions, ComposeError> {
     let aliases = config.routing.aliases.0.iter();
     Ok(GatewayOptions {
@@ -43,6 +47,7 @@ pub(crate) fn gateway_options(
             std::collections::BTreeMap::new()
         },
         guardrails: guardrails(config),
+        tools: tools(config, workspace)?,
         ledger: ledger_options(config),
         settings: settings(config),
         rate_limit_rpm: config.rate_limit.rate_limit_rpm,
@@ -61,6 +66,22 @@ fn guardrails(config: &Config) -> GuardrailOptions {
         mandates: section.guardrails.0.clone(),
         profiles: section.guardrail_profiles.0.clone(),
     }
+}
+
+fn tools(config: &Config, workspace: &str) -> Result<ToolOptions, ComposeError> {
+    let sealer = config
+        .secret_key()
+        .map(|keys| Sealer::from_keys(keys.expose()));
+    let keys = SearchProvider::ALL.into_iter().filter_map(|provider| {
+        let key = config.environment.secret(provider.key_variable()?)?;
+        Some((provider, key))
+    });
+    Ok(ToolOptions {
+        section: config.tools.clone(),
+        keys: keys.collect(),
+        sealer: sealer.transpose()?,
+        workspace: workspace.to_owned(),
+    })
 }
 
 fn settings(config: &Config) -> Settings {
@@ -123,7 +144,7 @@ fn instances(
         let settings = configured(config, entry, provider);
         let options = options(entry, &environment, clock);
         let instance = Instance::with_options(provider, settings, &options);
-        let instance = instance.map_err(|error| ComposeError {
+        let instance = instance.map_err(|error| ComposeError::Provider {
             name: name.clone(),
             error,
         })?;

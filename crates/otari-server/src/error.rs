@@ -15,7 +15,7 @@ use http::{HeaderValue, StatusCode, header};
 use otari_gateway::{FieldProblem, GatewayError, UpstreamFailure, Window};
 use otari_ledger::LedgerError;
 use otari_providers::UpstreamErrorKind;
-use otari_store::StoreError;
+use otari_store::{SealError, StoreError};
 use serde_json::{Value, json};
 
 /// An answer that is not a success.
@@ -215,6 +215,17 @@ impl From<GatewayError> for ApiError {
             | E::InvalidMasterKey => Self::unauthorized(text),
             E::AuthUnavailable | E::CannotRecord => Self::unavailable(text),
             E::UserRequired | E::InvalidRequest(_) => Self::bad_request(text),
+            E::ToolUnavailable { .. } => Self::bad_request(text).code("tool_unavailable"),
+            E::ToolNotPermitted(_) => Self::forbidden(text).code("tool_not_permitted"),
+            E::ToolUnpriced(_) => {
+                Self::new(StatusCode::PAYMENT_REQUIRED, "invalid_request_error", text).code("tool_not_priced")
+            }
+            E::McpServerNotFound(_) => Self::not_found(text),
+            E::Sealed { error: SealError::NoKey, .. } => Self::bad_request(text),
+            E::Sealed { .. } => {
+                tracing::error!(error = text, "a stored secret cannot be used");
+                Self::internal()
+            }
             E::Unsupported { member } => {
                 let mut error = Self::bad_request(text).code("unsupported_parameter");
                 error.param = Some(member);

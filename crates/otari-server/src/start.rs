@@ -32,7 +32,7 @@ pub enum StartError {
     #[error("the database cannot be opened: {0}")]
     Store(#[from] StoreError),
     #[error(transparent)]
-    Provider(#[from] ComposeError),
+    Compose(#[from] ComposeError),
     #[error("the gateway cannot start: {0}")]
     Gateway(#[from] GatewayError),
     #[error(transparent)]
@@ -96,7 +96,10 @@ pub async fn start(
     if config.database.auto_migrate {
         store.migrate().await?;
     }
-    let gateway = Gateway::start(gateway_options(&config, store, clock)?).await?;
+    let workspace_id =
+        runtime_settings::put_if_absent(&store, WORKSPACE_SETTING, &new_id()).await?;
+    let options = gateway_options(&config, store, clock, &workspace_id)?;
+    let gateway = Gateway::start(options).await?;
     let first_run = FirstRun {
         master_key: gateway.operator.ensure().await?,
         bootstrap_key: if config.auth.bootstrap_api_key {
@@ -106,8 +109,6 @@ pub async fn start(
         },
     };
     seed_prices(&gateway, &config).await?;
-    let workspace_id =
-        runtime_settings::put_if_absent(&gateway.store, WORKSPACE_SETTING, &new_id()).await?;
     let (host, port) = (config.server.host.clone(), config.server.port);
     let (listener, address) =
         bind(&host, port)

@@ -26,5 +26,6 @@ pub use sql::Patch;
 pub use store::{Engine, Store};
 pub use table::{
     accounts, api_keys, budget_reset_logs, budgets, model_aliases, model_pricing, responses,
-    runtime_settings, usage, users,
+    runtime_settings, search_tools, usage, users, workspace_code_execution_policies,
+    workspace_mcp_servers, workspace_web_search_policies,
 };
