@@ -38,7 +38,7 @@ pub(crate) enum Credential {
     /// A bearer token that expires.
     Token(Cached<TokenSource>),
     /// A signature over each request.
-    Aws(Box<aws::Aws>),
+    Aws(Box<Aws>),
 }
 
 /// What was put on a request: if the provider refuses it, this tells what to renew.

@@ -16,7 +16,7 @@ pub mod provider;
 pub mod quirk;
 pub mod transport;
 
-pub use bucket::{Bucket, BucketError, BucketOptions};
+pub use bucket::{Bucket, BucketError, BucketOptions, PartedUpload};
 pub use error::{UpstreamError, UpstreamErrorKind};
 pub use instance::{Instance, InstanceError, InstanceSettings, Timeouts};
 pub use operation::Operation;
