@@ -4,6 +4,7 @@ use otari_ledger::LedgerError;
 use otari_providers::UpstreamError;
 use otari_store::StoreError;
 
+use crate::files::StorageError;
 use crate::guardrails::Blocked;
 
 /// A member of the request body that cannot be accepted.
@@ -83,6 +84,12 @@ pub enum GatewayError {
     InvalidRequest(String),
     #[error("The file is larger than {max} bytes")]
     FileTooLarge { max: usize },
+    #[error("All files together would be larger than {max} bytes; delete some first")]
+    FileSpaceExhausted { max: u64 },
+    #[error("File '{0}' not found")]
+    FileNotFound(String),
+    #[error("Files are switched off here (files_enabled)")]
+    FilesDisabled,
     #[error("{0}")]
     UnknownModel(String),
     #[error("Model '{0}' not found")]
@@ -127,6 +134,9 @@ pub enum GatewayError {
         what: String,
         error: otari_store::SealError,
     },
+    /// Bytes of a file could not be kept or had; logged where it happened.
+    #[error("file storage failed")]
+    Storage(#[source] StorageError),
     #[error(transparent)]
     Store(#[from] StoreError),
     #[error(transparent)]

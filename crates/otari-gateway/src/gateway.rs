@@ -12,6 +12,7 @@ use tokio::sync::mpsc;
 
 use crate::caller::Callers;
 use crate::error::GatewayError;
+use crate::files::{Files, FilesOptions};
 use crate::guardrails::{GuardrailOptions, Guardrails};
 use crate::in_flight::InFlight;
 use crate::metrics::Metrics;
@@ -38,6 +39,8 @@ pub struct GatewayOptions {
     pub policies: BTreeMap<String, PolicySpec>,
     pub guardrails: GuardrailOptions,
     pub tools: ToolOptions,
+    /// `None`: switched off.
+    pub files: Option<FilesOptions>,
     pub settings: Settings,
     pub rate_limit_rpm: Option<u32>,
     pub master_key: Option<Secret>,
@@ -56,6 +59,7 @@ pub struct Gateway {
     pub(crate) reasoning: KeptReasoning,
     pub(crate) guardrails: Guardrails,
     pub tools: Tools,
+    files: Option<Arc<Files>>,
     pub prices: Arc<Prices>,
     pub callers: Callers,
     pub operator: Operator,
@@ -82,9 +86,14 @@ impl Gateway {
             policies,
             guardrails,
             tools,
+            files,
             settings,
             ..
         } = options;
+        let files = files.map(|files| Files::new(files, store.clone(), Arc::clone(&clock)));
+        let files = files
+            .transpose()
+            .map_err(|error| GatewayError::Storage(error.into()))?;
         let ledger = Ledger::open(&ledger, store.clone(), Arc::clone(&clock)).await?;
         let (used, used_keys) = mpsc::unbounded_channel();
         let settings = Arc::new(settings);
@@ -95,6 +104,7 @@ impl Gateway {
             reasoning: KeptReasoning::default(),
             guardrails: Guardrails::new(guardrails),
             tools: Tools::new(store.clone(), tools),
+            files: files.map(Arc::new),
             callers: Callers::new(store.clone(), used),
             operator: Operator::new(store.clone(), options.master_key.as_ref()),
             models: Models::new(Arc::clone(&settings)),
@@ -119,7 +129,16 @@ impl Gateway {
             gateway.store.clone(),
             Arc::clone(&gateway.clock),
         ));
+        if let Some(files) = gateway.files.clone() {
+            let node = gateway.ledger.node().clone();
+            tokio::spawn(async move { files.keep_swept(&node).await });
+        }
         Ok(gateway)
+    }
+
+    /// Everybody's files, unless they are switched off.
+    pub fn files(&self) -> Result<&Arc<Files>, GatewayError> {
+        self.files.as_ref().ok_or(GatewayError::FilesDisabled)
     }
 
     /// Something that is cached here changed: forget it. (The store tells other nodes by itself.)

@@ -12,6 +12,7 @@ pub mod credentials;
 mod dispatch;
 mod embed;
 mod error;
+mod files;
 mod form;
 mod gateway;
 mod guardrails;
@@ -45,6 +46,9 @@ mod unit;
 pub use allow_list::AllowList;
 pub use caller::{Caller, Callers};
 pub use error::{FieldProblem, GatewayError, UpstreamFailure};
+pub use files::{
+    FileBytes, FileObject, Files, FilesOptions, FilesPage, NewFile, PURPOSES, StorageError, Upload,
+};
 pub use gateway::{Gateway, GatewayOptions};
 pub use guardrails::{Blocked, GuardrailOptions, Violation};
 pub use in_flight::{InFlight, InFlightCall, Underway};

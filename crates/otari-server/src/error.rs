@@ -82,6 +82,15 @@ impl ApiError {
         .code("request_too_large")
     }
 
+    pub fn range_not_satisfiable(length: u64) -> Self {
+        let message = format!("The file has {length} bytes; the range asked for is beyond them");
+        Self::new(
+            StatusCode::RANGE_NOT_SATISFIABLE,
+            "invalid_request_error",
+            message,
+        )
+    }
+
     pub fn unavailable(message: impl Into<String>) -> Self {
         Self::new(
             StatusCode::SERVICE_UNAVAILABLE,
@@ -253,7 +262,9 @@ impl From<GatewayError> for ApiError {
                 error.param = Some("previous_response_id".to_owned());
                 error
             }
-            E::UnknownUser(_) | E::ModelNotFound(_) | E::ResponseNotFound(_) => Self::not_found(text),
+            E::UnknownUser(_) | E::ModelNotFound(_) | E::ResponseNotFound(_) | E::FileNotFound(_) | E::FilesDisabled => {
+                Self::not_found(text)
+            }
             E::Unpriced { .. } => {
                 Self::new(StatusCode::PAYMENT_REQUIRED, "invalid_request_error", text).code("model_not_priced")
             }
@@ -271,6 +282,14 @@ impl From<GatewayError> for ApiError {
                 let mut error = Self::new(StatusCode::PAYLOAD_TOO_LARGE, "invalid_request_error", text);
                 error.param = Some("file".to_owned());
                 error.code("request_too_large")
+            }
+            E::FileSpaceExhausted { .. } => {
+                Self::forbidden(text).code("file_space_exhausted")
+            }
+            E::Storage(_) => {
+                let mut error = Self::internal();
+                text.clone_into(&mut error.message);
+                error
             }
             E::InvalidBody(problems) => Self::invalid_fields(&problems),
             E::Upstream(failure) => Self::from_upstream(&failure),

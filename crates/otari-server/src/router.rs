@@ -101,6 +101,18 @@ fn inference(prefix: &str) -> Router<App> {
             &at("/audio/translations"),
             post(data::audio::create_translation),
         )
+        .route(
+            &at("/files"),
+            post(data::files::create_file).get(data::files::list_files),
+        )
+        .route(
+            &at("/files/{file_id}"),
+            get(data::files::get_file).delete(data::files::delete_file),
+        )
+        .route(
+            &at("/files/{file_id}/content"),
+            get(data::files::get_file_content),
+        )
         .route(&at("/models"), get(data::models::list_models))
         // Gemini's newer clients post to the models of version 1.
         .route(
