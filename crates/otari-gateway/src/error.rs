@@ -104,6 +104,10 @@ pub enum GatewayError {
         tool: &'static str,
         fix: &'static str,
     },
+    #[error("Container '{0}' not found: it has ended, or is another user's")]
+    ContainerNotFound(String),
+    #[error("Exceeded max_tool_iterations={0}")]
+    ToolLimit(u32),
     /// A named MCP server that this caller does not have.
     #[error("MCP server '{0}' not found")]
     McpServerNotFound(String),
@@ -128,6 +132,12 @@ pub enum GatewayError {
     /// Every candidate of a policy failed; each failure has a usage row of its own.
     #[error("{}", if *.timed_out { "All upstream providers timed out" } else { "All upstream providers failed" })]
     AllFailed { timed_out: bool },
+    #[error(transparent)]
+    Mcp(otari_tools::mcp::McpError),
+    #[error(transparent)]
+    Sandbox(otari_sandbox::SandboxError),
+    #[error("The tools of this call broke off")]
+    ToolLoopBroke,
     /// A stored secret of the operator's cannot be used; `what` says which.
     #[error("{what}: {error}")]
     Sealed {

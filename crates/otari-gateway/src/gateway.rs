@@ -6,7 +6,9 @@ use std::sync::Arc;
 use otari_config::PolicySpec;
 use otari_ledger::{Ledger, LedgerOptions};
 use otari_providers::{Instance, Transport};
+use otari_sandbox::Sandbox;
 use otari_store::{Change, Store, StoreError, model_aliases, runtime_settings};
+use otari_tools::definitions::GatewayTool;
 use otari_types::{AccountId, Clock, KeyId, Secret};
 use tokio::sync::mpsc;
 
@@ -24,7 +26,8 @@ use crate::rate_limit::RateLimiter;
 use crate::reasoning::KeptReasoning;
 use crate::settings::Settings;
 use crate::target::{Aliases, Targets};
-use crate::tools::{ToolOptions, Tools};
+use crate::tool_loop::Containers;
+use crate::tools::{ToolOptions, Tools, unavailable};
 
 /// Everything a gateway is made of.
 #[derive(Debug)]
@@ -41,6 +44,8 @@ pub struct GatewayOptions {
     pub tools: ToolOptions,
     /// `None`: switched off.
     pub files: Option<FilesOptions>,
+    /// `None`: no code is run.
+    pub sandbox: Option<Sandbox>,
     pub settings: Settings,
     pub rate_limit_rpm: Option<u32>,
     pub master_key: Option<Secret>,
@@ -57,6 +62,8 @@ pub struct Gateway {
     pub targets: Targets,
     pub(crate) policies: Policies,
     pub(crate) reasoning: KeptReasoning,
+    pub(crate) containers: Arc<Containers>,
+    sandbox: Option<Sandbox>,
     pub(crate) guardrails: Guardrails,
     pub tools: Tools,
     files: Option<Arc<Files>>,
@@ -102,6 +109,8 @@ impl Gateway {
             targets: Targets::new(instances, Aliases::default(), Arc::clone(&prices)),
             policies: Policies::new(policies),
             reasoning: KeptReasoning::default(),
+            containers: Arc::default(),
+            sandbox: options.sandbox,
             guardrails: Guardrails::new(guardrails),
             tools: Tools::new(store.clone(), tools),
             files: files.map(Arc::new),
@@ -134,6 +143,13 @@ impl Gateway {
             tokio::spawn(async move { files.keep_swept(&node).await });
         }
         Ok(gateway)
+    }
+
+    /// What runs code.
+    pub(crate) fn sandbox(&self) -> Result<&Sandbox, GatewayError> {
+        self.sandbox
+            .as_ref()
+            .ok_or_else(|| unavailable(GatewayTool::CodeExecution))
     }
 
     /// Everybody's files, unless they are switched off.

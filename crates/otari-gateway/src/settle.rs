@@ -513,8 +513,20 @@ fn describe(error: &GatewayError) -> (String, Option<u16>) {
             let message = format!("{} ({})", blocked.message(), profiles.join(", "));
             (message, Some(403))
         }
-        GatewayError::GuardrailUnavailable(_) => (error.to_string(), Some(502)),
-        GatewayError::Unpriced { .. } => (error.to_string(), Some(402)),
+        GatewayError::ToolLimit(_) => (error.to_string(), Some(422)),
+        GatewayError::ToolNotPermitted(_) => (error.to_string(), Some(403)),
+        GatewayError::ContainerNotFound(_) | GatewayError::McpServerNotFound(_) => {
+            (error.to_string(), Some(404))
+        }
+        GatewayError::InvalidJson { .. } | GatewayError::ToolUnavailable { .. } => {
+            (error.to_string(), Some(400))
+        }
+        GatewayError::Mcp(_) | GatewayError::Sandbox(_) | GatewayError::GuardrailUnavailable(_) => {
+            (error.to_string(), Some(502))
+        }
+        GatewayError::Unpriced { .. } | GatewayError::ToolUnpriced(_) => {
+            (error.to_string(), Some(402))
+        }
         other => (other.to_string(), Some(500)),
     }
 }

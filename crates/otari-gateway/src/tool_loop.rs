@@ -3,7 +3,13 @@
 //! Between dispatch and relay: every turn of the model is dispatched to the attempt that answered the first one, what
 //! the caller gets is one coherent sequence of events, and everything the turns and tools consumed is on one bill.
 
+mod announce;
+mod code;
+mod containers;
 mod line;
+mod pool;
+mod sandboxed;
+mod set_up;
 mod shown;
 mod turn;
 
@@ -16,11 +22,17 @@ use tokio::task::JoinHandle;
 
 use crate::admit::Billed;
 use crate::error::GatewayError;
-use crate::reserve::{Demand, top_up_to};
+use crate::reserve::Demand;
 use crate::settle::Settlement;
 
+pub(crate) use announce::{drop_announcements, may_hold_announcements};
+pub(crate) use containers::Containers;
 pub(crate) use line::Line;
+pub(crate) use pool::Pool;
+pub(crate) use set_up::{Tooling, set_up};
+
 use line::Letter;
+use pool::Ran;
 use shown::Shown;
 use turn::Turn;
 
@@ -91,7 +103,7 @@ impl Conversation {
         } = beginning;
         let tools = ToolLoop::new(&call, pool.names(), limit);
         Self {
-            shown: Shown::new(call.surface, pool.shows_searches()),
+            shown: Shown::new(call.surface, call.stream, pool.shows_searches()),
             state: State::Reading(Box::new(line.read(answered, &call, 0))),
             line,
             pool,
@@ -149,13 +161,10 @@ impl Conversation {
                 self.tools_ran(ran, end, settlement, out)?;
             }
             State::Asking(letter) => {
-                let demand = Demand {
-                    prompt_bytes: letter.size(),
-                    ..self.demand
-                };
-                let total = settlement.spent() + self.line.estimate(demand);
-                self.line.room(&self.billed, total, settlement).await?;
-                settlement.begin_turn(letter.size());
+                let room = self
+                    .line
+                    .make_room(letter, self.demand, &self.billed, settlement);
+                room.await?;
                 let letter = std::mem::take(letter);
                 let line = self.line.clone();
                 let sent = tokio::spawn(async move { line.send(letter).await });
@@ -185,11 +194,15 @@ impl Conversation {
         settlement.end_turn();
         let blocks: Vec<Block> = reply.blocks.into_iter().map(|one| one.block).collect();
         let step = self.tools.turn(blocks, reply.usage, &reply.finish);
-        self.shown.turn_over(out);
         match step {
-            Step::Finished => self.shown.finish(reply.finish, settlement.reported_usage(), out),
+            Step::Finished => self
+                .shown
+                .finish(reply.finish, settlement.reported_usage(), out),
             Step::Limit { limit } => return Err(GatewayError::ToolLimit(limit)),
-            Step::Run(calls) => self.state = State::Paying { calls, end: None },
+            Step::Run(calls) => {
+                self.shown.goes_on(out);
+                self.state = State::Paying { calls, end: None };
+            }
             Step::Mixed(calls) => {
                 let end = Some(reply.finish);
                 self.state = State::Paying { calls, end };

@@ -20,6 +20,7 @@ use otari_tools::{FetchLimits, GuardedClient, UrlGuard, UrlPolicy, WebFetch};
 use otari_types::Secret;
 
 pub use permit::{ToolList, ToolUse};
+pub(crate) use registry::unavailable;
 pub use registry::{ToolSet, ToolSetting};
 
 const CONNECT_TIMEOUT: Duration = Duration::from_secs(5);

@@ -24,7 +24,9 @@ pub enum SandboxError {
     #[error("`{path}` is larger than {limit_bytes} bytes")]
     TooLarge { path: String, limit_bytes: u64 },
     /// 503: as many sessions as the limit allows are open.
-    #[error("the sandbox is at capacity: {limit} sessions are open; destroy one or try again later")]
+    #[error(
+        "the sandbox is at capacity: {limit} sessions are open; destroy one or try again later"
+    )]
     AtCapacity { limit: usize },
     /// The backend cannot be reached or cannot run here. `reason` is for operators and may be shown.
     #[error("the sandbox is unavailable: {reason}")]

@@ -6,8 +6,8 @@ use bytes::Bytes;
 use otari_types::Clock;
 
 use crate::{
-    CreateSession, ExecOutcome, ExecRequest, Kind, SandboxError, SessionHandle, SessionId, Settings,
-    WorkspaceFile,
+    CreateSession, ExecOutcome, ExecRequest, Kind, SandboxError, SessionHandle, SessionId,
+    Settings, WorkspaceFile,
 };
 
 /// A backend, whichever it is. Cheap to clone; the last clone to go ends every session.

@@ -52,6 +52,7 @@ pub(crate) fn gateway_options(
         guardrails: guardrails(config),
         tools: tools(config, workspace)?,
         files: files(config, &clock),
+        sandbox: None,
         ledger: ledger_options(config),
         settings: settings(config),
         rate_limit_rpm: config.rate_limit.rate_limit_rpm,

@@ -229,7 +229,11 @@ impl From<GatewayError> for ApiError {
             E::ToolUnpriced(_) => {
                 Self::new(StatusCode::PAYMENT_REQUIRED, "invalid_request_error", text).code("tool_not_priced")
             }
-            E::McpServerNotFound(_) => Self::not_found(text),
+            E::McpServerNotFound(_) | E::ContainerNotFound(_) => Self::not_found(text),
+            E::ToolLimit(_) => Self::new(StatusCode::UNPROCESSABLE_ENTITY, "invalid_request_error", text),
+            E::ToolLoopBroke => Self::internal(),
+            E::Mcp(error) if error.is_refused() => Self::bad_request(text).code("mcp_server_refused"),
+            E::Mcp(_) | E::Sandbox(_) => Self::bad_gateway(&text),
             E::Sealed { error: SealError::NoKey, .. } => Self::bad_request(text),
             E::Sealed { .. } => {
                 tracing::error!(error = text, "a stored secret cannot be used");

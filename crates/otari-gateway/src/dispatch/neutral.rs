@@ -18,6 +18,7 @@ use crate::error::GatewayError;
 use crate::plan::Attempt;
 use crate::reasoning::Watch;
 use crate::relay::Passage;
+use crate::tool_loop::drop_announcements;
 
 /// The neutral form of a call, once some attempt needed it.
 #[derive(Debug, Default)]
@@ -109,6 +110,7 @@ pub(crate) fn parse(gateway: &Gateway, outgoing: &Outgoing<'_>) -> Result<Call, 
     }
     call.stored = thread.keeps();
     call.previous = previous.map(|previous| previous.id.clone());
+    drop_announcements(&mut call, gateway.tools.in_force().intercepts_web_search());
     gateway.reasoning.recall(outgoing.user, &mut call);
     Ok(call)
 }

@@ -43,7 +43,7 @@ pub(super) struct Letter {
 
 impl Letter {
     /// Of the prompt, in bytes.
-    pub(super) fn size(&self) -> usize {
+    fn size(&self) -> usize {
         self.body.len()
     }
 }
@@ -89,10 +89,36 @@ impl Line {
         sent.map_err(|error| self.told(error))
     }
 
-    /// Sends the first turn.
-    pub(crate) async fn ask(&self, call: &Call) -> Result<Answered, GatewayError> {
+    /// Sends the first turn, once there is room for it with the tools it declares.
+    pub(crate) async fn ask(
+        &self,
+        call: &Call,
+        demand: Demand,
+        billed: &Billed,
+        settlement: &mut Settlement,
+    ) -> Result<Answered, GatewayError> {
         let letter = self.encode(call)?;
+        self.make_room(&letter, demand, billed, settlement).await?;
         self.send(letter).await
+    }
+
+    /// Makes the call's hold large enough for what was spent and a turn of this size.
+    pub(super) async fn make_room(
+        &self,
+        letter: &Letter,
+        demand: Demand,
+        billed: &Billed,
+        settlement: &mut Settlement,
+    ) -> Result<(), GatewayError> {
+        let demand = Demand {
+            prompt_bytes: letter.size(),
+            ..demand
+        };
+        let turn = estimate_of(&self.gateway, demand, &self.attempt.target);
+        self.room(billed, settlement.spent() + turn, settlement)
+            .await?;
+        settlement.begin_turn(letter.size());
+        Ok(())
     }
 
     /// What reads the answer to turn `number`.
@@ -113,11 +139,6 @@ impl Line {
             think_tags,
             reasoning_outside,
         )
-    }
-
-    /// What a turn of this size may cost.
-    pub(super) fn estimate(&self, demand: Demand) -> Amounts {
-        estimate_of(&self.gateway, demand, &self.attempt.target)
     }
 
     /// Makes the call's hold large enough for `total`.

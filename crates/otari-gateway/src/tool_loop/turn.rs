@@ -56,7 +56,7 @@ impl Turn {
         }
     }
 
-    /// What arrived next. Safe to cancel.
+    /// What arrived next. Safe to cancel where it is a stream.
     pub(super) async fn read(&mut self, events: &mut Vec<Event>) -> Result<(), UpstreamError> {
         let read = match &mut self.reader {
             Reader::Stream(decoder) => {
@@ -76,11 +76,10 @@ impl Turn {
                 seed,
                 think_tags,
             } => {
-                let Some(body) = &mut self.body else {
+                let Some(body) = self.body.take() else {
                     return Ok(());
                 };
-                let whole = body.gather(ANSWER_BYTES_MAX).await?;
-                self.body = None;
+                let whole = body.collect(ANSWER_BYTES_MAX).await?;
                 let reading = Reading {
                     seed,
                     choices: 1,

@@ -12,3 +12,4 @@ mod moderations;
 mod rerank;
 mod responses;
 mod routing;
+mod tools;
