@@ -12,3 +12,5 @@ mod moderations;
 mod rerank;
 mod responses;
 mod routing;
+mod search;
+mod tools;
