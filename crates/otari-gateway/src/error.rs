@@ -56,6 +56,9 @@ pub enum GatewayError {
         "Tool '{0}' is not permitted for this API key; an operator can add it to the key's allowed_tools."
     )]
     ToolNotPermitted(String),
+    /// By the policy of the caller's workspace.
+    #[error("{0} is switched off for this workspace")]
+    ToolSwitchedOff(String),
 
     // Is there room.
     #[error("User '{0}' has exceeded budget limit")]
@@ -108,6 +111,9 @@ pub enum GatewayError {
     ContainerNotFound(String),
     #[error("Exceeded max_tool_iterations={0}")]
     ToolLimit(u32),
+    /// No tool of the search endpoint can be meant, or the one that is cannot work.
+    #[error("{0}")]
+    SearchTool(String),
     /// A named MCP server that this caller does not have.
     #[error("MCP server '{0}' not found")]
     McpServerNotFound(String),
@@ -186,11 +192,12 @@ impl GatewayError {
             | Self::ModelNotPermitted(_)
             | Self::PolicyNotPermitted(_)
             | Self::ToolNotPermitted(_)
+            | Self::ToolSwitchedOff(_)
             | Self::UserBlocked(_)
             | Self::BudgetExceeded(_) => Some(403),
             Self::PolicyUnresolvable(_) => Some(502),
             Self::Unpriced { .. } | Self::ToolUnpriced(_) => Some(402),
-            Self::UnknownModel(_) => Some(400),
+            Self::UnknownModel(_) | Self::SearchTool(_) => Some(400),
             _ => None,
         }
     }

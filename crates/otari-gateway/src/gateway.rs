@@ -186,6 +186,7 @@ impl Gateway {
         let hot = self.settings.configured.overlaid(&stored);
         self.settings.set_hot(hot);
         self.tools.reload(&stored).await?;
+        self.guardrails.apply(&stored);
         self.targets
             .set_aliases(Aliases::new(&self.configured_aliases, aliases));
         Ok(())
@@ -197,6 +198,11 @@ impl Gateway {
             tracing::warn!(%error, "changed settings and aliases could not be read");
         }
         self.targets.forget();
+    }
+
+    /// The address of the guardrail service in force.
+    pub fn guardrails_url(&self) -> Option<String> {
+        self.guardrails.service()
     }
 
     /// The aliases of the configuration, name to `instance:model`.

@@ -3,9 +3,13 @@
 //! [`Tools`] is made once. What changes while the gateway runs is a [`ToolSet`], replaced as a whole; a request takes
 //! one and stays with it.
 
+mod code;
 pub(crate) mod permit;
+mod policies;
 mod pricing;
 mod registry;
+mod search;
+mod search_tools;
 mod servers;
 
 use std::fmt;
@@ -14,14 +18,20 @@ use std::time::Duration;
 
 use arc_swap::ArcSwap;
 use otari_config::section::tools::{SearchProvider, Tools as ToolSection};
+use otari_store::search_tools::{self as stored_search_tools, SearchToolRow};
 use otari_store::{Sealer, Store, StoreError};
 use otari_tools::mcp::{McpClient, McpLimits};
 use otari_tools::{FetchLimits, GuardedClient, UrlGuard, UrlPolicy, WebFetch};
 use otari_types::Secret;
 
+use search_tools::Workshop;
+
+pub use code::CodeExecution;
 pub use permit::{ToolList, ToolUse};
 pub(crate) use registry::unavailable;
+pub(crate) use policies::WebAllowance;
 pub use registry::{ToolSet, ToolSetting};
+pub use search_tools::SearchTool;
 
 const CONNECT_TIMEOUT: Duration = Duration::from_secs(5);
 
@@ -35,6 +45,8 @@ pub struct ToolOptions {
     pub sealer: Option<Sealer>,
     /// The workspace of a deployment without tenancy.
     pub workspace: String,
+    /// What runs code; without it there is no code execution.
+    pub code: Option<Arc<dyn CodeExecution>>,
 }
 
 /// Every tool of the gateway's own, and the way to the callers' MCP servers.
@@ -44,6 +56,7 @@ pub struct Tools {
     keys: Vec<(SearchProvider, Secret)>,
     sealer: Option<Sealer>,
     workspace: String,
+    code: Option<Arc<dyn CodeExecution>>,
     /// For addresses of the operator's.
     trusted: GuardedClient,
     fetch: WebFetch,
@@ -58,6 +71,7 @@ impl Tools {
             keys,
             sealer,
             workspace,
+            code,
         } = options;
         let client = |policy| GuardedClient::new(UrlGuard::new(policy), CONNECT_TIMEOUT);
         let trusted = client(UrlPolicy::operator());
@@ -82,10 +96,11 @@ impl Tools {
             keys,
             sealer,
             workspace,
+            code,
             trusted,
             store,
         };
-        tools.apply(&[]);
+        tools.apply(&[], &[]);
         tools
     }
 
@@ -111,13 +126,22 @@ impl Tools {
 
     /// Takes what is stored into force, over what is configured.
     pub(crate) async fn reload(&self, stored: &[(String, String)]) -> Result<(), StoreError> {
-        self.apply(stored);
+        let search_tools = stored_search_tools::list(&self.store).await?;
+        self.apply(stored, &search_tools);
         Ok(())
     }
 
-    fn apply(&self, stored: &[(String, String)]) {
+    fn apply(&self, stored: &[(String, String)], search_tools: &[SearchToolRow]) {
         let section = registry::overlaid(&self.configured, stored);
-        let set = ToolSet::new(section, &self.keys, &self.trusted, &self.fetch);
+        let workshop = Workshop {
+            section: &section,
+            keys: &self.keys,
+            trusted: &self.trusted,
+            sealer: self.sealer.as_ref(),
+        };
+        let search_tools = workshop.tools(search_tools);
+        let code = self.code.clone();
+        let set = ToolSet::new(&workshop, &self.fetch, search_tools, code);
         self.in_force.store(Arc::new(set));
     }
 }

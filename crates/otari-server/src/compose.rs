@@ -117,6 +117,7 @@ fn tools(config: &Config, workspace: &str) -> Result<ToolOptions, ComposeError> 
         keys: keys.collect(),
         sealer: sealer.transpose()?,
         workspace: workspace.to_owned(),
+        code: None,
     })
 }
 

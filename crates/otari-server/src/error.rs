@@ -72,6 +72,10 @@ impl ApiError {
         Self::new(StatusCode::CONFLICT, "conflict_error", message)
     }
 
+    pub fn precondition_failed(message: impl Into<String>) -> Self {
+        Self::new(StatusCode::PRECONDITION_FAILED, "conflict_error", message)
+    }
+
     pub fn too_large(max: usize) -> Self {
         let message = format!("The request body is larger than {max} bytes (max_body_bytes)");
         Self::new(
@@ -225,6 +229,8 @@ impl From<GatewayError> for ApiError {
             E::AuthUnavailable | E::CannotRecord => Self::unavailable(text),
             E::UserRequired | E::InvalidRequest(_) => Self::bad_request(text),
             E::ToolUnavailable { .. } => Self::bad_request(text).code("tool_unavailable"),
+            E::SearchTool(_) => Self::bad_request(text).code("search_tool_not_found"),
+            E::ToolSwitchedOff(_) => Self::forbidden(text).code("tool_switched_off"),
             E::ToolNotPermitted(_) => Self::forbidden(text).code("tool_not_permitted"),
             E::ToolUnpriced(_) => {
                 Self::new(StatusCode::PAYMENT_REQUIRED, "invalid_request_error", text).code("tool_not_priced")

@@ -7,6 +7,7 @@ use std::sync::Arc;
 
 use otari_config::Config;
 use otari_config::section::pricing::{PriceEntry, PriceRates};
+use otari_config::section::tools::SearchProvider;
 use otari_gateway::credentials::hash_token;
 use otari_gateway::{Gateway, GatewayError};
 use otari_store::{
@@ -166,7 +167,9 @@ async fn seed_prices(gateway: &Gateway, config: &Config) -> Result<(), StoreErro
             .instances
             .load()
             .contains_key(&entry.model.instance);
-        if !known && entry.model.instance != "otari" {
+        let of_tool = entry.model.instance == "otari"
+            || SearchProvider::named(&entry.model.instance).is_some();
+        if !known && !of_tool {
             tracing::warn!(model = %entry.model, "a price for a provider that is not configured is skipped");
             continue;
         }

@@ -1,12 +1,17 @@
 //! The tools as they are set up at one moment.
 
+use std::collections::BTreeMap;
+use std::sync::Arc;
+
 use otari_config::section::tools::{SearchProvider, Tools as ToolSection};
+use otari_tools::WebFetch;
 use otari_tools::definitions::GatewayTool;
 use otari_tools::search::{SearchBackend, SearchService, WebSearch};
-use otari_tools::{GuardedClient, WebFetch};
 use otari_types::Secret;
 use serde_json::Value;
 
+use super::CodeExecution;
+use super::search_tools::{self, SearchTool, Workshop};
 use crate::error::GatewayError;
 
 /// The tools a request can have, and what the operator says of them.
@@ -15,22 +20,28 @@ pub struct ToolSet {
     section: ToolSection,
     web_search: Option<WebSearch>,
     web_fetch: Option<WebFetch>,
+    search_tools: BTreeMap<String, SearchTool>,
+    code: Option<Arc<dyn CodeExecution>>,
 }
 
 impl ToolSet {
     pub(super) fn new(
-        section: ToolSection,
-        keys: &[(SearchProvider, Secret)],
-        trusted: &GuardedClient,
+        workshop: &Workshop<'_>,
         fetch: &WebFetch,
+        search_tools: BTreeMap<String, SearchTool>,
+        code: Option<Arc<dyn CodeExecution>>,
     ) -> Self {
-        let web_search = backend(&section, keys).map(|backend| {
+        let section = workshop.section.clone();
+        let web_search = backend(&section, workshop.keys).map(|backend| {
             let reads_pages = section.web_search_extract.unwrap_or(true);
-            WebSearch::new(trusted.clone(), backend, reads_pages.then(|| fetch.clone()))
+            let fetch = reads_pages.then(|| fetch.clone());
+            WebSearch::new(workshop.trusted.clone(), backend, fetch)
         });
         Self {
             web_search,
             web_fetch: section.web_fetch.then(|| fetch.clone()),
+            search_tools,
+            code,
             section,
         }
     }
@@ -43,6 +54,11 @@ impl ToolSet {
     /// `None`: switched off.
     pub fn web_fetch(&self) -> Option<&WebFetch> {
         self.web_fetch.as_ref()
+    }
+
+    /// What runs code. `None`: nothing does.
+    pub fn code(&self) -> Option<&Arc<dyn CodeExecution>> {
+        self.code.as_ref()
     }
 
     /// Address of the code-execution service, if it is one over HTTP.
@@ -80,17 +96,25 @@ impl ToolSet {
         self.web_search.is_some() && self.section.web_search_intercept.unwrap_or(false)
     }
 
+    /// The tool of the search endpoint that a request means: the one it names, or the only one there is.
+    pub(crate) fn search_tool(&self, named: Option<&str>) -> Result<&SearchTool, GatewayError> {
+        search_tools::pick(&self.search_tools, named)
+    }
+
     /// The operator's settings behind this set.
     pub fn section(&self) -> &ToolSection {
         &self.section
     }
 
-    /// Whether a web tool can be used; whoever runs code answers for code execution.
+    /// Whether a tool can be used.
     pub fn is_available(&self, tool: GatewayTool) -> bool {
         match tool {
             GatewayTool::WebSearch => self.web_search.is_some(),
             GatewayTool::WebFetch => self.web_fetch.is_some(),
-            GatewayTool::CodeExecution => self.section.sandbox_url.is_some(),
+            GatewayTool::CodeExecution => self
+                .code
+                .as_ref()
+                .is_some_and(|code| code.obstacle().is_none()),
         }
     }
 

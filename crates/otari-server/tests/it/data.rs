@@ -12,4 +12,5 @@ mod moderations;
 mod rerank;
 mod responses;
 mod routing;
+mod search;
 mod tools;
