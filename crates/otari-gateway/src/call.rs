@@ -12,7 +12,7 @@ use crate::dispatch::{Dispatched, Outgoing, Parsed, dispatch};
 use crate::error::GatewayError;
 use crate::guardrails::{self, Asker, OutputChecks, Screened, Told};
 use crate::in_flight::Underway;
-use crate::inbound::{Inbound, Reply, ReplyBody};
+use crate::inbound::{Inbound, Origin, Reply, ReplyBody};
 use crate::plan::{Attempt, Plan, plan};
 use crate::relay::{Flow, Relay, RelayStream, read_whole};
 use crate::request::Request;
@@ -36,69 +36,74 @@ impl Gateway {
                 request.demand,
             )
             .await?;
-        let checked = match self.check_input(inbound, &request, &begun).await {
-            Ok(checked) => checked,
+        match self.checked(inbound, &request, &mut begun).await {
+            Ok((body, told)) => Ok(Reply {
+                body,
+                guardrails: guardrails::header(&told),
+                rate: begun.admitted.rate,
+            }),
             Err(error) => {
+                // Whatever stopped it. What an attempt settled stays as it is.
                 begun.settlement.fail(&error).await;
-                return Err(error);
+                Err(error)
             }
-        };
-        let Some(body) = checked.body else {
-            return self
-                .go_on(inbound, request, begun, checked.told, checked.output)
-                .await;
-        };
-        let changed = Inbound {
-            body,
-            ..inbound.clone()
-        };
-        let request = Request::parse(surface, changed.named.as_ref(), &changed.body)?;
-        self.go_on(&changed, request, begun, checked.told, checked.output)
-            .await
+        }
     }
 
-    /// Asks the guardrails of the call; what they refuse has cost nothing.
-    async fn check_input(
+    /// Asks the guardrails, and answers what they let through.
+    async fn checked(
         self: &Arc<Self>,
         inbound: &Inbound,
         request: &Request<'_>,
-        begun: &Begun,
-    ) -> Result<Checked, GatewayError> {
+        begun: &mut Begun,
+    ) -> Result<(ReplyBody, Vec<Told>), GatewayError> {
         let demanded = &begun.plan.guardrails;
         let screen = self
             .guardrails
             .screen(&request.guardrails, demanded)
             .await?;
-        let billed = &begun.admitted.billed;
         let asker = Asker {
             gateway: self,
-            inbound,
-            billed,
+            origin: &inbound.origin,
+            billed: &begun.admitted.billed,
         };
-        let Screened { told, body } = screen.input(asker, request).await?;
-        Ok(Checked {
-            told,
-            body,
-            output: screen.output(self, inbound, billed),
-        })
+        let Screened { mut told, body } = screen.input(asker, request).await?;
+        let output = screen.output(self, &inbound.origin, asker.billed);
+        let answered = match body {
+            None => {
+                self.answer(inbound, request, &inbound.body, begun, output)
+                    .await?
+            }
+            Some(body) => {
+                let changed = Request::parse(request.surface, inbound.named.as_ref(), &body)?;
+                self.answer(inbound, &changed, &body, begun, output).await?
+            }
+        };
+        told.extend(answered.told);
+        Ok((answered.body, told))
     }
 
-    async fn go_on(
+    /// `body` is what `request` was read from.
+    async fn answer(
         &self,
         inbound: &Inbound,
-        request: Request<'_>,
-        mut begun: Begun,
-        mut told: Vec<Told>,
+        request: &Request<'_>,
+        body: &Bytes,
+        begun: &mut Begun,
         output: Option<Arc<OutputChecks>>,
-    ) -> Result<Reply, GatewayError> {
-        let thread = self.thread(inbound, &request, &mut begun).await?;
+    ) -> Result<Answered, GatewayError> {
+        let thread = match request.surface {
+            Surface::Responses => self.thread(&inbound.origin, request, begun).await?,
+            _ => Thread::default(),
+        };
         let expanded = match &thread.previous {
             Some(previous) => Some(Request::parse(request.surface, None, &previous.expanded)?),
             None => None,
         };
         let outgoing = Outgoing {
             inbound,
-            request: &request,
+            body,
+            request,
             expanded: expanded.as_ref(),
             thread: &thread,
             user: &begun.admitted.billed.user,
@@ -106,60 +111,32 @@ impl Gateway {
             parsed: Parsed::default(),
             output,
         };
-        let answered = self
-            .attempt_all(
-                &begun.plan,
-                &begun.admitted.billed,
-                outgoing,
-                begun.settlement,
-            )
-            .await?;
-        told.extend(answered.told);
-        Ok(Reply {
-            body: answered.body,
-            guardrails: guardrails::header(&told),
-            rate: begun.admitted.rate,
-        })
+        self.attempt_all(
+            &begun.plan,
+            &begun.admitted.billed,
+            outgoing,
+            &mut begun.settlement,
+        )
+        .await
     }
 
     /// The conversation a Responses request belongs to; what it adds to the prompt is held too.
     async fn thread(
         &self,
-        inbound: &Inbound,
+        origin: &Origin,
         request: &Request<'_>,
         begun: &mut Begun,
     ) -> Result<Thread, GatewayError> {
-        if request.surface != Surface::Responses {
-            return Ok(Thread::default());
+        let billed = &begun.admitted.billed;
+        let thread = Thread::open(self, origin, request, billed).await?;
+        if let (Some(previous), Some(reserved)) = (&thread.previous, begun.settlement.reserved()) {
+            let demand = Demand {
+                prompt_bytes: previous.expanded.len(),
+                ..request.demand
+            };
+            top_up(self, billed, demand, &begun.plan.first.target, reserved).await?;
         }
-        let opened = Thread::open(self, inbound, request, &begun.admitted.billed).await;
-        let failed = match opened {
-            Ok(thread) => match self.hold_for(&thread, request, begun).await {
-                Ok(()) => return Ok(thread),
-                Err(error) => error,
-            },
-            Err(error) => error,
-        };
-        begun.settlement.fail(&failed).await;
-        Err(failed)
-    }
-
-    async fn hold_for(
-        &self,
-        thread: &Thread,
-        request: &Request<'_>,
-        begun: &mut Begun,
-    ) -> Result<(), GatewayError> {
-        let (Some(previous), Some(reserved)) = (&thread.previous, begun.settlement.reserved())
-        else {
-            return Ok(());
-        };
-        let demand = Demand {
-            prompt_bytes: previous.expanded.len(),
-            ..request.demand
-        };
-        let target = &begun.plan.first.target;
-        top_up(self, &begun.admitted.billed, demand, target, reserved).await
+        Ok(thread)
     }
 
     /// The gates every call passes, in their order; a refusal leaves its row.
@@ -171,7 +148,7 @@ impl Gateway {
         demand: Demand,
     ) -> Result<Begun, GatewayError> {
         let refuse = |refused: Refused| {
-            log_refusal(self, inbound, &refused, model);
+            log_refusal(self, &inbound.origin, &refused, model);
             refused.error
         };
         let admitted = admit(self, inbound, user).await.map_err(refuse)?;
@@ -181,7 +158,14 @@ impl Gateway {
         let reserved = reserve(self, &admitted.billed, demand, &plan.first.target)
             .await
             .map_err(refuse)?;
-        let settlement = Settlement::open(self, inbound, &admitted.billed, &plan, reserved, demand);
+        let settlement = Settlement::open(
+            self,
+            &inbound.origin,
+            &admitted.billed,
+            &plan,
+            reserved,
+            demand,
+        );
         Underway::begin(&self.in_flight, inbound, &admitted.billed, &plan);
         Ok(Begun {
             admitted,
@@ -197,19 +181,19 @@ impl Gateway {
         plan: &Plan,
         billed: &Billed,
         mut outgoing: Outgoing<'_>,
-        mut settlement: Settlement,
+        settlement: &mut Settlement,
     ) -> Result<Answered, GatewayError> {
         let mut walk = Walk::new(plan, billed, &outgoing.inbound.underway);
         let mut attempt = &plan.first;
         loop {
-            let error = match self.attempt(attempt, &mut outgoing, &mut settlement).await {
+            let error = match self.attempt(attempt, &mut outgoing, settlement).await {
                 Ok(Answer::Whole(bytes, told)) => {
                     let body = ReplyBody::Json(bytes);
                     return Ok(Answered { body, told });
                 }
                 Ok(Answer::Stream(flow)) => {
                     let keepalive = self.settings.keepalive;
-                    let stream = RelayStream::new(flow, settlement, keepalive);
+                    let stream = RelayStream::new(flow, settlement.hand_over(), keepalive);
                     let body = ReplyBody::Stream(Box::new(stream));
                     let told = Vec::new();
                     return Ok(Answered { body, told });
@@ -217,12 +201,12 @@ impl Gateway {
                 Err(error) => error,
             };
             attempt = self
-                .next_attempt(&mut walk, outgoing.demand(), error, &mut settlement)
+                .next_attempt(&mut walk, outgoing.demand(), error, settlement)
                 .await?;
         }
     }
 
-    /// The candidate after one that failed, with room for it; else what ends the call, settled.
+    /// The candidate after one that failed, with room for it; else what ends the call.
     pub(crate) async fn next_attempt<'a>(
         &self,
         walk: &mut Walk<'a>,
@@ -238,11 +222,7 @@ impl Gateway {
         settlement.aim(next);
         walk.underway.aim(&next.target);
         if let Some(reserved) = settlement.reserved() {
-            let room = top_up(self, walk.billed, demand, &next.target, reserved).await;
-            if let Err(error) = room {
-                settlement.fail(&error).await;
-                return Err(error);
-            }
+            top_up(self, walk.billed, demand, &next.target, reserved).await?;
         }
         Ok(next)
     }
@@ -300,13 +280,6 @@ pub(crate) struct Begun {
     pub(crate) admitted: Admitted,
     pub(crate) plan: Plan,
     pub(crate) settlement: Settlement,
-}
-
-/// What guardrails made of a request.
-struct Checked {
-    told: Vec<Told>,
-    body: Option<Bytes>,
-    output: Option<Arc<OutputChecks>>,
 }
 
 /// What an attempt brought.

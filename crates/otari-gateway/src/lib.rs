@@ -34,6 +34,7 @@ mod rerank;
 mod reserve;
 mod settings;
 mod settle;
+mod side_call;
 mod speech;
 mod target;
 mod thread;
@@ -50,7 +51,7 @@ pub use files::{
 pub use gateway::{Gateway, GatewayOptions};
 pub use guardrails::{Blocked, GuardrailOptions, Violation};
 pub use in_flight::{InFlight, InFlightCall, Underway};
-pub use inbound::{Inbound, Named, Reply, ReplyBody};
+pub use inbound::{Inbound, Named, Origin, Reply, ReplyBody};
 pub use metrics::{EndpointLabels, Metrics, RequestLabels};
 pub use operator::{Operator, to_hex};
 pub use otari_translate::Surface;

@@ -2,16 +2,15 @@
 
 use std::borrow::Cow;
 use std::sync::Arc;
-use std::time::Instant;
 
 use otari_ledger::{Hold, Ledger};
 use otari_metering::{Estimate, Price, cost, per_call_cost};
-use otari_types::{Amounts, CallStatus, NanoUsd, Timestamp, TokenUsage, UsageRecord, new_id};
+use otari_types::{Amounts, CallStatus, NanoUsd, TokenUsage, UsageRecord, new_id};
 
 use crate::Gateway;
 use crate::admit::{Billed, Refused};
 use crate::error::GatewayError;
-use crate::inbound::Inbound;
+use crate::inbound::Origin;
 use crate::metrics::Metrics;
 use crate::plan::{Attempt, Plan, Route};
 use crate::reserve::{Demand, Reserved};
@@ -56,10 +55,7 @@ pub(crate) struct Produced {
 /// The parts of a usage row known before its ending.
 #[derive(Clone, Debug)]
 struct Row {
-    endpoint: &'static str,
-    timestamp: Timestamp,
-    started: Instant,
-    request_id: String,
+    origin: Origin,
     model: String,
     provider: Option<String>,
     user: Option<String>,
@@ -72,7 +68,7 @@ struct Row {
 impl Settlement {
     pub(crate) fn open(
         gateway: &Gateway,
-        inbound: &Inbound,
+        origin: &Origin,
         billed: &Billed,
         plan: &Plan,
         reserved: Reserved,
@@ -83,7 +79,7 @@ impl Settlement {
                 ledger: Arc::clone(&gateway.ledger),
                 metrics: Arc::clone(&gateway.metrics),
                 reserved,
-                row: Row::new(inbound, Some(billed)),
+                row: Row::new(origin, Some(billed)),
                 route: plan.route.clone(),
                 price: None,
                 exempt: billed.exempt,
@@ -128,6 +124,13 @@ impl Settlement {
         record.status_code = status_code;
         record.counts_toward_budget = !open.exempt;
         open.ledger.log(record);
+    }
+
+    /// Moves it to whatever goes on with the call; what is left here does nothing.
+    pub(crate) fn hand_over(&mut self) -> Self {
+        Self {
+            open: self.open.take(),
+        }
     }
 
     /// The hold, for growing it.
@@ -336,12 +339,7 @@ fn tokens_of(bytes: usize) -> i64 {
 }
 
 /// The row of a call that was refused before it reached a provider. It charges nobody.
-pub(crate) fn log_refusal(
-    gateway: &Gateway,
-    inbound: &Inbound,
-    refused: &Refused,
-    requested: &str,
-) {
+pub(crate) fn log_refusal(gateway: &Gateway, origin: &Origin, refused: &Refused, requested: &str) {
     let Some(status) = refused
         .error
         .refusal_row_status()
@@ -353,7 +351,7 @@ pub(crate) fn log_refusal(
     let row = Row {
         model: target.map_or_else(|| requested.to_owned(), |target| target.model.clone()),
         provider: target.and_then(|target| target.instance_name.clone()),
-        ..Row::new(inbound, refused.billed.as_ref())
+        ..Row::new(origin, refused.billed.as_ref())
     };
     let mut record = row.record(CallStatus::Error, None);
     record.error_message = Some(refused.error.to_string());
@@ -362,12 +360,9 @@ pub(crate) fn log_refusal(
 }
 
 impl Row {
-    fn new(inbound: &Inbound, billed: Option<&Billed>) -> Self {
+    fn new(origin: &Origin, billed: Option<&Billed>) -> Self {
         Self {
-            endpoint: inbound.endpoint,
-            timestamp: inbound.received_at,
-            started: inbound.started,
-            request_id: inbound.request_id.clone(),
+            origin: origin.clone(),
             model: String::new(),
             provider: None,
             user: billed.map(|billed| billed.user.to_string()),
@@ -380,7 +375,7 @@ impl Row {
     }
 
     fn elapsed_ms(&self) -> i64 {
-        i64::try_from(self.started.elapsed().as_millis()).unwrap_or(i64::MAX)
+        i64::try_from(self.origin.started.elapsed().as_millis()).unwrap_or(i64::MAX)
     }
 
     fn record(self, status: CallStatus, route: Option<&Route>) -> UsageRecord {
@@ -389,15 +384,15 @@ impl Row {
             request_group_id: route.map(|route| route.group.clone()),
             attempt_position: route.map(|_| self.position),
             attempt_count: route.and_then(|route| i64::try_from(route.attempts).ok()),
-            endpoint: self.endpoint.to_owned(),
+            endpoint: self.origin.endpoint.to_owned(),
             latency_ms: self.elapsed_ms(),
             selection_reason: self.reason.map(Cow::into_owned),
             model: self.model,
             provider: self.provider,
             user_id: self.user,
             api_key_id: self.key,
-            request_id: Some(self.request_id),
-            ..UsageRecord::new(new_id(), self.timestamp, status)
+            request_id: Some(self.origin.request_id.to_string()),
+            ..UsageRecord::new(new_id(), self.origin.received_at, status)
         }
     }
 }

@@ -1,5 +1,7 @@
 //! The provider speaks another format than the surface: the call is translated.
 
+use std::sync::Arc;
+
 use bytes::Bytes;
 use otari_providers::quirk::{Edit, top_level_edit};
 use otari_providers::{Dialect, Instance};
@@ -17,7 +19,7 @@ use crate::relay::Passage;
 
 /// The neutral form of a call, once some attempt needed it.
 #[derive(Debug, Default)]
-pub(crate) struct Parsed(Option<Call>);
+pub(crate) struct Parsed(Option<Arc<Call>>);
 
 pub(super) fn prepare(
     gateway: &Gateway,
@@ -31,7 +33,7 @@ pub(super) fn prepare(
         empty => {
             let thread = outgoing.thread;
             let previous = thread.previous.as_ref();
-            let body = previous.map_or(&outgoing.inbound.body, |previous| &previous.expanded);
+            let body = previous.map_or(outgoing.body, |previous| &previous.expanded);
             let mut call = parse(body, outgoing.request.surface)?;
             if let Some(named) = &outgoing.inbound.named {
                 call.model.clone_from(&named.model);
@@ -40,7 +42,7 @@ pub(super) fn prepare(
             call.stored = thread.keeps();
             call.previous = previous.map(|previous| previous.id.clone());
             gateway.reasoning.recall(outgoing.user, &mut call);
-            empty.insert(call)
+            empty.insert(Arc::new(call))
         }
     };
     let target = dialect::Target {
@@ -55,7 +57,7 @@ pub(super) fn prepare(
     let body = finish_body(encoded.body, route.wire, instance, call.stream);
     let envelope = surface::Envelope {
         id: new_id().replace('-', ""),
-        created: outgoing.inbound.received_at.as_secs(),
+        created: outgoing.inbound.origin.received_at.as_secs(),
         model: outgoing.label.unwrap_or(&attempt.target.model).to_owned(),
     };
     let headers = match (call.surface, route.wire) {
@@ -68,7 +70,7 @@ pub(super) fn prepare(
         body,
         headers,
         passage: Passage::translated(
-            call,
+            Arc::clone(call),
             envelope,
             route.wire,
             instance,

@@ -1,5 +1,7 @@
 //! What stands between the upstream's bytes and the client's, for one attempt.
 
+use std::sync::Arc;
+
 use bytes::Bytes;
 use otari_providers::quirk::reasoning_outside_completion;
 use otari_providers::{Instance, UpstreamError};
@@ -85,7 +87,7 @@ impl Passage {
     }
 
     pub(crate) fn translated(
-        call: &Call,
+        call: Arc<Call>,
         envelope: Envelope,
         wire: Wire,
         instance: &Instance,
