@@ -45,6 +45,7 @@ impl TestAppBuilder {
     }
 
     /// An environment variable.
+    /// A variable of the environment.
     pub fn env(mut self, name: &str, value: &str) -> Self {
         self.env.insert(name.to_owned(), value.to_owned());
         self
@@ -140,6 +141,11 @@ impl TestApp {
 
     pub async fn start() -> Self {
         Self::builder().start().await
+    }
+
+    /// A file or folder of the gateway's own, as `data` or `files`.
+    pub fn path(&self, name: &str) -> std::path::PathBuf {
+        self.dir.path().join(name)
     }
 
     /// A fixed moment for [`TestAppBuilder::clock`].

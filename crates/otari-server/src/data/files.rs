@@ -8,8 +8,9 @@ use axum::Json;
 use axum::extract::{FromRequestParts, Path, Request, State};
 use axum::response::{IntoResponse, Response};
 use http::request::Parts;
-use otari_gateway::{FilesPage, GatewayError, NewFile};
+use otari_gateway::{FileObject, Files, FilesPage, GatewayError, NewFile};
 use otari_store::Order;
+use otari_types::UserId;
 
 use crate::data::inference::for_surface;
 use crate::error::ApiError;
@@ -17,6 +18,9 @@ use crate::extract::{AnyKey, QueryArgs, query_problem};
 use crate::state::App;
 
 use shape::Shape;
+
+/// Files that a list can be limited to.
+const IDS_MAX: usize = 100;
 
 /// Upload a file
 ///
@@ -65,7 +69,7 @@ pub(crate) async fn create_file(
 
 /// List files
 ///
-/// The caller's own, newest first. Pages go on with `after`; Anthropic's clients use `after_id` and `before_id`.
+/// The caller's own, newest first. Pages go on with `after`; Anthropic's clients use `page`, `after_id` or `before_id`, and `ids`.
 #[utoipa::path(
     get, path = "/v1/files", tag = "files", operation_id = "list_files",
     params(
@@ -83,8 +87,13 @@ pub(crate) async fn list_files(
     for_surface(shape.surface(), request, async |request| {
         let asked = Asked::read(&mut request.into_parts().0, &app).await?;
         let page = page(shape, &asked.query)?;
-        let owner = asked.owner()?;
-        let (files, has_more) = app.gateway.files()?.list(&owner, &page).await?;
+        let (owner, files) = (asked.owner()?, app.gateway.files()?);
+        let ids = shape.ids(&asked.query);
+        let (files, has_more) = if ids.is_empty() {
+            files.list(&owner, &page).await?
+        } else {
+            (named(files, &owner, ids).await?, false)
+        };
         Ok(Json(shape.list(&files, has_more)).into_response())
     })
     .await
@@ -177,9 +186,32 @@ impl Asked {
         })
     }
 
-    fn owner(&self) -> Result<otari_types::UserId, ApiError> {
+    fn owner(&self) -> Result<UserId, ApiError> {
         self.caller.owner(self.query.one("user"))
     }
+}
+
+/// The files of a list of ids; those that are not there are left out.
+async fn named(
+    files: &Files,
+    owner: &UserId,
+    mut ids: Vec<String>,
+) -> Result<Vec<FileObject>, ApiError> {
+    ids.sort_unstable();
+    ids.dedup();
+    if ids.len() > IDS_MAX {
+        let message = format!("List should have at most {IDS_MAX} items");
+        return Err(query_problem("ids", "too_long", &message));
+    }
+    let mut found = Vec::new();
+    for id in ids {
+        match files.get(owner, &id).await {
+            Ok(file) => found.push(file),
+            Err(GatewayError::FileNotFound(_)) => {}
+            Err(error) => return Err(error.into()),
+        }
+    }
+    Ok(found)
 }
 
 fn page(shape: Shape, query: &QueryArgs) -> Result<FilesPage, ApiError> {
@@ -198,8 +230,7 @@ fn page(shape: Shape, query: &QueryArgs) -> Result<FilesPage, ApiError> {
             return Err(query_problem("order", "literal_error", message));
         }
     };
-    let (after, before) = shape.cursors();
-    let (after, before) = (query.one(after), before.and_then(|name| query.one(name)));
+    let (after, before) = shape.cursors(query);
     if after.is_some() && before.is_some() {
         let text = "after_id and before_id exclude each other".to_owned();
         return Err(GatewayError::InvalidRequest(text).into());

@@ -3,6 +3,7 @@ mod chat;
 mod chat_errors;
 mod chat_stream;
 mod embeddings;
+mod files;
 mod gemini;
 mod guardrails;
 mod images;

@@ -6,6 +6,11 @@ use http::HeaderMap;
 use otari_gateway::{FileObject, Surface};
 use serde_json::{Value, json};
 
+use crate::extract::QueryArgs;
+
+/// Begins Anthropic's page cursors.
+const PAGE: &str = "page_";
+
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Shape {
     OpenAi,
@@ -38,11 +43,23 @@ impl Shape {
         }
     }
 
-    /// The query parameters a page is told by.
-    pub(super) fn cursors(self) -> (&'static str, Option<&'static str>) {
+    /// Where a page begins: after the first file, or before the second.
+    pub(super) fn cursors(self, query: &QueryArgs) -> (Option<&str>, Option<&str>) {
         match self {
-            Self::OpenAi => ("after", None),
-            Self::Anthropic => ("after_id", Some("before_id")),
+            Self::OpenAi => (query.one("after"), None),
+            Self::Anthropic => {
+                let page = query.one("page");
+                let page = page.map(|page| page.strip_prefix(PAGE).unwrap_or(page));
+                (page.or(query.one("after_id")), query.one("before_id"))
+            }
+        }
+    }
+
+    /// The files a list is limited to; empty: all.
+    pub(super) fn ids(self, query: &QueryArgs) -> Vec<String> {
+        match self {
+            Self::OpenAi => Vec::new(),
+            Self::Anthropic => [query.all("ids"), query.all("ids[]")].concat(),
         }
     }
 
@@ -80,10 +97,16 @@ impl Shape {
             "first_id": first.map(|file| &file.id),
             "last_id": last.map(|file| &file.id),
         });
-        if self == Self::OpenAi
-            && let Some(members) = list.as_object_mut()
-        {
-            members.insert("object".to_owned(), json!("list"));
+        let next = last.filter(|_| has_more);
+        let (name, value) = match self {
+            Self::OpenAi => ("object", json!("list")),
+            Self::Anthropic => (
+                "next_page",
+                json!(next.map(|file| format!("{PAGE}{}", file.id))),
+            ),
+        };
+        if let Some(members) = list.as_object_mut() {
+            members.insert(name.to_owned(), value);
         }
         list
     }
