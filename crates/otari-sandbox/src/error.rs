@@ -24,7 +24,9 @@ pub enum SandboxError {
     #[error("`{path}` is larger than {limit_bytes} bytes")]
     TooLarge { path: String, limit_bytes: u64 },
     /// 503: as many sessions as the limit allows are open.
-    #[error("the sandbox is at capacity: {limit} sessions are open; destroy one or try again later")]
+    #[error(
+        "the sandbox is at capacity: {limit} sessions are open; destroy one or try again later"
+    )]
     AtCapacity { limit: usize },
     /// The backend cannot be reached or cannot run here. `reason` is for operators and may be shown.
     #[error("the sandbox is unavailable: {reason}")]
@@ -32,4 +34,16 @@ pub enum SandboxError {
     /// The backend did not answer in time. A program that ran too long is an outcome, not this.
     #[error("the sandbox did not answer within {} s", .0.as_secs())]
     Timeout(Duration),
+}
+
+impl From<crate::frame::Refusal> for SandboxError {
+    fn from(refusal: crate::frame::Refusal) -> Self {
+        use crate::frame::Refusal;
+        match refusal {
+            Refusal::BadRequest(told) => Self::BadRequest(told),
+            Refusal::PathEscapes(path) => Self::PathEscapes(path),
+            Refusal::UnknownFile(path) => Self::UnknownFile(path),
+            Refusal::TooLarge { path, limit_bytes } => Self::TooLarge { path, limit_bytes },
+        }
+    }
 }
