@@ -35,3 +35,15 @@ pub enum SandboxError {
     #[error("the sandbox did not answer within {} s", .0.as_secs())]
     Timeout(Duration),
 }
+
+impl From<crate::frame::Refusal> for SandboxError {
+    fn from(refusal: crate::frame::Refusal) -> Self {
+        use crate::frame::Refusal;
+        match refusal {
+            Refusal::BadRequest(told) => Self::BadRequest(told),
+            Refusal::PathEscapes(path) => Self::PathEscapes(path),
+            Refusal::UnknownFile(path) => Self::UnknownFile(path),
+            Refusal::TooLarge { path, limit_bytes } => Self::TooLarge { path, limit_bytes },
+        }
+    }
+}

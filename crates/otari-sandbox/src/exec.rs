@@ -47,6 +47,23 @@ impl Program {
             Self::Editor { .. } => Kind::Editor,
         }
     }
+
+    /// Bytes of its text.
+    pub(crate) fn bytes(&self) -> usize {
+        match self {
+            Self::Python { code } => code.len(),
+            Self::Bash { command } => command.len(),
+            Self::Editor { path, edit } => {
+                let edit = match edit {
+                    EditorCommand::Create { file_text } => file_text.len(),
+                    EditorCommand::StrReplace { old_str, new_str } => old_str.len() + new_str.len(),
+                    EditorCommand::Insert { new_str, .. } => new_str.len(),
+                    EditorCommand::View { .. } | EditorCommand::UndoEdit => 0,
+                };
+                path.len() + edit
+            }
+        }
+    }
 }
 
 /// A kind of program, by itself.

@@ -6,9 +6,15 @@
 mod error;
 mod exec;
 mod file;
+mod frame;
+mod local;
+#[cfg(target_os = "linux")]
+mod native;
 mod sandbox;
 mod session;
 mod settings;
+mod wasm;
+pub mod worker;
 
 pub use error::SandboxError;
 pub use exec::{EditorCommand, ExecOutcome, ExecRequest, Kind, Program};

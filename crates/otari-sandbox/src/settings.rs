@@ -67,3 +67,16 @@ pub struct Settings {
     /// The program that is started again as a worker, with `__sandbox-worker` as its first argument.
     pub worker: PathBuf,
 }
+
+impl From<&Limits> for crate::frame::Bounds {
+    fn from(limits: &Limits) -> Self {
+        Self {
+            exec_timeout_ms: u64::try_from(limits.exec_timeout.as_millis()).unwrap_or(u64::MAX),
+            memory_bytes: limits.memory_bytes,
+            workspace_bytes: limits.workspace_bytes,
+            workspace_files: limits.workspace_files,
+            output_bytes: limits.output_bytes,
+            processes: limits.processes,
+        }
+    }
+}
