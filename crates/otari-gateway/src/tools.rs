@@ -28,8 +28,8 @@ use search_tools::Workshop;
 
 pub use code::CodeExecution;
 pub use permit::{ToolList, ToolUse};
-pub(crate) use registry::unavailable;
 pub(crate) use policies::WebAllowance;
+pub(crate) use registry::unavailable;
 pub use registry::{ToolSet, ToolSetting};
 pub use search_tools::SearchTool;
 

@@ -7,7 +7,6 @@ use otari_types::Clock;
 
 use crate::local::Local;
 use crate::{
-    CreateSession, ExecOutcome, ExecRequest, Kind, SandboxError, SessionHandle, SessionId,
     Backend, CreateSession, ExecOutcome, ExecRequest, Kind, SandboxError, SessionHandle, SessionId,
     Settings, WorkspaceFile,
 };

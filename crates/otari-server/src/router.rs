@@ -114,6 +114,7 @@ fn inference(prefix: &str) -> Router<App> {
         .route(
             &at("/files/{file_id}/content"),
             get(data::files::get_file_content),
+        )
         .route(&at("/tools"), get(data::tools::list_tools))
         .route(&at("/search"), post(data::search::create_search))
         .route(

@@ -44,7 +44,6 @@ impl TestAppBuilder {
         self
     }
 
-    /// An environment variable.
     /// A variable of the environment.
     pub fn env(mut self, name: &str, value: &str) -> Self {
         self.env.insert(name.to_owned(), value.to_owned());

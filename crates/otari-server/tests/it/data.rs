@@ -14,4 +14,5 @@ mod rerank;
 mod responses;
 mod routing;
 mod search;
+mod tool_loop;
 mod tools;
