@@ -119,11 +119,8 @@ pub fn cost_of_all(price: &Price, turns: &[TokenUsage]) -> Cost {
             let same = |known: &&mut CostLine| known.meter == line.meter && known.rate == line.rate;
             match sum.lines.iter_mut().find(same) {
                 Some(known) => {
-                    *known = CostLine::new(
-                        line.meter,
-                        known.units.saturating_add(line.units),
-                        line.rate,
-                    )
+                    let units = known.units.saturating_add(line.units);
+                    *known = CostLine::new(line.meter, units, line.rate);
                 }
                 None => sum.lines.push(line),
             }

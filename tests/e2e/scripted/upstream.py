@@ -47,12 +47,14 @@ class Upstream:
         self.script = obliging
         self.memory = Memory()
         self.asks = []
+        self.searches = []
         self.malformed = []
         self.url = None
 
     def forget(self):
         self.script = obliging
         self.asks.clear()
+        self.searches.clear()
         self.malformed.clear()
 
     @property
@@ -83,6 +85,7 @@ class Upstream:
         app.router.add_post("/openai/v1/embeddings", self.at("openai", self.embed))
         app.router.add_post("/gemini/v1beta/models/{model}:batchEmbedContents", self.at("gemini", self.embed))
         app.router.add_post("/cohere/v2/embed", self.at("cohere", self.embed))
+        app.router.add_get("/search", self.search)
         return app
 
     def at(self, dialect, handle):
@@ -122,6 +125,10 @@ class Upstream:
             await response.write(event.encode())
         return response
 
+    async def search(self, request):
+        self.searches.append(request.query["q"])
+        return web.json_response({"results": found(request.query["q"])})
+
     async def count(self, dialect, request, body):
         need("max_tokens" not in body, "max_tokens is not counted")
         name = "input_tokens" if dialect == "anthropic" else "totalTokens"
@@ -129,6 +136,14 @@ class Upstream:
 
     async def embed(self, dialect, request, body):
         return web.json_response(getattr(vectors, dialect)(body))
+
+
+def found(query):
+    """What a search finds, in SearXNG's format."""
+    return [
+        {"url": f"https://example.com/{query}", "title": f"About {query}", "content": f"All of {query}."},
+        {"url": f"https://example.org/{query}", "title": f"More on {query}", "content": "The rest."},
+    ]
 
 
 def check_key(dialect, headers):

@@ -1,6 +1,7 @@
 //! The sandbox session of one request: opened by its first program, fed with the request's files.
 
 use std::sync::Arc;
+use std::time::Duration;
 
 use bytes::Bytes;
 use otari_sandbox::{
@@ -34,6 +35,7 @@ pub(super) struct CodeSession {
     user: UserId,
     /// Name of the session, where it outlives the request.
     kept: Option<(String, Arc<Containers>)>,
+    timeout: Option<Duration>,
     state: Mutex<State>,
 }
 
@@ -53,6 +55,8 @@ pub(super) struct Opening {
     pub(super) kept: Option<(String, Arc<Containers>)>,
     /// It runs already.
     pub(super) session: Option<SessionId>,
+    /// Of one program, where a policy says so.
+    pub(super) timeout: Option<Duration>,
     /// Begin at once: whether the backend is there is asked before anything else is done.
     pub(super) at_once: bool,
 }
@@ -67,6 +71,7 @@ impl CodeSession {
             given,
             kept,
             session,
+            timeout,
             at_once,
         } = opening;
         let opened = Self {
@@ -74,6 +79,7 @@ impl CodeSession {
             files,
             user,
             kept,
+            timeout,
             state: Mutex::new(State { given, session }),
         };
         if at_once {
@@ -128,10 +134,11 @@ impl CodeSession {
         code: &str,
     ) -> Result<(ExecOutcome, Vec<MadeFile>), SandboxError> {
         let session = self.session(state).await?;
-        let outcome = self
-            .sandbox
-            .exec(&session, ExecRequest::python(code))
-            .await?;
+        let program = ExecRequest {
+            timeout: self.timeout,
+            ..ExecRequest::python(code)
+        };
+        let outcome = self.sandbox.exec(&session, program).await?;
         let mut made = Vec::new();
         for file in outcome.files.iter().take(FILES_MAX) {
             made.extend(self.keep(&session, file).await);

@@ -13,6 +13,7 @@ use serde_json::{Map, Value};
 
 use super::code::CodeSession;
 use crate::settle::ToolPrices;
+use crate::tools::WebAllowance;
 
 /// What a request's tools are, and how they are called. Dropping it ends what they opened.
 #[derive(Debug, Default)]
@@ -29,8 +30,8 @@ pub(crate) struct Pool {
 #[derive(Debug)]
 pub(super) enum Own {
     Search(Box<Searching>),
-    Fetch(WebFetch),
-    Code(CodeSession),
+    Fetch(Box<Fetching>),
+    Code(Box<CodeSession>),
 }
 
 #[derive(Debug)]
@@ -38,6 +39,13 @@ pub(super) struct Searching {
     pub(super) service: WebSearch,
     pub(super) entry: ToolEntry,
     pub(super) max_results: Option<usize>,
+    pub(super) web: WebAllowance,
+}
+
+#[derive(Debug)]
+pub(super) struct Fetching {
+    pub(super) fetch: WebFetch,
+    pub(super) web: WebAllowance,
 }
 
 /// A call that was run.
@@ -156,7 +164,7 @@ impl Pool {
     async fn run(&self, call: OwnedCall) -> Ran {
         match self.own.get(&call.name) {
             Some(Own::Search(searching)) => searching.run(&call).await,
-            Some(Own::Fetch(fetch)) => read_page(fetch, &call).await,
+            Some(Own::Fetch(fetching)) => fetching.run(&call).await,
             Some(Own::Code(session)) => session.run(&call).await,
             None => self.run_mcp(call).await,
         }
@@ -191,7 +199,7 @@ impl Pool {
 impl Searching {
     async fn run(&self, call: &OwnedCall) -> Ran {
         let query = text_argument(&call.arguments, "query");
-        let query = self.entry.query(query, self.max_results);
+        let query = self.web.narrow(self.entry.query(query, self.max_results));
         match self.service.search(&query).await {
             Ok(answer) => Ran {
                 outcome: ToolOutcome::text(&call.id, answer.text()),
@@ -208,8 +216,25 @@ impl Searching {
     }
 }
 
-async fn read_page(fetch: &WebFetch, call: &OwnedCall) -> Ran {
-    let url = text_argument(&call.arguments, "url");
+impl Fetching {
+    async fn run(&self, call: &OwnedCall) -> Ran {
+        let url = text_argument(&call.arguments, "url");
+        let refused = || failed(call, format!("{url} may not be read from this workspace"));
+        if !self.web.permits_page(url) {
+            return refused();
+        }
+        match read_page(&self.fetch, call, url).await {
+            // Where a redirect led.
+            Ran {
+                found: Found::Page { url: found },
+                ..
+            } if !self.web.permits_page(&found) => refused(),
+            ran => ran,
+        }
+    }
+}
+
+async fn read_page(fetch: &WebFetch, call: &OwnedCall, url: &str) -> Ran {
     match fetch.read(url).await {
         Ok(page) => {
             let cut = if page.truncated {

@@ -10,12 +10,10 @@ use otari_types::{UserId, new_id};
 use serde_json::Value;
 
 use super::code::{CodeSession, GivenFile, Opening};
-use super::set_up::Entry;
+use super::set_up::{Entry, Opening as Request};
 use crate::Gateway;
-use crate::admit::Billed;
 use crate::error::GatewayError;
 use crate::files::is_file_id;
-use crate::request::WantedTools;
 
 /// Of one file that goes into a sandbox.
 const FILE_BYTES_MAX: usize = 64 * 1024 * 1024;
@@ -25,33 +23,31 @@ const AUTO: &str = "auto";
 
 /// The session that the request's programs run in. Its files are taken out of the call where no model could use them.
 pub(super) async fn open(
-    gateway: &Arc<Gateway>,
-    wanted: &WantedTools,
-    billed: &Billed,
+    request: &Request<'_>,
+    user: &UserId,
     entry: &Entry,
     call: &mut Call,
 ) -> Result<CodeSession, GatewayError> {
+    let gateway = request.gateway;
     let sandbox = gateway.sandbox()?;
     let mut given = Vec::new();
     for id in file_ids(&entry.raw) {
-        given.push(stored(gateway, &billed.user, &id).await?);
+        given.push(stored(gateway, user, &id).await?);
     }
-    take_files(gateway, &billed.user, call, &mut given).await?;
+    take_files(gateway, user, call, &mut given).await?;
     let own = entry.raw.get("container");
     let own = own.and_then(|value| {
         let inner = value.get("id").or_else(|| value.get("type"));
         inner.unwrap_or(value).as_str()
     });
-    let (kept, session) = match own.or(wanted.container.as_deref()) {
+    let (kept, session) = match own.or(request.wanted.container.as_deref()) {
         None => (None, None),
         Some(AUTO) => (
             Some(format!("cntr_otari_{}", new_id().replace('-', ""))),
             None,
         ),
         Some(name) => {
-            let session = gateway
-                .containers
-                .find(name, &billed.user, gateway.clock.now());
+            let session = gateway.containers.find(name, user, gateway.clock.now());
             let session =
                 session.ok_or_else(|| GatewayError::ContainerNotFound(name.to_owned()))?;
             (Some(name.to_owned()), Some(session))
@@ -60,10 +56,11 @@ pub(super) async fn open(
     let opening = Opening {
         sandbox: sandbox.clone(),
         files: gateway.files().ok().cloned(),
-        user: billed.user.clone(),
+        user: user.clone(),
         given,
         kept: kept.map(|name| (name, Arc::clone(&gateway.containers))),
         session,
+        timeout: request.policies.exec_timeout(),
         at_once: gateway.tools.in_force().sandbox_url().is_some(),
     };
     CodeSession::open(opening)

@@ -2,14 +2,16 @@
 
 use std::collections::HashSet;
 use std::sync::Arc;
+use std::time::Duration;
 
+use otari_store::workspace_code_execution_policies::CodeExecutionPolicy;
 use otari_tools::definitions::{GatewayTool, ToolEntry, place_purpose, purpose_block};
 use otari_tools::mcp::{McpEndpoint, McpServer};
 use otari_tools::tool_loop::iteration_limit;
 use otari_translate::{Call, Tool, ToolChoice};
 use serde_json::Value;
 
-use super::pool::{Own, Pool, Searching};
+use super::pool::{Fetching, Own, Pool, Searching};
 use super::sandboxed;
 use crate::Gateway;
 use crate::admit::Admitted;
@@ -17,7 +19,7 @@ use crate::dispatch::{Outgoing, parse};
 use crate::error::GatewayError;
 use crate::request::{InlineServer, WantedTools};
 use crate::settle::ToolPrices;
-use crate::tools::{ToolSet, ToolUse};
+use crate::tools::{ToolSet, ToolUse, WebAllowance};
 
 /// What turns a call into a conversation with tools.
 #[derive(Debug)]
@@ -62,69 +64,144 @@ pub(crate) async fn set_up(
     }
     let asked = Arc::new(call.clone());
     let entries = take_entries(&mut call, intercepts)?;
-    let pool = open(gateway, &set, wanted, admitted, &entries, &mut call).await?;
+    let policies = Policies::of(gateway, admitted, &entries).await?;
+    let opening = Opening {
+        gateway,
+        set: &set,
+        wanted,
+        admitted,
+        policies: &policies,
+    };
+    let pool = opening.open(&entries, &mut call).await?;
     declare(&mut call, &pool, &entries, wanted, &set);
     Ok(Some(Tooling {
         gateway: Arc::clone(gateway),
         pool: Arc::new(pool),
-        limit: iteration_limit(wanted.max_iterations, None),
+        limit: iteration_limit(wanted.max_iterations, policies.iterations()),
         call,
         asked,
     }))
 }
 
-async fn open(
-    gateway: &Arc<Gateway>,
-    set: &ToolSet,
-    wanted: &WantedTools,
-    admitted: &Admitted,
-    entries: &[Entry],
-    call: &mut Call,
-) -> Result<Pool, GatewayError> {
-    let now = gateway.clock.now();
-    for entry in entries {
-        admitted.check_tool(ToolUse::Own(entry.tool))?;
-    }
-    let tools: Vec<GatewayTool> = entries.iter().map(|entry| entry.tool).collect();
-    gateway
-        .check_tool_prices(admitted.billed.exempt, &tools, now)
-        .await?;
-    let mut taken = names(call);
-    let mut pool = Pool::default();
-    for entry in entries {
-        let own = match entry.tool {
-            GatewayTool::WebSearch => Own::Search(Box::new(Searching {
-                service: set.require_web_search()?.clone(),
-                entry: entry.settings.clone(),
-                max_results: set.max_results(),
-            })),
-            GatewayTool::WebFetch => Own::Fetch(set.require_web_fetch()?.clone()),
-            GatewayTool::CodeExecution => {
-                let session = sandboxed::open(gateway, wanted, &admitted.billed, entry, call);
-                Own::Code(session.await?)
-            }
+/// What a workspace leaves of the tools.
+pub(super) struct Policies {
+    web: WebAllowance,
+    code: Option<CodeExecutionPolicy>,
+}
+
+impl Policies {
+    async fn of(
+        gateway: &Gateway,
+        admitted: &Admitted,
+        entries: &[Entry],
+    ) -> Result<Self, GatewayError> {
+        let mut policies = Self {
+            web: WebAllowance::default(),
+            code: None,
         };
-        let hint = entry.settings.purpose_hint.clone();
-        let hint = hint.unwrap_or_else(|| set.purpose_hint(entry.tool).to_owned());
-        pool.add(entry.tool, own, hint, &taken);
-        if entry.intercepted {
-            pool.show_searches();
+        let tools = &gateway.tools;
+        for entry in entries {
+            if entry.tool == GatewayTool::CodeExecution {
+                policies.code = tools.code_policy(admitted.workspace()).await?;
+            } else {
+                policies.web = tools.web_allowance(admitted.workspace()).await?;
+                policies.web.check(entry.tool.kind())?;
+            }
+        }
+        Ok(policies)
+    }
+
+    fn iterations(&self) -> Option<u32> {
+        u32::try_from(self.code.as_ref()?.max_iterations?).ok()
+    }
+
+    pub(super) fn exec_timeout(&self) -> Option<Duration> {
+        let seconds = u64::try_from(self.code.as_ref()?.exec_timeout_s?).ok()?;
+        Some(Duration::from_secs(seconds))
+    }
+
+    fn hint(&self, tool: GatewayTool) -> Option<&str> {
+        match tool {
+            GatewayTool::CodeExecution => self.code.as_ref()?.default_purpose_hint.as_deref(),
+            GatewayTool::WebSearch => self.web.purpose_hint(),
+            GatewayTool::WebFetch => None,
         }
     }
-    let servers = servers(gateway, wanted, admitted).await?;
-    if !servers.is_empty() {
-        taken.extend(pool.names());
-        let opened = gateway.tools.mcp().open(&servers, &taken).await;
-        pool.add_servers(opened.map_err(GatewayError::Mcp)?);
-    }
-    let mut prices = ToolPrices::default();
-    for name in pool.names() {
-        if let Some(price) = gateway.tool_price(&name, now).await? {
-            prices.set(name, price);
+}
+
+/// Opening the tools of one request.
+pub(super) struct Opening<'a> {
+    pub(super) gateway: &'a Arc<Gateway>,
+    set: &'a ToolSet,
+    pub(super) wanted: &'a WantedTools,
+    admitted: &'a Admitted,
+    pub(super) policies: &'a Policies,
+}
+
+impl Opening<'_> {
+    async fn open(&self, entries: &[Entry], call: &mut Call) -> Result<Pool, GatewayError> {
+        let (gateway, admitted) = (self.gateway, self.admitted);
+        let now = gateway.clock.now();
+        for entry in entries {
+            admitted.check_tool(ToolUse::Own(entry.tool))?;
         }
+        let tools: Vec<GatewayTool> = entries.iter().map(|entry| entry.tool).collect();
+        gateway
+            .check_tool_prices(admitted.billed.exempt, &tools, now)
+            .await?;
+        let mut taken = names(call);
+        let mut pool = Pool::default();
+        for entry in entries {
+            let own = self.own(entry, call).await?;
+            pool.add(entry.tool, own, self.hint(entry), &taken);
+            if entry.intercepted {
+                pool.show_searches();
+            }
+        }
+        let servers = servers(gateway, self.wanted, admitted).await?;
+        if !servers.is_empty() {
+            taken.extend(pool.names());
+            let opened = gateway.tools.mcp().open(&servers, &taken).await;
+            pool.add_servers(opened.map_err(GatewayError::Mcp)?);
+        }
+        let mut prices = ToolPrices::default();
+        for name in pool.names() {
+            if let Some(price) = gateway.tool_price(&name, now).await? {
+                prices.set(name, price);
+            }
+        }
+        pool.set_prices(prices);
+        Ok(pool)
     }
-    pool.set_prices(prices);
-    Ok(pool)
+
+    async fn own(&self, entry: &Entry, call: &mut Call) -> Result<Own, GatewayError> {
+        let web = || self.policies.web.clone();
+        Ok(match entry.tool {
+            GatewayTool::WebSearch => Own::Search(Box::new(Searching {
+                service: self.set.require_web_search()?.clone(),
+                entry: entry.settings.clone(),
+                max_results: self.set.max_results(),
+                web: web(),
+            })),
+            GatewayTool::WebFetch => Own::Fetch(Box::new(Fetching {
+                fetch: self.set.require_web_fetch()?.clone(),
+                web: web(),
+            })),
+            GatewayTool::CodeExecution => {
+                let user = &self.admitted.billed.user;
+                Own::Code(Box::new(sandboxed::open(self, user, entry, call).await?))
+            }
+        })
+    }
+
+    /// The request's word for it, else the workspace's, else the operator's.
+    fn hint(&self, entry: &Entry) -> String {
+        let given = entry.settings.purpose_hint.as_deref();
+        let given = given.or(self.policies.hint(entry.tool));
+        given
+            .unwrap_or_else(|| self.set.purpose_hint(entry.tool))
+            .to_owned()
+    }
 }
 
 async fn servers(
