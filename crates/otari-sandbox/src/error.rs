@@ -20,20 +20,25 @@ pub enum SandboxError {
     /// 404.
     #[error("no file `{0}` in the workspace")]
     UnknownFile(String),
-    /// 413: a file over the limit. Nothing is cut short silently.
-    #[error("`{path}` is larger than {limit_bytes} bytes")]
-    TooLarge { path: String, limit_bytes: u64 },
+    /// 413: a file over the limit. Nothing is cut short silently. A remote backend does not say its limit.
+    #[error("`{path}` is larger than the sandbox keeps{}", limit(*.limit_bytes))]
+    TooLarge {
+        path: String,
+        limit_bytes: Option<u64>,
+    },
     /// 503: as many sessions as the limit allows are open.
-    #[error(
-        "the sandbox is at capacity: {limit} sessions are open; destroy one or try again later"
-    )]
-    AtCapacity { limit: usize },
+    #[error("the sandbox is at capacity; end a session or try again later")]
+    AtCapacity,
     /// The backend cannot be reached or cannot run here. `reason` is for operators and may be shown.
     #[error("the sandbox is unavailable: {reason}")]
     Unavailable { reason: String },
     /// The backend did not answer in time. A program that ran too long is an outcome, not this.
     #[error("the sandbox did not answer within {} s", .0.as_secs())]
     Timeout(Duration),
+}
+
+fn limit(bytes: Option<u64>) -> String {
+    bytes.map_or_else(String::new, |bytes| format!(" ({bytes} bytes in all)"))
 }
 
 impl From<crate::frame::Refusal> for SandboxError {
@@ -43,7 +48,10 @@ impl From<crate::frame::Refusal> for SandboxError {
             Refusal::BadRequest(told) => Self::BadRequest(told),
             Refusal::PathEscapes(path) => Self::PathEscapes(path),
             Refusal::UnknownFile(path) => Self::UnknownFile(path),
-            Refusal::TooLarge { path, limit_bytes } => Self::TooLarge { path, limit_bytes },
+            Refusal::TooLarge { path, limit_bytes } => Self::TooLarge {
+                path,
+                limit_bytes: Some(limit_bytes),
+            },
         }
     }
 }

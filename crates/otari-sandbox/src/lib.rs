@@ -7,10 +7,13 @@ mod error;
 mod exec;
 mod file;
 mod frame;
+mod http;
 mod local;
 #[cfg(target_os = "linux")]
 mod native;
 mod sandbox;
+#[cfg(feature = "server")]
+pub mod server;
 mod session;
 mod settings;
 mod wasm;

@@ -195,7 +195,10 @@ impl Local {
         let limit_bytes = self.settings.limits.workspace_bytes;
         let path = path.to_owned();
         if u64::try_from(content.len()).unwrap_or(u64::MAX) > limit_bytes {
-            return Err(SandboxError::TooLarge { path, limit_bytes });
+            return Err(SandboxError::TooLarge {
+                path,
+                limit_bytes: Some(limit_bytes),
+            });
         }
         match self
             .file_operation(id, Request::Put { path }, content)
@@ -244,9 +247,7 @@ impl Local {
             return Ok(permit);
         }
         self.sweep(self.clock.now());
-        permit().ok_or(SandboxError::AtCapacity {
-            limit: self.settings.limits.sessions,
-        })
+        permit().ok_or(SandboxError::AtCapacity)
     }
 
     fn sweep(&self, now: Timestamp) {

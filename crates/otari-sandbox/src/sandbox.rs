@@ -5,6 +5,7 @@ use std::sync::Arc;
 use bytes::Bytes;
 use otari_types::Clock;
 
+use crate::http::Remote;
 use crate::local::Local;
 use crate::{
     Backend, CreateSession, ExecOutcome, ExecRequest, Kind, SandboxError, SessionHandle, SessionId,
@@ -18,17 +19,16 @@ pub struct Sandbox(Kept);
 #[derive(Clone, Debug)]
 enum Kept {
     Local(Arc<Local>),
+    Remote(Arc<Remote>),
 }
 
 impl Sandbox {
     /// Checks the settings; starts nothing.
     pub fn new(settings: Settings, clock: Arc<dyn Clock>) -> Result<Self, SandboxError> {
-        Ok(Self(match settings.backend {
+        Ok(Self(match settings.backend.clone() {
             Backend::Wasm | Backend::Native { .. } => Kept::Local(Local::new(settings, clock)),
-            Backend::Http { .. } => {
-                return Err(SandboxError::Unavailable {
-                    reason: "not yet".to_owned(),
-                });
+            Backend::Http { url, token } => {
+                Kept::Remote(Arc::new(Remote::new(&url, token, settings.limits, clock)?))
             }
         }))
     }
@@ -37,6 +37,7 @@ impl Sandbox {
     pub fn runs(&self, kind: Kind) -> bool {
         match &self.0 {
             Kept::Local(local) => local.runs(kind),
+            Kept::Remote(_) => true,
         }
     }
 
@@ -45,12 +46,14 @@ impl Sandbox {
     pub async fn prepare(&self) -> Result<(), SandboxError> {
         match &self.0 {
             Kept::Local(local) => local.prepare().await,
+            Kept::Remote(_) => Ok(()),
         }
     }
 
     pub async fn create(&self, wanted: CreateSession) -> Result<SessionHandle, SandboxError> {
         match &self.0 {
             Kept::Local(local) => local.create(wanted).await,
+            Kept::Remote(remote) => remote.create(wanted).await,
         }
     }
 
@@ -62,6 +65,7 @@ impl Sandbox {
     ) -> Result<ExecOutcome, SandboxError> {
         match &self.0 {
             Kept::Local(local) => local.exec(session, request).await,
+            Kept::Remote(remote) => remote.exec(session, request).await,
         }
     }
 
@@ -72,6 +76,7 @@ impl Sandbox {
                 local.destroy(session);
                 Ok(())
             }
+            Kept::Remote(remote) => remote.destroy(session).await,
         }
     }
 
@@ -83,12 +88,14 @@ impl Sandbox {
     ) -> Result<Vec<WorkspaceFile>, SandboxError> {
         match &self.0 {
             Kept::Local(local) => local.list_files(session, path).await,
+            Kept::Remote(remote) => remote.list_files(session, path).await,
         }
     }
 
     pub async fn get_file(&self, session: &SessionId, path: &str) -> Result<Bytes, SandboxError> {
         match &self.0 {
             Kept::Local(local) => local.get_file(session, path).await,
+            Kept::Remote(remote) => remote.get_file(session, path).await,
         }
     }
 
@@ -101,6 +108,7 @@ impl Sandbox {
     ) -> Result<WorkspaceFile, SandboxError> {
         match &self.0 {
             Kept::Local(local) => local.put_file(session, path, content).await,
+            Kept::Remote(remote) => remote.put_file(session, path, content).await,
         }
     }
 }

@@ -26,6 +26,8 @@ use world::Guest;
 pub(crate) const WORKSPACE: &str = "workspace";
 pub(crate) const SCRATCH: &str = "tmp";
 
+/// What is said of a session whose interpreter had to be started anew.
+const LOST: &str = "variables are lost, files are kept";
 /// How often a running program's use of the workspace is measured.
 const MEASURE_EVERY: Duration = Duration::from_millis(50);
 /// What a stopped program's status is; the numbers are what `timeout` and the kernel use.
@@ -69,7 +71,7 @@ pub(crate) fn start(compiled: &Path, directory: &Path, bounds: Bounds) -> Result
     let runtime = runtime().map_err(|error| error.to_string())?;
     // Starts with the file rules of this thread, and before threads are forbidden.
     let ticker = Ticker::start(engine.clone()).map_err(|error| error.to_string())?;
-    let confinement = enclosed.filter_calls()?;
+    let confinement = enclosed.filter_calls();
     let workspace = Workspace::open(
         Path::new(WORKSPACE),
         Some(Path::new(SCRATCH)),
@@ -183,7 +185,6 @@ impl Wasm {
             }
         });
         drop(ticking);
-        const LOST: &str = "variables are lost, files are kept";
         match end {
             End::Returned(Ok((status,))) => {
                 self.live = Some(live);
@@ -198,7 +199,7 @@ impl Wasm {
             End::OutOfTime => {
                 let told = format!(
                     "[stopped: out of time after {} s; {LOST}]",
-                    timeout_ms as f64 / 1000.0
+                    Duration::from_millis(timeout_ms).as_secs_f32()
                 );
                 (TIMED_OUT, Some(told))
             }
@@ -207,7 +208,7 @@ impl Wasm {
                 drop(live);
                 (STOPPED, Some(out_of_space(workspace, LOST)))
             }
-            End::Returned(Err(error)) => ended(&error, LOST),
+            End::Returned(Err(error)) => ended(&error),
         }
     }
 
@@ -267,20 +268,20 @@ fn out_of_space(workspace: &Workspace, consequence: &str) -> String {
 }
 
 /// What a trap means.
-fn ended(error: &wasmtime::Error, lost: &str) -> (i32, Option<String>) {
+fn ended(error: &wasmtime::Error) -> (i32, Option<String>) {
     if let Some(exit) = error.downcast_ref::<I32Exit>() {
-        return (exit.0, Some(format!("[the interpreter exited; {lost}]")));
+        return (exit.0, Some(format!("[the interpreter exited; {LOST}]")));
     }
     match error.downcast_ref::<wasmtime::Trap>() {
         Some(wasmtime::Trap::StackOverflow) => {
-            (STOPPED, Some(format!("[stopped: stack overflow; {lost}]")))
+            (STOPPED, Some(format!("[stopped: stack overflow; {LOST}]")))
         }
-        Some(trap) => (STOPPED, Some(format!("[stopped: {trap}; {lost}]"))),
+        Some(trap) => (STOPPED, Some(format!("[stopped: {trap}; {LOST}]"))),
         // An interface that is not linked: the name says which.
         None => (
             STOPPED,
             Some(format!(
-                "[stopped: not available in this sandbox ({}); {lost}]",
+                "[stopped: not available in this sandbox ({}); {LOST}]",
                 error.root_cause()
             )),
         ),

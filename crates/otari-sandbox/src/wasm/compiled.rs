@@ -87,8 +87,8 @@ fn trusted(path: &Path) -> Result<(), String> {
     let file = File::open(path).map_err(told)?;
     let metadata = file.metadata().map_err(told)?;
     let ours = metadata.uid() == nix::unistd::geteuid().as_raw();
-    let private = metadata.permissions().mode() & 0o077 == 0;
-    if metadata.is_file() && ours && private {
+    let others = metadata.permissions().mode() & 0o077;
+    if metadata.is_file() && ours && others == 0 {
         return Ok(());
     }
     Err(format!(

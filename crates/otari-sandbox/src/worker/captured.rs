@@ -1,5 +1,6 @@
 //! What a program prints, up to a bound.
 
+use std::fmt::Write as _;
 use std::sync::Arc;
 
 use parking_lot::Mutex;
@@ -43,9 +44,7 @@ impl Captured {
             if !text.ends_with('\n') {
                 text.push('\n');
             }
-            text.push_str(&format!(
-                "[output truncated: {dropped} more bytes were dropped]\n"
-            ));
+            let _ = writeln!(text, "[output truncated: {dropped} more bytes were dropped]");
         }
         text
     }

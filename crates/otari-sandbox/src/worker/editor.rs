@@ -109,10 +109,8 @@ fn text(workspace: &Workspace, path: &str) -> Result<String, String> {
 fn view(workspace: &Workspace, path: &str, range: Option<(i64, i64)>) -> Result<String, String> {
     if let Err(Refusal::BadRequest(_) | Refusal::UnknownFile(_)) = workspace.get(path) {
         let files = workspace.list(path).map_err(told)?;
-        return Ok(files
-            .iter()
-            .map(|file| format!("{}\n", file.path))
-            .collect());
+        let paths: Vec<String> = files.into_iter().map(|file| file.path + "\n").collect();
+        return Ok(paths.concat());
     }
     let text = text(workspace, path)?;
     let lines: Vec<&str> = text.lines().collect();
@@ -128,10 +126,11 @@ fn view(workspace: &Workspace, path: &str, range: Option<(i64, i64)>) -> Result<
         ));
     }
     let numbered = lines.iter().zip(1_i64..);
-    Ok(numbered
+    let shown: Vec<String> = numbered
         .filter(|(_, number)| (first..=last).contains(number))
         .map(|(line, number)| format!("{number:6}\t{line}\n"))
-        .collect())
+        .collect();
+    Ok(shown.concat())
 }
 
 fn insert(text: &str, after: u64, new: &str) -> Result<String, String> {
