@@ -503,7 +503,9 @@ fn describe(error: &GatewayError) -> (String, Option<u16>) {
         | GatewayError::InvalidBody(_)
         | GatewayError::PreviousResponseNotFound(_)
         | GatewayError::Unsupported { .. } => (error.to_string(), Some(400)),
-        GatewayError::BudgetRanOut(_) => (error.to_string(), Some(403)),
+        GatewayError::BudgetRanOut(_)
+        | GatewayError::ToolNotPermitted(_)
+        | GatewayError::ToolSwitchedOff(_) => (error.to_string(), Some(403)),
         GatewayError::GuardrailBlocked(blocked) => {
             let profiles: Vec<&str> = blocked
                 .guardrails
@@ -514,7 +516,6 @@ fn describe(error: &GatewayError) -> (String, Option<u16>) {
             (message, Some(403))
         }
         GatewayError::ToolLimit(_) => (error.to_string(), Some(422)),
-        GatewayError::ToolNotPermitted(_) => (error.to_string(), Some(403)),
         GatewayError::ContainerNotFound(_) | GatewayError::McpServerNotFound(_) => {
             (error.to_string(), Some(404))
         }

@@ -224,17 +224,14 @@ impl Conversation {
             outcomes.push(one.outcome);
         }
         self.state = State::Ended;
-        match end {
-            Some(finish) => {
-                self.tools.settled(&outcomes);
-                self.tally(settlement);
-                self.shown.finish(finish, settlement.reported_usage(), out);
-            }
-            None => {
-                self.tools.answered(&mut self.call, outcomes);
-                self.tally(settlement);
-                self.state = State::Asking(self.line.encode(&self.call)?);
-            }
+        if let Some(finish) = end {
+            self.tools.settled(&outcomes);
+            self.tally(settlement);
+            self.shown.finish(finish, settlement.reported_usage(), out);
+        } else {
+            self.tools.answered(&mut self.call, outcomes);
+            self.tally(settlement);
+            self.state = State::Asking(self.line.encode(&self.call)?);
         }
         Ok(())
     }

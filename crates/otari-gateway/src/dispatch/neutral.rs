@@ -31,13 +31,12 @@ pub(super) fn prepare(
     instance: &Instance,
     route: Route,
 ) -> Result<Prepared, GatewayError> {
-    let call = match &outgoing.parsed.0 {
-        Some(call) => Arc::clone(call),
-        None => {
-            let call = Arc::new(parse(gateway, outgoing)?);
-            outgoing.parsed.0 = Some(Arc::clone(&call));
-            call
-        }
+    let call = if let Some(call) = &outgoing.parsed.0 {
+        Arc::clone(call)
+    } else {
+        let call = Arc::new(parse(gateway, outgoing)?);
+        outgoing.parsed.0 = Some(Arc::clone(&call));
+        call
     };
     let anthropic = (call.surface == Surface::Messages)
         .then(|| anthropic_headers(outgoing.inbound, outgoing.request));

@@ -11,6 +11,10 @@ use crate::settle::Settlement;
 
 /// One answer of one upstream, or a conversation between a model and tools.
 #[derive(Debug)]
+#[expect(
+    clippy::large_enum_variant,
+    reason = "the large one is the usual one, and goes into the box of its stream"
+)]
 pub(super) enum Source {
     Upstream {
         /// `None` once everything was read or given up.

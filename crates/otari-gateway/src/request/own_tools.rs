@@ -246,7 +246,7 @@ mod tests {
             r#""mcp_server_ids":null,"tools":[]"#,
         ] {
             ask(more, |request| {
-                assert!(request.unwrap().tools.is_none(), "{more}")
+                assert!(request.unwrap().tools.is_none(), "{more}");
             });
         }
     }

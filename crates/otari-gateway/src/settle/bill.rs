@@ -99,7 +99,7 @@ impl Open {
                 meters: Some(cost.meters_json()),
             });
         }
-        self.bill_with_tools(tokens)
+        self.bill_with_tools(tokens.as_ref())
     }
 
     fn bill_of_pieces(&self, ending: &Ending, unit: CallUnit, meter: &'static str) -> Bill {
@@ -116,7 +116,7 @@ impl Open {
         }
     }
 
-    fn bill_with_tools(&self, tokens: Option<Cost>) -> Bill {
+    fn bill_with_tools(&self, tokens: Option<&Cost>) -> Bill {
         let counts = self.produced.tools.counts();
         let costs: Vec<CallCost> = counts
             .iter()
@@ -124,11 +124,11 @@ impl Open {
             .collect();
         let is_priced = tokens.is_some() || !costs.is_empty();
         let total = costs.iter().fold(
-            tokens.as_ref().map_or(NanoUsd::ZERO, |cost| cost.total),
+            tokens.map_or(NanoUsd::ZERO, |cost| cost.total),
             |sum, cost| sum + cost.total,
         );
         let meters = Meters {
-            tokens: tokens.as_ref().map(|cost| cost.meters),
+            tokens: tokens.map(|cost| cost.meters),
             tools: counts
                 .iter()
                 .map(|count| {
@@ -141,7 +141,9 @@ impl Open {
                 })
                 .collect(),
         };
-        let of_tokens = tokens.iter().flat_map(|cost| cost.lines.iter().copied());
+        let of_tokens = tokens
+            .into_iter()
+            .flat_map(|cost| cost.lines.iter().copied());
         let of_tools = costs.into_iter().filter_map(|cost| cost.line);
         let lines: Vec<Line> = of_tokens
             .map(Line::Tokens)

@@ -18,15 +18,27 @@ pub(super) struct Shown {
     started: bool,
     /// Inside a call that the caller does not get to see.
     hiding: bool,
-    /// Of a thought that just ended. One before a hidden call belongs to that call: without it, providers refuse it.
-    signature: Option<Signature>,
-    thought_ended: bool,
-    /// The open text block, for its citations.
-    text: Option<String>,
-    said: bool,
+    thought: Thought,
+    texts: Texts,
     sources: Vec<SearchHit>,
     /// Where texts of several turns cannot stand apart, a whole answer is the last turn's.
     turn: Option<Vec<Event>>,
+}
+
+/// The end of a thought, until it is known what follows. A signature before a hidden call belongs to that call:
+/// without it, providers refuse it.
+#[derive(Debug, Default)]
+struct Thought {
+    signature: Option<Signature>,
+    ended: bool,
+}
+
+/// What was said so far.
+#[derive(Debug, Default)]
+struct Texts {
+    /// The open block, for its citations.
+    open: Option<String>,
+    any: bool,
 }
 
 impl Shown {
@@ -37,10 +49,8 @@ impl Shown {
             searches,
             started: false,
             hiding: false,
-            signature: None,
-            thought_ended: false,
-            text: None,
-            said: false,
+            thought: Thought::default(),
+            texts: Texts::default(),
             sources: Vec::new(),
             turn: (one_text && !stream).then(Vec::new),
         }
@@ -68,15 +78,15 @@ impl Shown {
             }
             _ if self.hiding => return,
             Event::Signature(signature) => {
-                self.signature = Some(signature.clone());
+                self.thought.signature = Some(signature.clone());
                 return;
             }
-            Event::Close if self.signature.is_some() => {
-                self.thought_ended = true;
+            Event::Close if self.thought.signature.is_some() => {
+                self.thought.ended = true;
                 return;
             }
             Event::Open(Opening::ToolCall { name, .. }) if hides(name) => {
-                self.signature = None;
+                self.thought.signature = None;
                 self.end_thought(out);
                 self.hiding = true;
                 return;
@@ -120,11 +130,11 @@ impl Shown {
     }
 
     fn end_thought(&mut self, out: &mut Vec<Event>) {
-        let signature = self.signature.take().map(Event::Signature);
+        let signature = self.thought.signature.take().map(Event::Signature);
         if let Some(signature) = signature {
             self.push(signature, out);
         }
-        if std::mem::take(&mut self.thought_ended) {
+        if std::mem::take(&mut self.thought.ended) {
             self.push(Event::Close, out);
         }
     }
@@ -139,20 +149,22 @@ impl Shown {
     /// Keeps the texts of turns apart, and cites what was found where a text names it.
     fn follow_text(&mut self, event: &Event, out: &mut Vec<Event>) {
         match event {
-            Event::Open(Opening::Text) => self.text = Some(String::new()),
-            Event::Open(_) => self.text = None,
+            Event::Open(Opening::Text) => self.texts.open = Some(String::new()),
+            Event::Open(_) => self.texts.open = None,
             Event::Delta(delta) => {
-                let Some(text) = &mut self.text else { return };
+                let Some(text) = &mut self.texts.open else {
+                    return;
+                };
                 let one_text = !matches!(self.surface, Surface::Messages | Surface::Responses);
-                let apart = text.is_empty() && self.said && one_text && self.turn.is_none();
+                let apart = text.is_empty() && self.texts.any && one_text && self.turn.is_none();
                 text.push_str(delta);
-                self.said = true;
+                self.texts.any = true;
                 if apart {
                     out.push(Event::Delta("\n\n".to_owned()));
                 }
             }
             Event::Close => {
-                let text = self.text.take().unwrap_or_default();
+                let text = self.texts.open.take().unwrap_or_default();
                 for citation in citations(&text, &self.sources) {
                     self.push(Event::Citation(citation), out);
                 }

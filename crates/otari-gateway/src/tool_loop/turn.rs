@@ -63,12 +63,11 @@ impl Turn {
                 let Some(body) = &mut self.body else {
                     return Ok(());
                 };
-                match body.next_chunk().await? {
-                    Some(chunk) => decoder.push(chunk, events),
-                    None => {
-                        self.body = None;
-                        decoder.finish(events)
-                    }
+                if let Some(chunk) = body.next_chunk().await? {
+                    decoder.push(chunk, events)
+                } else {
+                    self.body = None;
+                    decoder.finish(events)
                 }
             }
             Reader::Whole {
