@@ -4,6 +4,7 @@ mod backend;
 mod brave;
 mod domain;
 mod exa;
+mod folder;
 mod linkup;
 mod mediawiki;
 mod query;
@@ -12,6 +13,7 @@ mod searxng;
 mod serper;
 mod tavily;
 
+use std::path::PathBuf;
 use std::time::Duration;
 
 use bytes::Bytes;
@@ -24,6 +26,7 @@ use serde_json::Value;
 use crate::fetch::WebFetch;
 use crate::guarded_client::{GuardedClient, HttpError, HttpLimits, Sending};
 
+use backend::Outgoing;
 pub use backend::{BackendError, SearchBackend, SearchService};
 pub use domain::DomainFilter;
 pub use query::{SearchHit, SearchQuery};
@@ -54,6 +57,8 @@ pub enum SearchError {
     Status { status: u16, detail: String },
     #[error("the search service did not answer with search results")]
     Malformed,
+    #[error("the folder to search is not there")]
+    NoFolder,
     #[error("web search is not set up: {0}")]
     Backend(#[from] BackendError),
 }
@@ -83,7 +88,10 @@ impl WebSearch {
         if query.text.trim().is_empty() {
             return Err(SearchError::EmptyQuery);
         }
-        let answer = self.ask(query).await?;
+        let Some(outgoing) = self.backend.request(query) else {
+            return self.search_folder(query).await;
+        };
+        let answer = self.ask(outgoing).await?;
         let hits = self.backend.hits(&answer).ok_or(SearchError::Malformed)?;
         let hits = hits
             .into_iter()
@@ -96,8 +104,18 @@ impl WebSearch {
         })
     }
 
-    async fn ask(&self, query: &SearchQuery) -> Result<Value, SearchError> {
-        let mut outgoing = self.backend.request(query);
+    async fn search_folder(&self, query: &SearchQuery) -> Result<SearchAnswer, SearchError> {
+        let (folder, asked) = (PathBuf::from(self.backend.base()), query.clone());
+        let found = tokio::task::spawn_blocking(move || folder::search(&folder, &asked));
+        let found = found.await.ok().flatten();
+        Ok(SearchAnswer {
+            query: query.text.clone(),
+            hits: found.ok_or(SearchError::NoFolder)?,
+            cost: None,
+        })
+    }
+
+    async fn ask(&self, mut outgoing: Outgoing) -> Result<Value, SearchError> {
         let (method, body) = match outgoing.body {
             Some(body) => {
                 let json = HeaderValue::from_static("application/json");

@@ -23,6 +23,8 @@ pub enum SearchService {
     Linkup,
     /// Any wiki's own search; Wikipedia unless told otherwise. Needs no key.
     MediaWiki,
+    /// A folder of texts on this machine; its path is the base.
+    Folder,
 }
 
 /// A service as configured by the operator.
@@ -40,7 +42,7 @@ pub struct SearchBackend {
 }
 
 impl SearchService {
-    pub const ALL: [Self; 7] = [
+    pub const ALL: [Self; 8] = [
         Self::Searxng,
         Self::Brave,
         Self::Tavily,
@@ -48,6 +50,7 @@ impl SearchService {
         Self::Serper,
         Self::Linkup,
         Self::MediaWiki,
+        Self::Folder,
     ];
 
     /// The name in configuration and in usage rows.
@@ -60,6 +63,7 @@ impl SearchService {
             Self::Serper => "serper",
             Self::Linkup => "linkup",
             Self::MediaWiki => "mediawiki",
+            Self::Folder => "folder",
         }
     }
 
@@ -70,7 +74,7 @@ impl SearchService {
     /// Where it is found; `None` where every installation has its own address.
     pub fn usual_base(self) -> Option<&'static str> {
         match self {
-            Self::Searxng => None,
+            Self::Searxng | Self::Folder => None,
             Self::Brave => Some("https://api.search.brave.com/res/v1"),
             Self::Tavily => Some("https://api.tavily.com"),
             Self::Exa => Some("https://api.exa.ai"),
@@ -81,7 +85,7 @@ impl SearchService {
     }
 
     pub fn needs_key(self) -> bool {
-        !matches!(self, Self::Searxng | Self::MediaWiki)
+        !matches!(self, Self::Searxng | Self::MediaWiki | Self::Folder)
     }
 }
 
@@ -131,8 +135,9 @@ impl SearchBackend {
         base.unwrap_or_default().trim_end_matches('/')
     }
 
-    pub(super) fn request(&self, query: &SearchQuery) -> Outgoing {
-        match self.service {
+    /// `None` where nobody is asked.
+    pub(super) fn request(&self, query: &SearchQuery) -> Option<Outgoing> {
+        Some(match self.service {
             SearchService::Searxng => searxng::request(self, query),
             SearchService::Brave => brave::request(self, query),
             SearchService::Tavily => tavily::request(self, query),
@@ -140,7 +145,8 @@ impl SearchBackend {
             SearchService::Serper => serper::request(self, query),
             SearchService::Linkup => linkup::request(self, query),
             SearchService::MediaWiki => mediawiki::request(self, query),
-        }
+            SearchService::Folder => return None,
+        })
     }
 
     /// `None` when the answer is not one of this service.
@@ -153,6 +159,7 @@ impl SearchBackend {
             SearchService::Serper => serper::hits(answer),
             SearchService::Linkup => linkup::hits(answer),
             SearchService::MediaWiki => mediawiki::hits(answer),
+            SearchService::Folder => None,
         }
     }
 

@@ -52,6 +52,12 @@ fn query() -> SearchQuery {
     }
 }
 
+/// The services that are asked over HTTP.
+fn asked() -> impl Iterator<Item = SearchService> {
+    let all = SearchService::ALL.into_iter();
+    all.filter(|service| *service != SearchService::Folder)
+}
+
 /// Each service's own way to say: one hit, dated, with a text; one without a URL; one from a blocked site.
 fn answer(service: SearchService) -> Value {
     let three = |url: &str, one: &Value| {
@@ -89,12 +95,13 @@ fn answer(service: SearchService) -> Value {
             json!({"batchcomplete": true, "query": {"pages": three("fullurl", &json!({"pageid": 1, "index": 1, "title": "One",
             "fullurl": "https://a.example/1", "extract": "About one"}))}})
         }
+        SearchService::Folder => panic!("a folder is not asked over HTTP"),
     }
 }
 
 #[tokio::test]
 async fn every_service_gives_the_same_form_of_answer() {
-    for service in SearchService::ALL {
+    for service in asked() {
         let site = site(answer(service)).await;
         let search = WebSearch::new(operator(), backend(service, &site), None);
         let found = search.search(&query()).await.expect("results");
@@ -466,7 +473,7 @@ async fn failures_become_words_for_the_model() {
     let html = Site::start(|_| page("text/html", "<html>blocked</html>")).await;
     let limited = Site::start(|_| status(429, "slow down, key k-1")).await;
     let other = site(json!({"message": "no"})).await;
-    for service in SearchService::ALL {
+    for service in asked() {
         for (site, expected) in [
             (
                 &html,
@@ -539,7 +546,7 @@ async fn what_cannot_be_asked_is_not() {
 
 #[tokio::test]
 async fn nothing_found_names_the_question() {
-    for service in SearchService::ALL {
+    for service in asked() {
         let nothing = match service {
             SearchService::Brave => json!({"type": "search", "query": {"original": "q"}}),
             SearchService::Serper => json!({"searchParameters": {}, "organic": []}),
@@ -557,4 +564,48 @@ async fn nothing_found_names_the_question() {
             "{service:?}"
         );
     }
+}
+
+#[tokio::test]
+async fn a_folder_of_texts_is_searched_without_any_service() {
+    let folder = tempfile::tempdir().unwrap();
+    let write = |name: &str, text: &str| {
+        let path = folder.path().join(name);
+        std::fs::create_dir_all(path.parent().unwrap()).unwrap();
+        std::fs::write(path, text).unwrap();
+    };
+    write(
+        "guide.md",
+        "# The budget guide\n\nA budget holds calls.\n\nUnrelated words.",
+    );
+    write(
+        "deep/other.txt",
+        "Budget once, and many other words that have nothing to do with it at all.",
+    );
+    write("binary.bin", "budget budget budget");
+    std::os::unix::fs::symlink("/etc/hostname", folder.path().join("link.md")).unwrap();
+    let search = |text: &str| {
+        let backend = SearchBackend {
+            base: Some(folder.path().display().to_string()),
+            ..SearchBackend::new(SearchService::Folder)
+        };
+        let search = WebSearch::new(operator(), backend, None);
+        let query = SearchQuery::new(text);
+        async move { search.search(&query).await }
+    };
+    let found = search("BUDGET calls").await.unwrap();
+    let seen: Vec<_> = found
+        .hits
+        .iter()
+        .map(|hit| (hit.url.as_str(), hit.title.as_str()))
+        .collect();
+    assert_eq!(seen[0], ("guide.md", "The budget guide"));
+    assert_eq!(seen[1].0, "deep/other.txt");
+    assert_eq!(seen.len(), 2);
+    assert_eq!(
+        found.hits[0].content.as_deref(),
+        Some("# The budget guide\n\nA budget holds calls.")
+    );
+    assert!(search("zebra").await.unwrap().hits.is_empty());
+    drop(folder);
 }
