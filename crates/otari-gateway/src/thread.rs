@@ -8,6 +8,8 @@ mod retrieve;
 
 pub use retrieve::ItemsPage;
 
+use std::sync::Arc;
+
 use bytes::Bytes;
 use otari_store::Store;
 use otari_store::responses::{self, ResponseRow};
@@ -24,7 +26,7 @@ use crate::request::Request;
 
 const SECS_PER_DAY: i64 = 86_400;
 /// Answers one conversation may go back.
-const TURNS_MAX: usize = 500;
+const TURNS_MAX: i64 = 500;
 
 /// What a Responses request belongs to.
 #[derive(Debug, Default)]
@@ -52,7 +54,7 @@ pub(crate) struct Keep {
     instance: Option<String>,
     model: String,
     /// The items of the request, a JSON array.
-    input: String,
+    input: Arc<str>,
     created_at: Timestamp,
     expires_at: Timestamp,
 }
@@ -87,7 +89,7 @@ impl Thread {
             previous_id,
             instance: None,
             model: String::new(),
-            input: expand::input_items(request),
+            input: expand::input_items(request).into(),
             created_at: origin.received_at,
             expires_at: origin.received_at.plus_secs(days * SECS_PER_DAY),
         });
@@ -122,18 +124,14 @@ async fn conversation(
     user: &UserId,
     now: Timestamp,
 ) -> Result<Vec<ResponseRow>, GatewayError> {
-    let mut turns = Vec::new();
-    let mut next = Some(id.to_owned());
-    while let Some(id) = next.take() {
-        let row = responses::get(&gateway.store, &id, user, now).await?;
-        let Some(row) = row.filter(|_| turns.len() < TURNS_MAX) else {
-            return Err(GatewayError::PreviousResponseNotFound(id));
-        };
-        next.clone_from(&row.previous_id);
-        turns.push(row);
+    let turns = responses::conversation(&gateway.store, id, user, now, TURNS_MAX).await?;
+    match turns.first() {
+        Some(oldest) => match &oldest.previous_id {
+            None => Ok(turns),
+            Some(missing) => Err(GatewayError::PreviousResponseNotFound(missing.clone())),
+        },
+        None => Err(GatewayError::PreviousResponseNotFound(id.to_owned())),
     }
-    turns.reverse();
-    Ok(turns)
 }
 
 impl Keep {
@@ -152,7 +150,7 @@ impl Keep {
             previous_id: self.previous_id,
             instance: self.instance,
             model: self.model,
-            input: self.input,
+            input: self.input.to_string(),
             response: String::from_utf8_lossy(response).into_owned(),
             created_at: self.created_at,
             expires_at: self.expires_at,

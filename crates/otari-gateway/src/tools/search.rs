@@ -284,7 +284,7 @@ fn failure(tool: &SearchTool, error: SearchError) -> GatewayError {
         SearchError::EmptyQuery => {
             return GatewayError::field(&["query"], "missing", "Field required");
         }
-        SearchError::Backend(_) => return GatewayError::SearchTool(text),
+        SearchError::Backend(_) | SearchError::NoFolder => return GatewayError::SearchTool(text),
         SearchError::Http(HttpError::Timeout { .. }) => UpstreamError::new(Kind::Timeout, text),
         SearchError::Http(_) => UpstreamError::new(Kind::Unreachable, text),
         SearchError::Malformed => UpstreamError::new(Kind::Malformed, text),

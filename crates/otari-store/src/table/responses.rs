@@ -56,6 +56,28 @@ pub async fn get(
     store.row(query).await?.as_ref().map(read).transpose()
 }
 
+/// A caller's response and those it goes on from, oldest first, at most `max` of them; fewer where one is missing.
+pub async fn conversation(
+    store: &Store,
+    id: &str,
+    user: &UserId,
+    now: Timestamp,
+    max: i64,
+) -> Result<Vec<ResponseRow>, StoreError> {
+    let text = "WITH RECURSIVE turns AS ( \
+                SELECT 1 AS turn, responses.* FROM responses WHERE id = $1 AND user_id = $2 AND expires_at > $3 \
+                UNION ALL \
+                SELECT turns.turn + 1, responses.* FROM responses JOIN turns ON responses.id = turns.previous_id \
+                WHERE responses.user_id = $2 AND responses.expires_at > $3 AND turns.turn < $4) \
+                SELECT * FROM turns ORDER BY turn DESC";
+    let query = Query::new(TABLE, text)
+        .bind(id)
+        .bind(user)
+        .bind(now)
+        .bind(max);
+    store.rows(query).await?.iter().map(read).collect()
+}
+
 /// Returns whether there was one.
 pub async fn delete(store: &Store, id: &str, user: &UserId) -> Result<bool, StoreError> {
     let text = "DELETE FROM responses WHERE id = $1 AND user_id = $2";

@@ -1,4 +1,4 @@
-use otari_store::responses::{ResponseRow, delete, delete_expired, get, insert};
+use otari_store::responses::{ResponseRow, conversation, delete, delete_expired, get, insert};
 use otari_store::testing::databases;
 use otari_types::{Timestamp, UserId};
 
@@ -57,6 +57,30 @@ async fn what_has_expired_is_deleted_and_nothing_else() {
         );
         let left = get(&db, "new", &UserId::from("alice"), Timestamp::from_secs(1)).await;
         assert!(left.unwrap().is_some());
+        db.finish().await;
+    }
+}
+
+#[tokio::test]
+async fn a_conversation_is_read_from_its_end_to_its_beginning_at_once() {
+    for db in databases().await {
+        for (id, previous) in [("one", None), ("two", Some("one")), ("three", Some("two"))] {
+            let turn = ResponseRow {
+                previous_id: previous.map(str::to_owned),
+                ..row(id, 100)
+            };
+            insert(&db, &turn).await.unwrap();
+        }
+        let read = async |id: &str, user: &str, max: i64| {
+            let user = UserId::from(user);
+            let turns = conversation(&db, id, &user, Timestamp::from_secs(1), max);
+            let ids = turns.await.unwrap().into_iter().map(|turn| turn.id);
+            ids.collect::<Vec<_>>()
+        };
+        assert_eq!(read("three", "alice", 10).await, ["one", "two", "three"]);
+        assert_eq!(read("two", "alice", 10).await, ["one", "two"]);
+        assert_eq!(read("three", "alice", 2).await, ["two", "three"]);
+        assert!(read("three", "bob", 10).await.is_empty());
         db.finish().await;
     }
 }
