@@ -103,6 +103,12 @@ pub enum GatewayError {
     /// No tool of the search endpoint can be meant, or the one that is cannot work.
     #[error("{0}")]
     SearchTool(String),
+    /// Of `/mcp`.
+    #[error("There is no tool named '{0}'")]
+    NoSuchTool(String),
+    /// An MCP server that cannot take part.
+    #[error(transparent)]
+    Mcp(#[from] otari_tools::mcp::McpError),
     /// A named MCP server that this caller does not have.
     #[error("MCP server '{0}' not found")]
     McpServerNotFound(String),

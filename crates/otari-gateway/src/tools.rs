@@ -4,6 +4,7 @@
 //! one and stays with it.
 
 mod code;
+mod offer;
 pub(crate) mod permit;
 mod policies;
 mod pricing;
@@ -27,8 +28,10 @@ use otari_types::Secret;
 use search_tools::Workshop;
 
 pub use code::CodeExecution;
+pub use offer::OfferedTool;
 pub use permit::{ToolList, ToolUse};
 pub(crate) use policies::WebAllowance;
+pub(crate) use registry::unavailable;
 pub use registry::{ToolSet, ToolSetting};
 pub use search_tools::SearchTool;
 
@@ -60,6 +63,7 @@ pub struct Tools {
     trusted: GuardedClient,
     fetch: WebFetch,
     mcp: McpClient,
+    connections: offer::Connections,
     in_force: ArcSwap<ToolSet>,
 }
 
@@ -90,6 +94,7 @@ impl Tools {
         let tools = Self {
             fetch: WebFetch::new(pages, fetch),
             mcp: McpClient::new(servers, limits(&section)).trusting(trusted.clone()),
+            connections: offer::Connections::default(),
             in_force: ArcSwap::default(),
             configured: section,
             keys,

@@ -28,6 +28,7 @@ use crate::{admin, data, ops};
         data::audio::create_transcription,
         data::audio::create_translation,
         data::tools::list_tools,
+        data::mcp::serve_mcp,
         data::search::create_search,
         data::search::create_search_for_tool,
         data::models::list_models,

@@ -6,6 +6,7 @@ mod embeddings;
 mod gemini;
 mod guardrails;
 mod images;
+mod mcp;
 mod messages;
 mod models;
 mod moderations;
