@@ -109,7 +109,7 @@ pub(crate) async fn admit(
     let rate = match &gateway.rate_limiter {
         None => None,
         Some(limiter) => {
-            let checked = limiter.check(&billed.user, inbound.received_at);
+            let checked = limiter.check(&billed.user, inbound.origin.received_at);
             Some(checked.map_err(|window| {
                 gateway.metrics.rate_limit_hits.inc();
                 Refused::early(GatewayError::RateLimited(window))
@@ -154,7 +154,7 @@ async fn identify(
     }
     let caller = gateway
         .callers
-        .identify(&credential, inbound.received_at)
+        .identify(&credential, inbound.origin.received_at)
         .await
         .map_err(count)?;
     let billed = Billed {
@@ -170,8 +170,11 @@ async fn identify(
     if strict && named_user.is_some_and(|named| named != caller.user_id.as_str()) {
         // The row is charged to the caller's rate, so that a misconfigured client cannot flood the log.
         let limiter = gateway.rate_limiter.as_ref();
-        let throttled = limiter
-            .is_some_and(|limiter| limiter.check(&billed.user, inbound.received_at).is_err());
+        let throttled = limiter.is_some_and(|limiter| {
+            limiter
+                .check(&billed.user, inbound.origin.received_at)
+                .is_err()
+        });
         return Err(Refused {
             error: GatewayError::UserMismatch,
             billed: Some(billed),

@@ -4,6 +4,7 @@ use otari_ledger::LedgerError;
 use otari_providers::UpstreamError;
 use otari_store::StoreError;
 
+use crate::files::StorageError;
 use crate::guardrails::Blocked;
 
 /// A member of the request body that cannot be accepted.
@@ -86,6 +87,12 @@ pub enum GatewayError {
     InvalidRequest(String),
     #[error("The file is larger than {max} bytes")]
     FileTooLarge { max: usize },
+    #[error("All files together would be larger than {max} bytes; delete some first")]
+    FileSpaceExhausted { max: u64 },
+    #[error("File '{0}' not found")]
+    FileNotFound(String),
+    #[error("Files are switched off here (files_enabled)")]
+    FilesDisabled,
     #[error("{0}")]
     UnknownModel(String),
     #[error("Model '{0}' not found")]
@@ -100,6 +107,10 @@ pub enum GatewayError {
         tool: &'static str,
         fix: &'static str,
     },
+    #[error("Container '{0}' not found: it has ended, or is another user's")]
+    ContainerNotFound(String),
+    #[error("Exceeded max_tool_iterations={0}")]
+    ToolLimit(u32),
     /// No tool of the search endpoint can be meant, or the one that is cannot work.
     #[error("{0}")]
     SearchTool(String),
@@ -133,12 +144,19 @@ pub enum GatewayError {
     /// Every candidate of a policy failed; each failure has a usage row of its own.
     #[error("{}", if *.timed_out { "All upstream providers timed out" } else { "All upstream providers failed" })]
     AllFailed { timed_out: bool },
+    #[error(transparent)]
+    Sandbox(otari_sandbox::SandboxError),
+    #[error("The tools of this call broke off")]
+    ToolLoopBroke,
     /// A stored secret of the operator's cannot be used; `what` says which.
     #[error("{what}: {error}")]
     Sealed {
         what: String,
         error: otari_store::SealError,
     },
+    /// Bytes of a file could not be kept or had; logged where it happened.
+    #[error("file storage failed")]
+    Storage(#[source] StorageError),
     #[error(transparent)]
     Store(#[from] StoreError),
     #[error(transparent)]

@@ -6,16 +6,19 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use otari_config::section::budgets::{BudgetStrategy, MissingUsage};
+use otari_config::section::files::FilesBackend;
 use otari_config::section::ledger::{JournalUnwritable, UsageDurability};
 use otari_config::section::providers::{ClientArgs, ProviderInstance};
 use otari_config::section::tools::SearchProvider;
 use otari_config::{Config, Environment};
 use otari_gateway::tools::ToolOptions;
-use otari_gateway::{GatewayOptions, GuardrailOptions, HotSettings, MissingUsagePolicy, Settings};
+use otari_gateway::{
+    FilesOptions, GatewayOptions, GuardrailOptions, HotSettings, MissingUsagePolicy, Settings,
+};
 use otari_ledger::{Durability, LedgerOptions, WhenUnwritable};
 use otari_providers::{
-    Dialect, Instance, InstanceError, InstanceOptions, InstanceSettings, Provider, Timeouts,
-    catalog,
+    BucketOptions, Dialect, Instance, InstanceError, InstanceOptions, InstanceSettings, Provider,
+    Timeouts, catalog,
 };
 use otari_store::{SealError, Sealer, Store};
 use otari_types::{Clock, Secret};
@@ -48,6 +51,8 @@ pub(crate) fn gateway_options(
         },
         guardrails: guardrails(config),
         tools: tools(config, workspace)?,
+        files: files(config, &clock),
+        sandbox: None,
         ledger: ledger_options(config),
         settings: settings(config),
         rate_limit_rpm: config.rate_limit.rate_limit_rpm,
@@ -56,6 +61,37 @@ pub(crate) fn gateway_options(
         store,
         clock,
     })
+}
+
+fn files(config: &Config, clock: &Arc<dyn Clock>) -> Option<FilesOptions> {
+    let section = &config.files;
+    let bucket = section.files_s3_bucket.as_ref();
+    let bucket = bucket.filter(|_| section.files_backend == FilesBackend::S3);
+    section.files_enabled.then(|| FilesOptions {
+        folder: PathBuf::from(&section.files_local_dir),
+        bucket: bucket.map(|bucket| BucketOptions {
+            bucket: bucket.clone(),
+            endpoint: section.files_s3_endpoint_url.clone(),
+            region: section
+                .files_s3_region
+                .clone()
+                .unwrap_or_else(|| "us-east-1".to_owned()),
+            environment: environment(config),
+            clock: Arc::clone(clock),
+            connect_timeout: timeouts(config, &ClientArgs::default()).connect,
+        }),
+        max_bytes: section.files_max_bytes,
+        user_max_bytes: section.files_user_max_bytes,
+        retention: section
+            .files_retention_hours
+            .map(|hours| Duration::from_secs(u64::from(hours) * 3600)),
+    })
+}
+
+/// The variables of this process, for what looks for credentials in them.
+fn environment(config: &Config) -> otari_providers::Environment {
+    let variables = config.environment.clone();
+    otari_providers::Environment::new(move |name| variables.get(name).map(str::to_owned))
 }
 
 fn guardrails(config: &Config) -> GuardrailOptions {
@@ -81,7 +117,6 @@ fn tools(config: &Config, workspace: &str) -> Result<ToolOptions, ComposeError> 
         keys: keys.collect(),
         sealer: sealer.transpose()?,
         workspace: workspace.to_owned(),
-        code: None,
     })
 }
 
@@ -132,9 +167,7 @@ fn instances(
     config: &Config,
     clock: &Arc<dyn Clock>,
 ) -> Result<HashMap<String, Arc<Instance>>, ComposeError> {
-    let variables = config.environment.clone();
-    let environment =
-        otari_providers::Environment::new(move |name| variables.get(name).map(str::to_owned));
+    let environment = environment(config);
     let mut instances = HashMap::new();
     for entry in &config.providers.providers.0 {
         let name = entry.name.clone();

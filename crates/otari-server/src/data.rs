@@ -4,6 +4,7 @@ pub(crate) mod audio;
 pub(crate) mod chat;
 pub(crate) mod completions;
 pub(crate) mod embeddings;
+pub(crate) mod files;
 pub(crate) mod gemini;
 pub(crate) mod images;
 mod inference;

@@ -88,6 +88,15 @@ impl ApiError {
         .code("request_too_large")
     }
 
+    pub fn range_not_satisfiable(length: u64) -> Self {
+        let message = format!("The file has {length} bytes; the range asked for is beyond them");
+        Self::new(
+            StatusCode::RANGE_NOT_SATISFIABLE,
+            "invalid_request_error",
+            message,
+        )
+    }
+
     pub fn unavailable(message: impl Into<String>) -> Self {
         Self::new(
             StatusCode::SERVICE_UNAVAILABLE,
@@ -228,6 +237,9 @@ impl From<GatewayError> for ApiError {
             E::ToolUnpriced(_) => {
                 Self::new(StatusCode::PAYMENT_REQUIRED, "invalid_request_error", text).code("tool_not_priced")
             }
+            E::NoSuchTool(_) | E::McpServerNotFound(_) | E::ContainerNotFound(_) => Self::not_found(text),
+            E::ToolLimit(_) => Self::new(StatusCode::UNPROCESSABLE_ENTITY, "invalid_request_error", text),
+            E::ToolLoopBroke => Self::internal(),
             E::Mcp(error) => match &error.fault {
                 // The address itself, not what answers there.
                 McpFault::Http(HttpError::Refused(_)) => Self::bad_request(text).code("mcp_server_refused"),
@@ -236,7 +248,7 @@ impl From<GatewayError> for ApiError {
                 }
                 _ => Self::bad_gateway(&text).code("mcp_server_failed"),
             },
-            E::NoSuchTool(_) | E::McpServerNotFound(_) => Self::not_found(text),
+            E::Sandbox(_) => Self::bad_gateway(&text),
             E::Sealed { error: SealError::NoKey, .. } => Self::bad_request(text),
             E::Sealed { .. } => {
                 tracing::error!(error = text, "a stored secret cannot be used");
@@ -269,7 +281,9 @@ impl From<GatewayError> for ApiError {
                 error.param = Some("previous_response_id".to_owned());
                 error
             }
-            E::UnknownUser(_) | E::ModelNotFound(_) | E::ResponseNotFound(_) => Self::not_found(text),
+            E::UnknownUser(_) | E::ModelNotFound(_) | E::ResponseNotFound(_) | E::FileNotFound(_) | E::FilesDisabled => {
+                Self::not_found(text)
+            }
             E::Unpriced { .. } => {
                 Self::new(StatusCode::PAYMENT_REQUIRED, "invalid_request_error", text).code("model_not_priced")
             }
@@ -287,6 +301,14 @@ impl From<GatewayError> for ApiError {
                 let mut error = Self::new(StatusCode::PAYLOAD_TOO_LARGE, "invalid_request_error", text);
                 error.param = Some("file".to_owned());
                 error.code("request_too_large")
+            }
+            E::FileSpaceExhausted { .. } => {
+                Self::forbidden(text).code("file_space_exhausted")
+            }
+            E::Storage(_) => {
+                let mut error = Self::internal();
+                text.clone_into(&mut error.message);
+                error
             }
             E::InvalidBody(problems) => Self::invalid_fields(&problems),
             E::Upstream(failure) => Self::from_upstream(&failure),

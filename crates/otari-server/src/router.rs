@@ -106,6 +106,18 @@ fn inference(prefix: &str) -> Router<App> {
             &at("/audio/translations"),
             post(data::audio::create_translation),
         )
+        .route(
+            &at("/files"),
+            post(data::files::create_file).get(data::files::list_files),
+        )
+        .route(
+            &at("/files/{file_id}"),
+            get(data::files::get_file).delete(data::files::delete_file),
+        )
+        .route(
+            &at("/files/{file_id}/content"),
+            get(data::files::get_file_content),
+        )
         .route(&at("/tools"), get(data::tools::list_tools))
         .route(&at("/search"), post(data::search::create_search))
         .route(

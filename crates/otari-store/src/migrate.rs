@@ -27,6 +27,12 @@ const MIGRATIONS: &[Migration] = &[
         postgres: include_str!("../migrations/postgres/0002_responses.sql"),
     },
     Migration {
+        version: 3,
+        name: "files",
+        sqlite: include_str!("../migrations/sqlite/0003_files.sql"),
+        postgres: include_str!("../migrations/postgres/0003_files.sql"),
+    },
+    Migration {
         version: 4,
         name: "tools",
         sqlite: include_str!("../migrations/sqlite/0004_tools.sql"),

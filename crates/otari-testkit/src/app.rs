@@ -44,7 +44,7 @@ impl TestAppBuilder {
         self
     }
 
-    /// An environment variable.
+    /// A variable of the environment.
     pub fn env(mut self, name: &str, value: &str) -> Self {
         self.env.insert(name.to_owned(), value.to_owned());
         self
@@ -82,6 +82,7 @@ impl TestAppBuilder {
         let path = |name: &str| dir.path().join(name).display().to_string();
         let mut config = json!({
             "host": "127.0.0.1", "port": 0, "master_key": MASTER_KEY, "data_dir": path("data"),
+            "files_local_dir": path("files"),
             "database_url": self.database_url.unwrap_or_else(|| format!("sqlite:///{}", path("otari.db"))),
             "providers": {"mock": {"provider_type": "openai-compatible", "api_key": "sk-upstream", "api_base": upstream.base()}},
             "pricing": {"mock:scripted": {"input_price_per_million": 2.5, "output_price_per_million": 10.0}},
@@ -139,6 +140,11 @@ impl TestApp {
 
     pub async fn start() -> Self {
         Self::builder().start().await
+    }
+
+    /// A file or folder of the gateway's own, as `data` or `files`.
+    pub fn path(&self, name: &str) -> std::path::PathBuf {
+        self.dir.path().join(name)
     }
 
     /// A fixed moment for [`TestAppBuilder::clock`].

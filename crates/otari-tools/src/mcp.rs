@@ -98,6 +98,13 @@ pub struct McpError {
     pub fault: McpFault,
 }
 
+impl McpError {
+    /// Whether the server's address is one that may not be visited: the caller's mistake, not the server's.
+    pub fn is_refused(&self) -> bool {
+        matches!(self.fault, McpFault::Http(HttpError::Refused(_)))
+    }
+}
+
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum McpFault {
     #[error(transparent)]

@@ -2,6 +2,7 @@
 //! name. Each call passes the gates of every call, and is billed as a tool's call.
 
 mod bill;
+mod code;
 mod connections;
 mod names;
 
@@ -18,6 +19,7 @@ use crate::error::GatewayError;
 use crate::inbound::Inbound;
 use crate::settle::log_refusal;
 
+pub(super) use code::Sessions;
 pub(super) use connections::Connections;
 
 /// The order in which the gateway's own tools are listed.
@@ -84,7 +86,7 @@ impl Gateway {
         arguments: Map<String, Value>,
     ) -> Result<McpResult, GatewayError> {
         let refuse = |refused: Refused| {
-            log_refusal(self, inbound, &refused, name);
+            log_refusal(self, &inbound.origin, &refused, name);
             refused.error
         };
         let admitted = admit(self, inbound, None).await.map_err(refuse)?;
@@ -95,11 +97,12 @@ impl Gateway {
             .bill_tool(inbound, &admitted, billed_as)
             .await
             .map_err(refuse)?;
+        let mut settlement = settlement;
         let result = match &chosen {
             Chosen::Own(tool) => self.run_own(*tool, &admitted, arguments).await,
             Chosen::Mcp(server, tool) => self.run_mcp(&admitted, server, tool, arguments).await,
         };
-        bill::settle(settlement, &result).await;
+        bill::settle(&mut settlement, billed_as, &result).await;
         Ok(result)
     }
 
@@ -155,16 +158,19 @@ impl Gateway {
         let ran = match tool {
             GatewayTool::WebSearch => self.search_for(&set, admitted, text).await,
             GatewayTool::WebFetch => self.read_page(&set, admitted, text).await,
-            GatewayTool::CodeExecution => match set.code() {
-                Some(code) => {
-                    let key = admitted.billed.key.as_ref().map(ToString::to_string);
-                    let session = key.unwrap_or_default();
-                    Ok(code.run(session, text.to_owned()).await)
-                }
-                None => Err(super::unavailable(tool)),
-            },
+            GatewayTool::CodeExecution => self.run_program(admitted, text).await,
         };
         ran.unwrap_or_else(|error| McpResult::failure(error.to_string()))
+    }
+
+    async fn run_program(
+        &self,
+        admitted: &Admitted,
+        program: &str,
+    ) -> Result<McpResult, GatewayError> {
+        let sandbox = self.sandbox()?;
+        let owner = admitted.billed.key.as_ref().map_or("", |key| key.as_str());
+        Ok(self.tools.sessions.run(sandbox, owner, program).await)
     }
 
     async fn search_for(

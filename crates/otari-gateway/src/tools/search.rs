@@ -87,6 +87,7 @@ impl Gateway {
         Ok(Reply {
             body: ReplyBody::Json(Bytes::from(body.to_string())),
             guardrails: None,
+            container: None,
             rate: begun.admitted.rate,
         })
     }
@@ -100,7 +101,12 @@ impl Gateway {
     ) -> Result<Begun, GatewayError> {
         let requested = named.or(asked.tool.as_deref());
         let refuse = |refused: Refused| {
-            log_refusal(self, inbound, &refused, requested.unwrap_or("search"));
+            log_refusal(
+                self,
+                &inbound.origin,
+                &refused,
+                requested.unwrap_or("search"),
+            );
             refused.error
         };
         let admitted = admit(self, inbound, asked.user.as_deref())
@@ -128,7 +134,14 @@ impl Gateway {
         let reserved = reserve(self, &admitted.billed, demand, &plan.first.target)
             .await
             .map_err(refuse)?;
-        let settlement = Settlement::open(self, inbound, &admitted.billed, &plan, reserved, demand);
+        let settlement = Settlement::open(
+            self,
+            &inbound.origin,
+            &admitted.billed,
+            &plan,
+            reserved,
+            demand,
+        );
         Underway::begin(&self.in_flight, inbound, &admitted.billed, &plan);
         Ok(Begun {
             admitted,

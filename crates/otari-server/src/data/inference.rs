@@ -2,6 +2,7 @@
 
 use std::convert::Infallible;
 use std::pin::Pin;
+use std::sync::Arc;
 use std::task::{Context, Poll};
 use std::time::Instant;
 
@@ -10,15 +11,19 @@ use axum::extract::Request;
 use axum::response::{IntoResponse, Response};
 use bytes::Bytes;
 use futures_util::stream;
+use http::request::Parts;
 use http::{HeaderName, HeaderValue, header};
 use http_body::{Frame, SizeHint};
-use otari_gateway::{ByteStream, Inbound, RelayStream, Reply, ReplyBody, Surface, Underway};
+use otari_gateway::{
+    ByteStream, Inbound, Origin, RelayStream, Reply, ReplyBody, Surface, Underway,
+};
 
 use crate::error::{ApiError, put_rate_headers};
 use crate::extract::{content_length, read_body};
 use crate::middleware::edge::RequestId;
 use crate::state::App;
 
+const TRACEPARENT: &str = "traceparent";
 /// Tells nginx and its kind not to collect a stream.
 const NOT_BUFFERED: HeaderName = HeaderName::from_static("x-accel-buffering");
 
@@ -43,7 +48,11 @@ pub(super) async fn for_surface(
     request: Request,
     answer: impl AsyncFnOnce(Request) -> Result<Response, ApiError>,
 ) -> Result<Response, ApiError> {
-    let request_id = request.extensions().get::<RequestId>().cloned();
+    // Only Messages says the id in the body.
+    let request_id = match surface {
+        Surface::Messages => request.extensions().get::<RequestId>().cloned(),
+        _ => None,
+    };
     answer(request).await.map_err(|error| match surface {
         Surface::Messages => error.for_messages(request_id),
         Surface::Gemini => error.for_gemini(),
@@ -57,26 +66,31 @@ pub(super) async fn inbound(
     request: Request,
     endpoint: &'static str,
 ) -> Result<Inbound, ApiError> {
-    let started = Instant::now();
-    let received_at = app.gateway.clock.now();
-    let (mut parts, body) = request.into_parts();
-    let request_id = parts
-        .extensions
-        .remove::<RequestId>()
-        .map(|id| id.0)
-        .unwrap_or_default();
+    let (parts, body) = request.into_parts();
+    let origin = origin(app, &parts, endpoint);
     let declared = content_length(&parts.headers);
     let body = read_body(declared, body, app.max_body_bytes()).await?;
     Ok(Inbound {
-        endpoint,
+        origin,
         headers: parts.headers,
         body,
-        request_id,
         named: None,
-        started,
-        received_at,
         underway: Underway::default(),
     })
+}
+
+/// Where a request comes from, seen now.
+pub(super) fn origin(app: &App, parts: &Parts, endpoint: &'static str) -> Origin {
+    let request_id = parts.extensions.get::<RequestId>();
+    Origin {
+        endpoint,
+        request_id: request_id
+            .map(|id| Arc::from(id.0.as_str()))
+            .unwrap_or_default(),
+        started: Instant::now(),
+        received_at: app.gateway.clock.now(),
+        traceparent: parts.headers.get(TRACEPARENT).cloned(),
+    }
 }
 
 /// The answer; the call is under way until its body was sent or dropped.
@@ -109,6 +123,12 @@ pub(super) fn respond(reply: Reply, underway: Underway) -> Response {
             response
         }
     };
+    let container = reply.container.as_deref().map(HeaderValue::from_str);
+    if let Some(Ok(container)) = container {
+        response
+            .headers_mut()
+            .insert("x-otari-container", container);
+    }
     let guardrails = reply.guardrails.as_deref().map(HeaderValue::from_str);
     if let Some(Ok(guardrails)) = guardrails {
         response

@@ -3,7 +3,6 @@
 //! Stateless streamable HTTP: every request is authenticated, and any node can answer it.
 
 use std::sync::Arc;
-use std::time::Instant;
 
 use axum::body::Body;
 use axum::extract::{Request, State};
@@ -26,9 +25,9 @@ use rmcp::transport::{StreamableHttpServerConfig, StreamableHttpService};
 use rmcp::{ErrorData, RoleServer, ServerHandler};
 use serde_json::json;
 
+use crate::data::inference::origin;
 use crate::error::ApiError;
 use crate::extract::AnyKey;
-use crate::middleware::edge::RequestId;
 use crate::state::App;
 
 const ENDPOINT: &str = "/mcp";
@@ -120,15 +119,11 @@ impl ServerHandler for Door {
 
 impl Door {
     fn inbound(&self, parts: &Parts) -> Inbound {
-        let request_id = parts.extensions.get::<RequestId>();
         Inbound {
-            endpoint: ENDPOINT,
+            origin: origin(&self.app, parts, ENDPOINT),
             headers: parts.headers.clone(),
             body: Bytes::new(),
-            request_id: request_id.map(|id| id.0.clone()).unwrap_or_default(),
             named: None,
-            started: Instant::now(),
-            received_at: self.app.gateway.clock.now(),
             underway: Underway::default(),
         }
     }

@@ -41,6 +41,33 @@ impl AnyKey {
         self.0.as_ref().map(|caller| &caller.user_id)
     }
 
+    /// Whose things are meant: the key's owner's, or those of whom the operator names.
+    pub(crate) fn owner(&self, named: Option<&str>) -> Result<UserId, ApiError> {
+        let named = || named.map(UserId::from);
+        let user = self.user().cloned().or_else(named);
+        user.ok_or_else(|| GatewayError::UserRequired.into())
+    }
+
+    /// As [`AnyKey::owner`], of who is about to add something: a user that exists and is not blocked.
+    pub(crate) async fn adding_owner(
+        &self,
+        app: &App,
+        named: Option<&str>,
+    ) -> Result<UserId, ApiError> {
+        let owner = self.owner(named)?;
+        let is_blocked = if let Some(caller) = &self.0 {
+            caller.blocked
+        } else {
+            let user = otari_store::users::get(&app.gateway.store, &owner).await?;
+            let unknown = || GatewayError::UnknownUser(owner.to_string());
+            user.ok_or_else(unknown)?.blocked
+        };
+        if is_blocked {
+            return Err(GatewayError::UserBlocked(owner.to_string()).into());
+        }
+        Ok(owner)
+    }
+
     /// The models this credential may see; `None` is all.
     pub(crate) fn allowed(&self) -> Option<&AllowList> {
         self.0.as_ref()?.allowed.as_ref()

@@ -1,6 +1,7 @@
 //! A single call of a tool on the bill: a flat price under `otari:<tool>`, when it succeeds.
 
 use std::borrow::Cow;
+use std::sync::Arc;
 
 use otari_providers::{UpstreamError, UpstreamErrorKind};
 use otari_tools::mcp::McpResult;
@@ -13,7 +14,7 @@ use crate::in_flight::Underway;
 use crate::inbound::Inbound;
 use crate::plan::{Attempt, Plan};
 use crate::reserve::{Demand, reserve};
-use crate::settle::Settlement;
+use crate::settle::{Settlement, ToolPrices};
 use crate::tools::pricing::INSTANCE;
 use crate::unit::Unit;
 
@@ -38,7 +39,11 @@ impl Gateway {
         let billed = &admitted.billed;
         let target = self
             .targets
-            .resolve(&format!("{INSTANCE}:{name}"), None, inbound.received_at)
+            .resolve(
+                &format!("{INSTANCE}:{name}"),
+                None,
+                inbound.origin.received_at,
+            )
             .await
             .map_err(|error| Refused::of(billed, error.into(), None))?;
         let plan = Plan {
@@ -53,14 +58,24 @@ impl Gateway {
         };
         let reserved = reserve(self, billed, demand, &plan.first.target).await?;
         Underway::begin(&self.in_flight, inbound, billed, &plan);
-        Ok(Settlement::open(
-            self, inbound, billed, &plan, reserved, demand,
-        ))
+        let price = plan.first.target.price.as_ref();
+        let mut prices = ToolPrices::default();
+        if let Some(point) = price {
+            prices.set(name, Arc::clone(&point.price));
+        }
+        let origin = &inbound.origin;
+        let mut settlement = Settlement::open(self, origin, billed, &plan, reserved, demand);
+        settlement.set_tool_prices(prices);
+        Ok(settlement)
     }
 }
 
 /// Charges a call that succeeded; one that failed leaves a row.
-pub(super) async fn settle(mut settlement: Settlement, result: &McpResult) {
+pub(super) async fn settle(settlement: &mut Settlement, name: &str, result: &McpResult) {
+    if let Some(produced) = settlement.produced() {
+        let name: String = name.chars().take(NAME_CHARS_MAX).collect();
+        produced.tools.add(&name, result.is_error);
+    }
     if !result.is_error {
         settlement.succeed().await;
         return;
