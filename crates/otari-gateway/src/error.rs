@@ -114,6 +114,12 @@ pub enum GatewayError {
     /// No tool of the search endpoint can be meant, or the one that is cannot work.
     #[error("{0}")]
     SearchTool(String),
+    /// Of `/mcp`.
+    #[error("There is no tool named '{0}'")]
+    NoSuchTool(String),
+    /// An MCP server that cannot take part.
+    #[error(transparent)]
+    Mcp(#[from] otari_tools::mcp::McpError),
     /// A named MCP server that this caller does not have.
     #[error("MCP server '{0}' not found")]
     McpServerNotFound(String),
@@ -138,8 +144,6 @@ pub enum GatewayError {
     /// Every candidate of a policy failed; each failure has a usage row of its own.
     #[error("{}", if *.timed_out { "All upstream providers timed out" } else { "All upstream providers failed" })]
     AllFailed { timed_out: bool },
-    #[error(transparent)]
-    Mcp(otari_tools::mcp::McpError),
     #[error(transparent)]
     Sandbox(otari_sandbox::SandboxError),
     #[error("The tools of this call broke off")]

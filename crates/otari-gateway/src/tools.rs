@@ -3,7 +3,7 @@
 //! [`Tools`] is made once. What changes while the gateway runs is a [`ToolSet`], replaced as a whole; a request takes
 //! one and stays with it.
 
-mod code;
+mod offer;
 pub(crate) mod permit;
 mod policies;
 mod pricing;
@@ -26,7 +26,7 @@ use otari_types::Secret;
 
 use search_tools::Workshop;
 
-pub use code::CodeExecution;
+pub use offer::OfferedTool;
 pub use permit::{ToolList, ToolUse};
 pub(crate) use policies::WebAllowance;
 pub(crate) use registry::unavailable;
@@ -45,8 +45,6 @@ pub struct ToolOptions {
     pub sealer: Option<Sealer>,
     /// The workspace of a deployment without tenancy.
     pub workspace: String,
-    /// What runs code; without it there is no code execution.
-    pub code: Option<Arc<dyn CodeExecution>>,
 }
 
 /// Every tool of the gateway's own, and the way to the callers' MCP servers.
@@ -56,22 +54,24 @@ pub struct Tools {
     keys: Vec<(SearchProvider, Secret)>,
     sealer: Option<Sealer>,
     workspace: String,
-    code: Option<Arc<dyn CodeExecution>>,
+    /// There is a sandbox.
+    runs_code: bool,
     /// For addresses of the operator's.
     trusted: GuardedClient,
     fetch: WebFetch,
     mcp: McpClient,
+    connections: offer::Connections,
+    sessions: offer::Sessions,
     in_force: ArcSwap<ToolSet>,
 }
 
 impl Tools {
-    pub(crate) fn new(store: Store, options: ToolOptions) -> Self {
+    pub(crate) fn new(store: Store, options: ToolOptions, runs_code: bool) -> Self {
         let ToolOptions {
             section,
             keys,
             sealer,
             workspace,
-            code,
         } = options;
         let client = |policy| GuardedClient::new(UrlGuard::new(policy), CONNECT_TIMEOUT);
         let trusted = client(UrlPolicy::operator());
@@ -91,12 +91,14 @@ impl Tools {
         let tools = Self {
             fetch: WebFetch::new(pages, fetch),
             mcp: McpClient::new(servers, limits(&section)).trusting(trusted.clone()),
+            connections: offer::Connections::default(),
+            sessions: offer::Sessions::default(),
             in_force: ArcSwap::default(),
             configured: section,
             keys,
             sealer,
             workspace,
-            code,
+            runs_code,
             trusted,
             store,
         };
@@ -140,8 +142,7 @@ impl Tools {
             sealer: self.sealer.as_ref(),
         };
         let search_tools = workshop.tools(search_tools);
-        let code = self.code.clone();
-        let set = ToolSet::new(&workshop, &self.fetch, search_tools, code);
+        let set = ToolSet::new(&workshop, &self.fetch, search_tools, self.runs_code);
         self.in_force.store(Arc::new(set));
     }
 }

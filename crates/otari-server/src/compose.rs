@@ -117,7 +117,6 @@ fn tools(config: &Config, workspace: &str) -> Result<ToolOptions, ComposeError> 
         keys: keys.collect(),
         sealer: sealer.transpose()?,
         workspace: workspace.to_owned(),
-        code: None,
     })
 }
 

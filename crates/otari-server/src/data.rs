@@ -8,6 +8,7 @@ pub(crate) mod files;
 pub(crate) mod gemini;
 pub(crate) mod images;
 mod inference;
+pub(crate) mod mcp;
 pub(crate) mod messages;
 pub(crate) mod models;
 pub(crate) mod moderations;

@@ -16,6 +16,8 @@ use otari_gateway::{FieldProblem, GatewayError, UpstreamFailure, Window};
 use otari_ledger::LedgerError;
 use otari_providers::UpstreamErrorKind;
 use otari_store::{SealError, StoreError};
+use otari_tools::HttpError;
+use otari_tools::mcp::McpFault;
 use serde_json::{Value, json};
 
 /// An answer that is not a success.
@@ -235,11 +237,18 @@ impl From<GatewayError> for ApiError {
             E::ToolUnpriced(_) => {
                 Self::new(StatusCode::PAYMENT_REQUIRED, "invalid_request_error", text).code("tool_not_priced")
             }
-            E::McpServerNotFound(_) | E::ContainerNotFound(_) => Self::not_found(text),
+            E::NoSuchTool(_) | E::McpServerNotFound(_) | E::ContainerNotFound(_) => Self::not_found(text),
             E::ToolLimit(_) => Self::new(StatusCode::UNPROCESSABLE_ENTITY, "invalid_request_error", text),
             E::ToolLoopBroke => Self::internal(),
-            E::Mcp(error) if error.is_refused() => Self::bad_request(text).code("mcp_server_refused"),
-            E::Mcp(_) | E::Sandbox(_) => Self::bad_gateway(&text),
+            E::Mcp(error) => match &error.fault {
+                // The address itself, not what answers there.
+                McpFault::Http(HttpError::Refused(_)) => Self::bad_request(text).code("mcp_server_refused"),
+                McpFault::Timeout | McpFault::Http(HttpError::Timeout { .. }) => {
+                    Self::new(StatusCode::GATEWAY_TIMEOUT, "timeout_error", text)
+                }
+                _ => Self::bad_gateway(&text).code("mcp_server_failed"),
+            },
+            E::Sandbox(_) => Self::bad_gateway(&text),
             E::Sealed { error: SealError::NoKey, .. } => Self::bad_request(text),
             E::Sealed { .. } => {
                 tracing::error!(error = text, "a stored secret cannot be used");

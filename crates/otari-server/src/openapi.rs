@@ -33,6 +33,7 @@ use crate::{admin, data, ops};
         data::files::get_file_content,
         data::files::delete_file,
         data::tools::list_tools,
+        data::mcp::serve_mcp,
         data::search::create_search,
         data::search::create_search_for_tool,
         data::models::list_models,

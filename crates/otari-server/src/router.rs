@@ -5,7 +5,7 @@ use std::sync::OnceLock;
 
 use axum::Router;
 use axum::middleware::from_fn_with_state;
-use axum::routing::{delete, get, patch, post};
+use axum::routing::{any, delete, get, patch, post};
 use parking_lot::RwLock;
 
 use crate::error::ApiError;
@@ -30,6 +30,9 @@ pub fn router(app: &App) -> Router {
             &format!("{prefix}/v1beta/models/{{*call}}"),
             post(data::gemini::generate_content),
         );
+    }
+    if app.config.tools.mcp_endpoint {
+        router = router.route("/mcp", any(data::mcp::serve_mcp));
     }
     if app.config.metrics.enable_metrics {
         router = router.route("/metrics", get(ops::metrics::get_metrics));

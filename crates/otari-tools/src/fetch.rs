@@ -59,6 +59,18 @@ pub struct Page {
     pub truncated: bool,
 }
 
+impl Page {
+    /// As a model reads it: where it was found, its title, its text.
+    pub fn shown(&self) -> String {
+        let title = if self.title.is_empty() {
+            String::new()
+        } else {
+            format!("# {}\n\n", self.title)
+        };
+        format!("{}\n\n{title}{}", self.url, self.text)
+    }
+}
+
 /// Why a page cannot be read. The texts are for the model.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum FetchError {

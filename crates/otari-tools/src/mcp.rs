@@ -49,6 +49,21 @@ pub struct McpCommand {
     pub env: Vec<(String, Secret)>,
 }
 
+impl McpServer {
+    /// Tells it from every server that is set up differently, without saying what its token is.
+    pub fn identity(&self) -> String {
+        use std::hash::{DefaultHasher, Hash, Hasher};
+        let mut hasher = DefaultHasher::new();
+        match &self.endpoint {
+            McpEndpoint::Http { token, .. } | McpEndpoint::Trusted { token, .. } => {
+                token.hash(&mut hasher);
+            }
+            McpEndpoint::Stdio(command) => command.env.hash(&mut hasher),
+        }
+        format!("{self:?} {:016x}", hasher.finish())
+    }
+}
+
 /// Bounds of one server's part in a request.
 #[derive(Clone, Copy, Debug)]
 pub struct McpLimits {
@@ -114,6 +129,24 @@ pub enum McpFault {
 pub struct McpResult {
     pub content: Vec<Part>,
     pub is_error: bool,
+}
+
+impl McpResult {
+    /// One text.
+    pub fn text(text: impl Into<String>) -> Self {
+        Self {
+            content: vec![Part::text(text)],
+            is_error: false,
+        }
+    }
+
+    /// A failure in words for the model.
+    pub fn failure(text: impl Into<String>) -> Self {
+        Self {
+            is_error: true,
+            ..Self::text(text)
+        }
+    }
 }
 
 /// A tool as the model sees it.
@@ -234,21 +267,28 @@ impl McpTools {
     /// Calls a tool by the name the model knows. Calls may run at the same time. A failure is a result too: the model
     /// is to read it.
     pub async fn call(&self, name: &str, arguments: Map<String, Value>) -> McpResult {
+        match self.try_call(name, arguments).await {
+            Ok(result) => result,
+            Err(error) => McpResult::failure(error.to_string()),
+        }
+    }
+
+    /// The same for who wants to know a tool that failed from a server that does not answer.
+    pub async fn try_call(
+        &self,
+        name: &str,
+        arguments: Map<String, Value>,
+    ) -> Result<McpResult, McpError> {
         let route = self.routes.get(name);
         let found = route.and_then(|(at, tool)| Some((self.sessions.get(*at)?, tool)));
         let Some((session, tool)) = found else {
-            return result::failure(format!("there is no tool named {name}"));
+            return Ok(McpResult::failure(format!("there is no tool named {name}")));
         };
-        match session.call(tool, arguments).await {
-            Ok(result) => result,
-            Err(fault) => result::failure(
-                McpError {
-                    server: session.server().to_owned(),
-                    fault,
-                }
-                .to_string(),
-            ),
-        }
+        let called = session.call(tool, arguments).await;
+        called.map_err(|fault| McpError {
+            server: session.server().to_owned(),
+            fault,
+        })
     }
 
     /// Ends the sessions in an orderly way, within a bound.

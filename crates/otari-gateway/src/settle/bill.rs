@@ -87,12 +87,13 @@ struct ToolMeter {
 
 impl Open {
     pub(super) fn bill(&self, ending: &Ending) -> Bill {
-        if let Some((unit, meter)) = self.demand.unit.by_piece() {
+        let without_tools = self.produced.tools.counts().is_empty();
+        if let Some((unit, meter)) = self.demand.unit.by_piece().filter(|_| without_tools) {
             return self.bill_of_pieces(ending, unit, meter);
         }
         let price = self.price.as_ref().filter(|_| !ending.turns.is_empty());
         let tokens = price.map(|price| cost_of_all(price, &ending.turns));
-        if self.produced.tools.counts().is_empty() {
+        if without_tools {
             return tokens.map_or_else(Bill::default, |cost| Bill {
                 total: Some(cost.total),
                 breakdown: Some(cost.breakdown_json()),

@@ -1,7 +1,6 @@
 //! The tools as they are set up at one moment.
 
 use std::collections::BTreeMap;
-use std::sync::Arc;
 
 use otari_config::section::tools::{SearchProvider, Tools as ToolSection};
 use otari_tools::WebFetch;
@@ -10,7 +9,6 @@ use otari_tools::search::{SearchBackend, SearchService, WebSearch};
 use otari_types::Secret;
 use serde_json::Value;
 
-use super::CodeExecution;
 use super::search_tools::{self, SearchTool, Workshop};
 use crate::error::GatewayError;
 
@@ -21,7 +19,7 @@ pub struct ToolSet {
     web_search: Option<WebSearch>,
     web_fetch: Option<WebFetch>,
     search_tools: BTreeMap<String, SearchTool>,
-    code: Option<Arc<dyn CodeExecution>>,
+    runs_code: bool,
 }
 
 impl ToolSet {
@@ -29,7 +27,7 @@ impl ToolSet {
         workshop: &Workshop<'_>,
         fetch: &WebFetch,
         search_tools: BTreeMap<String, SearchTool>,
-        code: Option<Arc<dyn CodeExecution>>,
+        runs_code: bool,
     ) -> Self {
         let section = workshop.section.clone();
         let web_search = backend(&section, workshop.keys).map(|backend| {
@@ -41,7 +39,7 @@ impl ToolSet {
             web_search,
             web_fetch: section.web_fetch.then(|| fetch.clone()),
             search_tools,
-            code,
+            runs_code,
             section,
         }
     }
@@ -54,11 +52,6 @@ impl ToolSet {
     /// `None`: switched off.
     pub fn web_fetch(&self) -> Option<&WebFetch> {
         self.web_fetch.as_ref()
-    }
-
-    /// What runs code. `None`: nothing does.
-    pub fn code(&self) -> Option<&Arc<dyn CodeExecution>> {
-        self.code.as_ref()
     }
 
     /// Address of the code-execution service, if it is one over HTTP.
@@ -111,10 +104,7 @@ impl ToolSet {
         match tool {
             GatewayTool::WebSearch => self.web_search.is_some(),
             GatewayTool::WebFetch => self.web_fetch.is_some(),
-            GatewayTool::CodeExecution => self
-                .code
-                .as_ref()
-                .is_some_and(|code| code.obstacle().is_none()),
+            GatewayTool::CodeExecution => self.runs_code,
         }
     }
 

@@ -11,6 +11,7 @@ use axum::extract::Request;
 use axum::response::{IntoResponse, Response};
 use bytes::Bytes;
 use futures_util::stream;
+use http::request::Parts;
 use http::{HeaderName, HeaderValue, header};
 use http_body::{Frame, SizeHint};
 use otari_gateway::{
@@ -65,29 +66,31 @@ pub(super) async fn inbound(
     request: Request,
     endpoint: &'static str,
 ) -> Result<Inbound, ApiError> {
-    let started = Instant::now();
-    let received_at = app.gateway.clock.now();
-    let (mut parts, body) = request.into_parts();
-    let request_id = parts
-        .extensions
-        .remove::<RequestId>()
-        .map(|id| Arc::from(id.0))
-        .unwrap_or_default();
+    let (parts, body) = request.into_parts();
+    let origin = origin(app, &parts, endpoint);
     let declared = content_length(&parts.headers);
     let body = read_body(declared, body, app.max_body_bytes()).await?;
     Ok(Inbound {
-        origin: Origin {
-            endpoint,
-            request_id,
-            started,
-            received_at,
-            traceparent: parts.headers.get(TRACEPARENT).cloned(),
-        },
+        origin,
         headers: parts.headers,
         body,
         named: None,
         underway: Underway::default(),
     })
+}
+
+/// Where a request comes from, seen now.
+pub(super) fn origin(app: &App, parts: &Parts, endpoint: &'static str) -> Origin {
+    let request_id = parts.extensions.get::<RequestId>();
+    Origin {
+        endpoint,
+        request_id: request_id
+            .map(|id| Arc::from(id.0.as_str()))
+            .unwrap_or_default(),
+        started: Instant::now(),
+        received_at: app.gateway.clock.now(),
+        traceparent: parts.headers.get(TRACEPARENT).cloned(),
+    }
 }
 
 /// The answer; the call is under way until its body was sent or dropped.

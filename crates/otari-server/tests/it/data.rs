@@ -7,6 +7,7 @@ mod files;
 mod gemini;
 mod guardrails;
 mod images;
+mod mcp;
 mod messages;
 mod models;
 mod moderations;

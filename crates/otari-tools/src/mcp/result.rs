@@ -34,13 +34,6 @@ pub(super) fn read(result: CallToolResult, chars_max: usize) -> McpResult {
     McpResult { content, is_error }
 }
 
-pub(super) fn failure(text: String) -> McpResult {
-    McpResult {
-        content: vec![Part::text(text)],
-        is_error: true,
-    }
-}
-
 fn push_text(content: &mut Vec<Part>, text: &str, room: &mut usize) {
     let Some((end, _)) = text.char_indices().nth(*room) else {
         *room -= text.chars().count();

@@ -22,7 +22,8 @@ impl ToolTally {
         &self.0
     }
 
-    pub(super) fn add(&mut self, tool: &str, is_error: bool) {
+    /// A call of this tool was run.
+    pub fn add(&mut self, tool: &str, is_error: bool) {
         let name: String = tool.chars().take(NAME_CHARS_MAX).collect();
         let known = |name: &str| self.0.iter().position(|count| count.tool == name);
         let name = if known(&name).is_none() && self.0.len() >= NAMES_MAX {
