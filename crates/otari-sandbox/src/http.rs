@@ -78,10 +78,15 @@ impl Remote {
         })
     }
 
-    pub(crate) async fn create(&self, wanted: CreateSession) -> Result<SessionHandle, SandboxError> {
+    pub(crate) async fn create(
+        &self,
+        wanted: CreateSession,
+    ) -> Result<SessionHandle, SandboxError> {
         let body = wire::create_body(&wanted);
         let sending = Sending::json(Method::POST, self.address(&["sessions"]), body);
-        let answer = self.send(sending, wanted.credential.as_ref(), PATIENCE).await?;
+        let answer = self
+            .send(sending, wanted.credential.as_ref(), PATIENCE)
+            .await?;
         if !answer.status.is_success() {
             return Err(refused(&answer, || SandboxError::Unavailable {
                 reason: "it does not know how to create a session".to_owned(),
@@ -113,9 +118,13 @@ impl Remote {
         let address = self.address(&["sessions", id.as_str(), "exec"]);
         let credential = self.credential(id);
         let sending = Sending::json(Method::POST, address, body);
-        let answer = self.send(sending, credential.as_ref(), timeout + GRACE).await?;
+        let answer = self
+            .send(sending, credential.as_ref(), timeout + GRACE)
+            .await?;
         if answer.status != StatusCode::OK {
-            return Err(refused(&answer, || SandboxError::UnknownSession(id.to_string())));
+            return Err(refused(&answer, || {
+                SandboxError::UnknownSession(id.to_string())
+            }));
         }
         let mut outcome = wire::read_outcome(&answer.body)?;
         if let Some(changed) = self.changed(id).await {
@@ -132,7 +141,9 @@ impl Remote {
         match answer.status {
             status if status.is_success() => Ok(()),
             StatusCode::NOT_FOUND => Ok(()),
-            _ => Err(refused(&answer, || SandboxError::UnknownSession(id.to_string()))),
+            _ => Err(refused(&answer, || {
+                SandboxError::UnknownSession(id.to_string())
+            })),
         }
     }
 
@@ -145,7 +156,11 @@ impl Remote {
         address.query_pairs_mut().append_pair("path", path);
         let credential = self.credential(id);
         let answer = self
-            .send(Sending::bare(Method::GET, address), credential.as_ref(), PATIENCE)
+            .send(
+                Sending::bare(Method::GET, address),
+                credential.as_ref(),
+                PATIENCE,
+            )
             .await?;
         if answer.status != StatusCode::OK {
             return Err(refused_file(&answer, path, || match path {

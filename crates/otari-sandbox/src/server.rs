@@ -61,8 +61,7 @@ async fn authorize(
         .and_then(|value| value.to_str().ok()?.split_once(' '))
         .filter(|(scheme, _)| scheme.eq_ignore_ascii_case("bearer"))
         .map(|(_, given)| given.trim());
-    let right =
-        given.is_some_and(|given| given.as_bytes().ct_eq(token.expose().as_bytes()).into());
+    let right = given.is_some_and(|given| given.as_bytes().ct_eq(token.expose().as_bytes()).into());
     if right {
         return next.run(request).await;
     }
@@ -81,8 +80,5 @@ async fn unknown_route() -> Response {
 }
 
 async fn wrong_method() -> Response {
-    detail(
-        StatusCode::METHOD_NOT_ALLOWED,
-        "not a method of this route",
-    )
+    detail(StatusCode::METHOD_NOT_ALLOWED, "not a method of this route")
 }

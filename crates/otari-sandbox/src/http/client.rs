@@ -111,7 +111,10 @@ impl Client {
     }
 }
 
-fn request(sending: Sending, bearer: Option<&Secret>) -> Result<Request<Full<Bytes>>, SandboxError> {
+fn request(
+    sending: Sending,
+    bearer: Option<&Secret>,
+) -> Result<Request<Full<Bytes>>, SandboxError> {
     let mut request = Request::builder()
         .method(sending.method)
         .uri(sending.address.as_str());
@@ -137,8 +140,12 @@ fn unreachable_now(reason: &str) -> SandboxError {
 
 fn secure(http: HttpConnector) -> HttpsConnector<HttpConnector> {
     let provider = Arc::new(rustls::crypto::ring::default_provider());
-    let config = ClientConfig::builder_with_provider(provider).with_safe_default_protocol_versions();
-    #[expect(clippy::expect_used, reason = "ring supports the default protocol versions")]
+    let config =
+        ClientConfig::builder_with_provider(provider).with_safe_default_protocol_versions();
+    #[expect(
+        clippy::expect_used,
+        reason = "ring supports the default protocol versions"
+    )]
     let config = config.expect("ring speaks TLS 1.2 and 1.3");
     HttpsConnectorBuilder::new()
         .with_tls_config(

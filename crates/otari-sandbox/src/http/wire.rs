@@ -93,7 +93,9 @@ pub(super) fn read_handle(
 ) -> Result<SessionHandle, SandboxError> {
     let handle = read(body)?;
     let id = handle.get("session_id").and_then(Value::as_str);
-    let id = id.filter(|id| !id.is_empty()).ok_or_else(|| malformed("session_id"))?;
+    let id = id
+        .filter(|id| !id.is_empty())
+        .ok_or_else(|| malformed("session_id"))?;
     let seconds = |member: &str, default: Duration| {
         let seconds = handle.get(member).and_then(Value::as_f64);
         seconds
@@ -169,7 +171,9 @@ fn file(entry: &Value) -> Option<WorkspaceFile> {
     Some(WorkspaceFile {
         path: path.to_owned(),
         size_bytes: entry.get("size_bytes").and_then(Value::as_u64).unwrap_or(0),
-        mime_type: mime_type.or_else(|| crate::file::mime_type(path)).map(str::to_owned),
+        mime_type: mime_type
+            .or_else(|| crate::file::mime_type(path))
+            .map(str::to_owned),
         modified_at: entry.get("modified_at").and_then(timestamp),
     })
 }
@@ -178,7 +182,10 @@ fn file(entry: &Value) -> Option<WorkspaceFile> {
 fn named_files(content: Option<&Value>) -> Vec<WorkspaceFile> {
     let entries = content.and_then(Value::as_array).into_iter().flatten();
     let named = entries.filter_map(|entry| {
-        let path = entry.get("filename").or_else(|| entry.get("file_id"))?.as_str()?;
+        let path = entry
+            .get("filename")
+            .or_else(|| entry.get("file_id"))?
+            .as_str()?;
         Some(WorkspaceFile {
             path: path.to_owned(),
             size_bytes: 0,
@@ -198,7 +205,10 @@ fn timestamp(value: &Value) -> Option<Timestamp> {
         return Some(Timestamp::from_secs(seconds));
     }
     let micros = value.as_f64()? * MICROS;
-    #[expect(clippy::cast_possible_truncation, reason = "saturates, and is only shown")]
+    #[expect(
+        clippy::cast_possible_truncation,
+        reason = "saturates, and is only shown"
+    )]
     let micros = micros as i64;
     Some(Timestamp(micros))
 }

@@ -45,8 +45,14 @@ pub(super) async fn get(
     let headers = [
         (header::CONTENT_TYPE, HeaderValue::from_static(kind)),
         // Made by a program nobody vouches for: a browser must not run it as a page of this origin.
-        (header::X_CONTENT_TYPE_OPTIONS, HeaderValue::from_static("nosniff")),
-        (header::CONTENT_DISPOSITION, HeaderValue::from_static("attachment")),
+        (
+            header::X_CONTENT_TYPE_OPTIONS,
+            HeaderValue::from_static("nosniff"),
+        ),
+        (
+            header::CONTENT_DISPOSITION,
+            HeaderValue::from_static("attachment"),
+        ),
     ];
     Ok((headers, content).into_response())
 }
@@ -61,7 +67,9 @@ pub(super) async fn put(
         Ok(form) => form,
         Err(response) => return Ok(response),
     };
-    let file = sandbox.put_file(&SessionId::new(id), &path, content).await?;
+    let file = sandbox
+        .put_file(&SessionId::new(id), &path, content)
+        .await?;
     let stored = json!({"path": file.path, "size_bytes": file.size_bytes});
     Ok((StatusCode::CREATED, Json(stored)).into_response())
 }

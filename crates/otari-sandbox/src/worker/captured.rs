@@ -44,7 +44,10 @@ impl Captured {
             if !text.ends_with('\n') {
                 text.push('\n');
             }
-            let _ = writeln!(text, "[output truncated: {dropped} more bytes were dropped]");
+            let _ = writeln!(
+                text,
+                "[output truncated: {dropped} more bytes were dropped]"
+            );
         }
         text
     }
