@@ -14,6 +14,7 @@ use crate::error::GatewayError;
 use crate::inbound::Inbound;
 use crate::rate_limit::Window;
 use crate::target::Target;
+use crate::tools::{ToolUse, permit};
 
 /// A caller that may go on.
 #[derive(Debug)]
@@ -82,6 +83,23 @@ impl Admitted {
     }
 }
 
+/// What the credential says of tools.
+impl Admitted {
+    /// That the key may use a tool, or a refusal that names it.
+    pub(crate) fn check_tool(&self, used: ToolUse<'_>) -> Result<(), GatewayError> {
+        let list = self
+            .caller
+            .as_ref()
+            .and_then(|caller| caller.allowed_tools.as_ref());
+        permit::check(list, used)
+    }
+
+    /// The workspace of the key; `None` is the deployment's only one.
+    pub(crate) fn workspace(&self) -> Option<&str> {
+        self.caller.as_ref()?.workspace.as_deref()
+    }
+}
+
 pub(crate) async fn admit(
     gateway: &Gateway,
     inbound: &Inbound,
@@ -91,7 +109,7 @@ pub(crate) async fn admit(
     let rate = match &gateway.rate_limiter {
         None => None,
         Some(limiter) => {
-            let checked = limiter.check(&billed.user, inbound.received_at);
+            let checked = limiter.check(&billed.user, inbound.origin.received_at);
             Some(checked.map_err(|window| {
                 gateway.metrics.rate_limit_hits.inc();
                 Refused::early(GatewayError::RateLimited(window))
@@ -136,7 +154,7 @@ async fn identify(
     }
     let caller = gateway
         .callers
-        .identify(&credential, inbound.received_at)
+        .identify(&credential, inbound.origin.received_at)
         .await
         .map_err(count)?;
     let billed = Billed {
@@ -152,8 +170,11 @@ async fn identify(
     if strict && named_user.is_some_and(|named| named != caller.user_id.as_str()) {
         // The row is charged to the caller's rate, so that a misconfigured client cannot flood the log.
         let limiter = gateway.rate_limiter.as_ref();
-        let throttled = limiter
-            .is_some_and(|limiter| limiter.check(&billed.user, inbound.received_at).is_err());
+        let throttled = limiter.is_some_and(|limiter| {
+            limiter
+                .check(&billed.user, inbound.origin.received_at)
+                .is_err()
+        });
         return Err(Refused {
             error: GatewayError::UserMismatch,
             billed: Some(billed),

@@ -8,17 +8,18 @@ use otari_translate::Surface;
 
 use crate::Gateway;
 use crate::admit::{Admitted, Billed, Refused, admit};
-use crate::dispatch::{Dispatched, Outgoing, Parsed, dispatch};
+use crate::dispatch::{Dispatched, Outgoing, Parsed, anthropic_headers, dispatch, envelope, watch};
 use crate::error::GatewayError;
 use crate::guardrails::{self, Asker, OutputChecks, Screened, Told};
 use crate::in_flight::Underway;
-use crate::inbound::{Inbound, Reply, ReplyBody};
+use crate::inbound::{Inbound, Origin, Reply, ReplyBody};
 use crate::plan::{Attempt, Plan, plan};
-use crate::relay::{Flow, Relay, RelayStream, read_whole};
+use crate::relay::{End, Flow, Relay, RelayStream, Spoken, read_whole};
 use crate::request::Request;
 use crate::reserve::{Demand, reserve, top_up};
 use crate::settle::{Settlement, log_refusal};
 use crate::thread::Thread;
+use crate::tool_loop::{Beginning, Conversation, Line, Tooling, set_up};
 
 impl Gateway {
     /// Answers one generation request of any surface.
@@ -36,130 +37,117 @@ impl Gateway {
                 request.demand,
             )
             .await?;
-        let checked = match self.check_input(inbound, &request, &begun).await {
-            Ok(checked) => checked,
+        match self.checked(inbound, &request, &mut begun).await {
+            Ok((answered, told)) => Ok(Reply {
+                body: answered.body,
+                guardrails: guardrails::header(&told),
+                container: answered.container,
+                rate: begun.admitted.rate,
+            }),
             Err(error) => {
+                // Whatever stopped it. What an attempt settled stays as it is.
                 begun.settlement.fail(&error).await;
-                return Err(error);
+                Err(error)
             }
-        };
-        let Some(body) = checked.body else {
-            return self
-                .go_on(inbound, request, begun, checked.told, checked.output)
-                .await;
-        };
-        let changed = Inbound {
-            body,
-            ..inbound.clone()
-        };
-        let request = Request::parse(surface, changed.named.as_ref(), &changed.body)?;
-        self.go_on(&changed, request, begun, checked.told, checked.output)
-            .await
+        }
     }
 
-    /// Asks the guardrails of the call; what they refuse has cost nothing.
-    async fn check_input(
+    /// Asks the guardrails, and answers what they let through.
+    async fn checked(
         self: &Arc<Self>,
         inbound: &Inbound,
         request: &Request<'_>,
-        begun: &Begun,
-    ) -> Result<Checked, GatewayError> {
+        begun: &mut Begun,
+    ) -> Result<(Answered, Vec<Told>), GatewayError> {
         let demanded = &begun.plan.guardrails;
         let screen = self
             .guardrails
             .screen(&request.guardrails, demanded)
             .await?;
-        let billed = &begun.admitted.billed;
         let asker = Asker {
             gateway: self,
-            inbound,
-            billed,
+            origin: &inbound.origin,
+            billed: &begun.admitted.billed,
         };
-        let Screened { told, body } = screen.input(asker, request).await?;
-        Ok(Checked {
-            told,
-            body,
-            output: screen.output(self, inbound, billed),
-        })
+        let Screened { mut told, body } = screen.input(asker, request).await?;
+        let output = screen.output(self, &inbound.origin, asker.billed);
+        let mut answered = match body {
+            None => {
+                self.answer(inbound, request, &inbound.body, begun, output)
+                    .await?
+            }
+            Some(body) => {
+                let changed = Request::parse(request.surface, inbound.named.as_ref(), &body)?;
+                self.answer(inbound, &changed, &body, begun, output).await?
+            }
+        };
+        told.append(&mut answered.told);
+        Ok((answered, told))
     }
 
-    async fn go_on(
-        &self,
+    /// `body` is what `request` was read from.
+    async fn answer(
+        self: &Arc<Self>,
         inbound: &Inbound,
-        request: Request<'_>,
-        mut begun: Begun,
-        mut told: Vec<Told>,
+        request: &Request<'_>,
+        body: &Bytes,
+        begun: &mut Begun,
         output: Option<Arc<OutputChecks>>,
-    ) -> Result<Reply, GatewayError> {
-        let thread = self.thread(inbound, &request, &mut begun).await?;
+    ) -> Result<Answered, GatewayError> {
+        let thread = match request.surface {
+            Surface::Responses => self.thread(&inbound.origin, request, begun).await?,
+            _ => Thread::default(),
+        };
         let expanded = match &thread.previous {
             Some(previous) => Some(Request::parse(request.surface, None, &previous.expanded)?),
             None => None,
         };
-        let outgoing = Outgoing {
+        let mut outgoing = Outgoing {
             inbound,
-            request: &request,
+            body,
+            request,
             expanded: expanded.as_ref(),
             thread: &thread,
             user: &begun.admitted.billed.user,
             label: begun.plan.label.as_deref(),
             parsed: Parsed::default(),
             output,
+            tools: None,
         };
-        let answered = self
-            .attempt_all(
-                &begun.plan,
-                &begun.admitted.billed,
-                outgoing,
-                begun.settlement,
-            )
-            .await?;
-        told.extend(answered.told);
-        Ok(Reply {
-            body: answered.body,
-            guardrails: guardrails::header(&told),
-            rate: begun.admitted.rate,
-        })
+        if request.tools.is_some() {
+            outgoing.tools = set_up(self, &outgoing, &begun.admitted).await?;
+        }
+        if let Some(tooling) = &outgoing.tools {
+            begun
+                .settlement
+                .set_tool_prices(tooling.pool.prices().clone());
+        }
+        self.attempt_all(
+            &begun.plan,
+            &begun.admitted.billed,
+            outgoing,
+            &mut begun.settlement,
+        )
+        .await
     }
 
     /// The conversation a Responses request belongs to; what it adds to the prompt is held too.
     async fn thread(
         &self,
-        inbound: &Inbound,
+        origin: &Origin,
         request: &Request<'_>,
         begun: &mut Begun,
     ) -> Result<Thread, GatewayError> {
-        if request.surface != Surface::Responses {
-            return Ok(Thread::default());
+        let billed = &begun.admitted.billed;
+        let thread = Thread::open(self, origin, request, billed).await?;
+        if let (Some(previous), Some(reserved)) = (&thread.previous, begun.settlement.reserved()) {
+            let demand = Demand {
+                prompt_bytes: previous.expanded.len(),
+                ..request.demand
+            };
+            top_up(self, billed, demand, &begun.plan.first.target, reserved).await?;
         }
-        let opened = Thread::open(self, inbound, request, &begun.admitted.billed).await;
-        let failed = match opened {
-            Ok(thread) => match self.hold_for(&thread, request, begun).await {
-                Ok(()) => return Ok(thread),
-                Err(error) => error,
-            },
-            Err(error) => error,
-        };
-        begun.settlement.fail(&failed).await;
-        Err(failed)
-    }
-
-    async fn hold_for(
-        &self,
-        thread: &Thread,
-        request: &Request<'_>,
-        begun: &mut Begun,
-    ) -> Result<(), GatewayError> {
-        let (Some(previous), Some(reserved)) = (&thread.previous, begun.settlement.reserved())
-        else {
-            return Ok(());
-        };
-        let demand = Demand {
-            prompt_bytes: previous.expanded.len(),
-            ..request.demand
-        };
-        let target = &begun.plan.first.target;
-        top_up(self, &begun.admitted.billed, demand, target, reserved).await
+        Ok(thread)
     }
 
     /// The gates every call passes, in their order; a refusal leaves its row.
@@ -171,7 +159,7 @@ impl Gateway {
         demand: Demand,
     ) -> Result<Begun, GatewayError> {
         let refuse = |refused: Refused| {
-            log_refusal(self, inbound, &refused, model);
+            log_refusal(self, &inbound.origin, &refused, model);
             refused.error
         };
         let admitted = admit(self, inbound, user).await.map_err(refuse)?;
@@ -181,7 +169,14 @@ impl Gateway {
         let reserved = reserve(self, &admitted.billed, demand, &plan.first.target)
             .await
             .map_err(refuse)?;
-        let settlement = Settlement::open(self, inbound, &admitted.billed, &plan, reserved, demand);
+        let settlement = Settlement::open(
+            self,
+            &inbound.origin,
+            &admitted.billed,
+            &plan,
+            reserved,
+            demand,
+        );
         Underway::begin(&self.in_flight, inbound, &admitted.billed, &plan);
         Ok(Begun {
             admitted,
@@ -197,32 +192,52 @@ impl Gateway {
         plan: &Plan,
         billed: &Billed,
         mut outgoing: Outgoing<'_>,
-        mut settlement: Settlement,
+        settlement: &mut Settlement,
     ) -> Result<Answered, GatewayError> {
         let mut walk = Walk::new(plan, billed, &outgoing.inbound.underway);
         let mut attempt = &plan.first;
         loop {
-            let error = match self.attempt(attempt, &mut outgoing, &mut settlement).await {
+            let attempted = match &outgoing.tools {
+                None => self.attempt(attempt, &mut outgoing, settlement).await,
+                Some(tooling) => {
+                    let talk = Talk {
+                        tooling,
+                        outgoing: &outgoing,
+                        billed,
+                    };
+                    talk.attempt(attempt, settlement).await
+                }
+            };
+            let error = match attempted {
                 Ok(Answer::Whole(bytes, told)) => {
                     let body = ReplyBody::Json(bytes);
-                    return Ok(Answered { body, told });
+                    return Ok(Answered {
+                        body,
+                        told,
+                        container: outgoing.container(),
+                    });
                 }
                 Ok(Answer::Stream(flow)) => {
                     let keepalive = self.settings.keepalive;
-                    let stream = RelayStream::new(flow, settlement, keepalive);
+                    let stream = RelayStream::new(flow, settlement.hand_over(), keepalive);
                     let body = ReplyBody::Stream(Box::new(stream));
                     let told = Vec::new();
-                    return Ok(Answered { body, told });
+                    return Ok(Answered {
+                        body,
+                        told,
+                        container: outgoing.container(),
+                    });
                 }
-                Err(error) => error,
+                Err(failed) if failed.is_last => return Err(failed.error),
+                Err(failed) => failed.error,
             };
             attempt = self
-                .next_attempt(&mut walk, outgoing.demand(), error, &mut settlement)
+                .next_attempt(&mut walk, outgoing.demand(), error, settlement)
                 .await?;
         }
     }
 
-    /// The candidate after one that failed, with room for it; else what ends the call, settled.
+    /// The candidate after one that failed, with room for it; else what ends the call.
     pub(crate) async fn next_attempt<'a>(
         &self,
         walk: &mut Walk<'a>,
@@ -238,11 +253,7 @@ impl Gateway {
         settlement.aim(next);
         walk.underway.aim(&next.target);
         if let Some(reserved) = settlement.reserved() {
-            let room = top_up(self, walk.billed, demand, &next.target, reserved).await;
-            if let Err(error) = room {
-                settlement.fail(&error).await;
-                return Err(error);
-            }
+            top_up(self, walk.billed, demand, &next.target, reserved).await?;
         }
         Ok(next)
     }
@@ -252,27 +263,116 @@ impl Gateway {
         attempt: &Attempt,
         outgoing: &mut Outgoing<'_>,
         settlement: &mut Settlement,
-    ) -> Result<Answer, GatewayError> {
+    ) -> Result<Answer, Failed> {
         let Dispatched {
             answered,
             passage,
             keep,
         } = dispatch(self, outgoing, attempt).await?;
-        let instance = attempt.instance()?.name.as_str();
         let relay = Relay {
             passage,
-            instance,
-            keep,
-            output: outgoing.output.clone(),
-            surface: outgoing.request.surface,
+            instance: attempt.instance()?.name.as_str(),
+            end: End {
+                surface: outgoing.request.surface,
+                keep,
+                output: outgoing.output.clone(),
+            },
         };
         if outgoing.request.stream {
-            let keepalive = self.settings.keepalive;
-            let flow = Flow::open(answered, relay, settlement, keepalive).await;
-            return flow.map(Answer::Stream);
+            let mut flow = Flow::of(answered, relay);
+            flow.begin(settlement, self.settings.keepalive).await?;
+            return Ok(Answer::Stream(flow));
         }
         let (whole, told) = read_whole(answered, relay, settlement).await?;
         Ok(Answer::Whole(whole, told))
+    }
+}
+
+/// A call whose tools the gateway runs.
+struct Talk<'a> {
+    tooling: &'a Tooling,
+    outgoing: &'a Outgoing<'a>,
+    billed: &'a Billed,
+}
+
+impl Talk<'_> {
+    async fn attempt(
+        &self,
+        attempt: &Attempt,
+        settlement: &mut Settlement,
+    ) -> Result<Answer, Failed> {
+        let Self {
+            tooling,
+            outgoing,
+            billed,
+        } = self;
+        let gateway = &tooling.gateway;
+        let surface = outgoing.request.surface;
+        let envelope = envelope(outgoing, attempt);
+        let anthropic = (surface == Surface::Messages)
+            .then(|| anthropic_headers(outgoing.inbound, outgoing.request));
+        let origin = &outgoing.inbound.origin;
+        let line = Line::open(
+            gateway,
+            origin,
+            attempt,
+            &tooling.call,
+            anthropic,
+            &envelope.id,
+        )?;
+        let demand = outgoing.demand();
+        let asked = line.ask(&tooling.call, demand, billed, settlement);
+        let answered = asked.await?;
+        let conversation = Conversation::new(Beginning {
+            line,
+            answered,
+            pool: Arc::clone(&tooling.pool),
+            billed: (*billed).clone(),
+            demand,
+            call: tooling.call.clone(),
+            limit: tooling.limit,
+        });
+        let watch = watch(gateway, outgoing);
+        let asked = Arc::clone(&tooling.asked);
+        let mut spoken = Box::new(Spoken::new(conversation, asked, envelope, watch));
+        let end = End {
+            surface,
+            keep: outgoing.thread.keep(None, &attempt.target.model),
+            output: outgoing.output.clone(),
+        };
+        if outgoing.request.stream {
+            let mut flow = Flow::of_spoken(spoken, end);
+            let begun = flow.begin(settlement, gateway.settings.keepalive).await;
+            return match begun {
+                Ok(()) => Ok(Answer::Stream(flow)),
+                Err(error) => Err(Failed {
+                    is_last: flow.is_locked_in(),
+                    error,
+                }),
+            };
+        }
+        let whole = spoken.whole(settlement).await.map_err(|error| Failed {
+            is_last: spoken.is_locked_in(),
+            error,
+        })?;
+        let (whole, told) = end.whole(whole, settlement).await?;
+        Ok(Answer::Whole(whole, told))
+    }
+}
+
+/// An attempt that brought no answer.
+struct Failed {
+    error: GatewayError,
+    /// No other candidate is asked: tools may have run for this one.
+    is_last: bool,
+}
+
+impl From<GatewayError> for Failed {
+    fn from(error: GatewayError) -> Self {
+        Self {
+            error,
+            is_last: false,
+        }
     }
 }
 
@@ -302,17 +402,12 @@ pub(crate) struct Begun {
     pub(crate) settlement: Settlement,
 }
 
-/// What guardrails made of a request.
-struct Checked {
-    told: Vec<Told>,
-    body: Option<Bytes>,
-    output: Option<Arc<OutputChecks>>,
-}
-
 /// What an attempt brought.
 pub(crate) struct Answered {
     pub(crate) body: ReplyBody,
     pub(crate) told: Vec<Told>,
+    /// Where its programs ran, if that stays.
+    pub(crate) container: Option<String>,
 }
 
 #[expect(

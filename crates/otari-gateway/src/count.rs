@@ -3,17 +3,16 @@
 //! Costs nothing, so it asks no budget and leaves no row; but the key, its rate and its models count.
 
 use bytes::Bytes;
-use http::Method;
-use otari_providers::{Instance, Operation, Outbound};
+use otari_providers::Operation;
 use otari_translate::count_tokens;
-use otari_translate::dialect::{Encoded, Target};
-use otari_translate::{Call, Surface, Wire};
+use otari_translate::dialect::Target;
+use otari_translate::{Call, Surface};
 
 use crate::Gateway;
 use crate::admit::admit;
-use crate::dispatch::{header_map, refusal, route};
+use crate::dispatch::{JSON, Post, header_map, refusal, route};
 use crate::error::GatewayError;
-use crate::inbound::{Inbound, Reply, ReplyBody};
+use crate::inbound::{Inbound, Origin, Reply, ReplyBody};
 use crate::plan::{Attempt, plan};
 use crate::relay::upstream_error;
 use crate::tokens;
@@ -31,7 +30,10 @@ impl Gateway {
         let plan = plan(self, inbound, &call.model, &admitted)
             .await
             .map_err(|refused| refused.error)?;
-        let counted = match self.count_at_provider(&plan.first, &call).await? {
+        let counted = match self
+            .count_at_provider(&inbound.origin, &plan.first, &call)
+            .await?
+        {
             Some(count) => count,
             None => tokens::count(&count_tokens::texts(&call)).await,
         };
@@ -39,6 +41,7 @@ impl Gateway {
         Ok(Reply {
             body: ReplyBody::Json(Bytes::from(body)),
             guardrails: None,
+            container: None,
             rate: admitted.rate,
         })
     }
@@ -46,6 +49,7 @@ impl Gateway {
     /// `None` where the provider cannot say.
     async fn count_at_provider(
         &self,
+        origin: &Origin,
         attempt: &Attempt,
         call: &Call,
     ) -> Result<Option<i64>, GatewayError> {
@@ -62,24 +66,14 @@ impl Gateway {
         let Ok(uri) = instance.address(Operation::CountTokens, model, false) else {
             return Ok(None);
         };
-        self.ask_count(instance, wire, uri, encoded).await
-    }
-
-    async fn ask_count(
-        &self,
-        instance: &Instance,
-        wire: Wire,
-        uri: http::Uri,
-        encoded: Encoded,
-    ) -> Result<Option<i64>, GatewayError> {
-        let outbound = Outbound {
-            method: Method::POST,
+        let post = Post {
             uri,
+            accept: JSON,
             headers: header_map(encoded.headers),
             body: Bytes::from(encoded.body),
         };
         let told = |error| GatewayError::upstream(&instance.name, error);
-        let answered = match self.transport.send(instance, outbound).await {
+        let answered = match post.send(self, origin, instance).await {
             Ok(answered) => answered,
             // Servers that speak Messages without this part of it.
             Err(error) if matches!(error.status, Some(404 | 405 | 501)) => return Ok(None),

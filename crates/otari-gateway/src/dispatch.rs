@@ -12,25 +12,25 @@ mod verbatim;
 use std::sync::Arc;
 
 use bytes::Bytes;
-use http::{HeaderMap, HeaderName, HeaderValue, Method, header};
-use otari_providers::{Answered, Instance, Outbound};
+use http::{HeaderMap, HeaderName, HeaderValue, Method, Uri, header};
+use otari_providers::{Answered, Instance, Operation, Outbound, UpstreamError};
 use otari_translate::{Path, Surface, Wire};
 use otari_types::UserId;
 
 use crate::Gateway;
 use crate::error::GatewayError;
 use crate::guardrails::OutputChecks;
-use crate::inbound::Inbound;
+use crate::inbound::{Inbound, Origin};
 use crate::plan::Attempt;
 use crate::relay::Passage;
 use crate::request::Request;
 use crate::reserve::Demand;
 use crate::thread::{Keep, Thread};
+use crate::tool_loop::{Tooling, may_hold_announcements};
 
-use route::Route;
-
-pub(crate) use neutral::{Parsed, refusal};
-pub(crate) use route::route;
+pub(crate) use neutral::{Parsed, encode, envelope, parse, refusal, watch};
+pub(crate) use route::{Route, route};
+pub(crate) use verbatim::anthropic_headers;
 
 /// Consumed by the gateway, never forwarded.
 const GATEWAY_MEMBERS: &[&str] = &[
@@ -58,11 +58,15 @@ const SENSITIVE_MEMBERS: &[&str] = &[
     "client_args",
 ];
 const TRACEPARENT: &str = "traceparent";
+/// What an answer that comes whole is asked for as.
+pub(crate) const JSON: &str = "application/json";
 
 /// One call, as every attempt of it needs it.
 #[derive(Debug)]
 pub(crate) struct Outgoing<'a> {
     pub(crate) inbound: &'a Inbound,
+    /// What `request` was read from: the caller's, unless a guardrail replaced something.
+    pub(crate) body: &'a Bytes,
     pub(crate) request: &'a Request<'a>,
     /// The request with the conversation it goes on from, for whoever does not keep that.
     pub(crate) expanded: Option<&'a Request<'a>>,
@@ -74,12 +78,20 @@ pub(crate) struct Outgoing<'a> {
     pub(crate) parsed: Parsed,
     /// What the answer is checked by.
     pub(crate) output: Option<Arc<OutputChecks>>,
+    /// The tools the gateway runs.
+    pub(crate) tools: Option<Tooling>,
 }
 
 impl Outgoing<'_> {
     /// What the whole prompt may cost.
     pub(crate) fn demand(&self) -> Demand {
         self.expanded.unwrap_or(self.request).demand
+    }
+
+    /// The sandbox session that stays.
+    pub(crate) fn container(&self) -> Option<String> {
+        let tools = self.tools.as_ref()?;
+        tools.pool.container().map(str::to_owned)
     }
 
     /// A conversation that another provider's model reasoned in is translated: its signatures are left out.
@@ -90,8 +102,8 @@ impl Outgoing<'_> {
             return path;
         }
         let previous = self.thread.previous.as_ref();
-        let body = previous.map_or(&self.inbound.body, |previous| &previous.expanded);
-        if otari_translate::has_foreign_thought(body) {
+        let body = previous.map_or(self.body, |previous| &previous.expanded);
+        if otari_translate::has_foreign_thought(body) || may_hold_announcements(body) {
             Path::Neutral
         } else {
             path
@@ -121,24 +133,19 @@ pub(crate) async fn dispatch(
     let instance = attempt.instance()?;
     let route = route(outgoing.request.surface, instance)?;
     let path = outgoing.path(route);
-    let mut prepared = match path {
+    let prepared = match path {
         Path::Verbatim => verbatim::prepare(outgoing, attempt, instance, route),
         Path::Neutral => neutral::prepare(gateway, outgoing, attempt, instance, route)?,
     };
-    add_common_headers(
-        &mut prepared.headers,
-        outgoing.inbound,
-        accept(route.wire, outgoing.request.stream),
-    );
-    let outbound = Outbound {
-        method: Method::POST,
-        uri: address(instance, route, attempt, outgoing.request.stream)?,
+    let stream = outgoing.request.stream;
+    let post = Post {
+        uri: address(instance, route.operation, &attempt.target.model, stream)?,
+        accept: accept(route.wire, stream),
         headers: prepared.headers,
         body: prepared.body,
     };
-    let answered = gateway
-        .transport
-        .send(instance, outbound)
+    let answered = post
+        .send(gateway, &outgoing.inbound.origin, instance)
         .await
         .map_err(|error| GatewayError::upstream(&instance.name, error))?;
     let keeper = (path == Path::Verbatim).then_some(instance.name.as_str());
@@ -160,36 +167,58 @@ pub(crate) fn header_map(headers: Vec<(&'static str, String)>) -> HeaderMap {
     map
 }
 
-fn address(
-    instance: &Instance,
-    route: Route,
-    attempt: &Attempt,
-    stream: bool,
-) -> Result<http::Uri, GatewayError> {
-    instance
-        .address(route.operation, &attempt.target.model, stream)
-        .map_err(|error| {
-            let text = format!("Provider '{}' cannot be addressed: {error}", instance.name);
-            GatewayError::InvalidRequest(text)
-        })
+/// A request to a provider, for whichever call.
+pub(crate) struct Post {
+    pub(crate) uri: Uri,
+    pub(crate) accept: &'static str,
+    pub(crate) headers: HeaderMap,
+    pub(crate) body: Bytes,
 }
 
-/// What the answer comes as.
-fn accept(wire: Wire, stream: bool) -> &'static str {
-    match wire {
-        _ if !stream => "application/json",
-        Wire::Bedrock | Wire::Sagemaker => "application/vnd.amazon.eventstream",
-        Wire::Ollama => "application/x-ndjson",
-        _ => "text/event-stream",
+impl Post {
+    pub(crate) async fn send(
+        self,
+        gateway: &Gateway,
+        origin: &Origin,
+        instance: &Instance,
+    ) -> Result<Answered, UpstreamError> {
+        let mut headers = self.headers;
+        headers
+            .entry(header::ACCEPT)
+            .or_insert(HeaderValue::from_static(self.accept));
+        if let Some(trace) = &origin.traceparent {
+            headers.insert(TRACEPARENT, trace.clone());
+        }
+        let outbound = Outbound {
+            method: Method::POST,
+            uri: self.uri,
+            headers,
+            body: self.body,
+        };
+        gateway.transport.send(instance, outbound).await
     }
 }
 
-pub(crate) fn add_common_headers(headers: &mut HeaderMap, inbound: &Inbound, accept: &'static str) {
-    headers
-        .entry(header::ACCEPT)
-        .or_insert(HeaderValue::from_static(accept));
-    if let Some(trace) = inbound.headers.get(TRACEPARENT) {
-        headers.insert(TRACEPARENT, trace.clone());
+/// Where an instance is asked for this.
+pub(crate) fn address(
+    instance: &Instance,
+    operation: Operation,
+    model: &str,
+    stream: bool,
+) -> Result<Uri, GatewayError> {
+    instance.address(operation, model, stream).map_err(|error| {
+        let text = format!("Provider '{}' cannot be addressed: {error}", instance.name);
+        GatewayError::InvalidRequest(text)
+    })
+}
+
+/// What the answer comes as.
+pub(crate) fn accept(wire: Wire, stream: bool) -> &'static str {
+    match wire {
+        _ if !stream => JSON,
+        Wire::Bedrock | Wire::Sagemaker => "application/vnd.amazon.eventstream",
+        Wire::Ollama => "application/x-ndjson",
+        _ => "text/event-stream",
     }
 }
 

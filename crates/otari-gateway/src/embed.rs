@@ -3,18 +3,17 @@
 
 use bytes::Bytes;
 use futures_util::{StreamExt, TryStreamExt, stream};
-use http::Method;
 use otari_providers::quirk::answers_int8_vectors;
-use otari_providers::{Capability, Dialect, Instance, Operation, Outbound, UpstreamError};
-use otari_translate::dialect::{Encoded, Target};
+use otari_providers::{Capability, Dialect, Instance, Operation, UpstreamError};
+use otari_translate::dialect::Target;
 use otari_translate::embeddings::{self, EmbedWire, Embedded};
 use otari_types::TokenUsage;
 
 use crate::Gateway;
 use crate::call::Begun;
-use crate::dispatch::{header_map, is_kept_back, refusal};
+use crate::dispatch::{JSON, Post, address, header_map, is_kept_back, refusal};
 use crate::error::GatewayError;
-use crate::inbound::{Inbound, Reply, ReplyBody};
+use crate::inbound::{Inbound, Origin, Reply, ReplyBody};
 use crate::plan::Attempt;
 use crate::relay::upstream_error;
 use crate::request::{parse_members, string_member};
@@ -54,7 +53,7 @@ impl Gateway {
             .begin(inbound, user.as_deref(), &request.model, demand)
             .await?;
         let answered = if plan.rest.is_empty() {
-            self.embed_at(&plan.first, &request).await
+            self.embed_at(&inbound.origin, &plan.first, &request).await
         } else {
             Err(GatewayError::InvalidRequest(format!(
                 "'{}' is a routing policy with several models; embeddings need one, because vectors of different \
@@ -81,12 +80,14 @@ impl Gateway {
         Ok(Reply {
             body: ReplyBody::Json(body.into()),
             guardrails: None,
+            container: None,
             rate: admitted.rate,
         })
     }
 
     async fn embed_at(
         &self,
+        origin: &Origin,
         attempt: &Attempt,
         request: &embeddings::Request,
     ) -> Result<Embedded, GatewayError> {
@@ -101,13 +102,15 @@ impl Gateway {
         };
         let calls = embeddings::encode(wire, request, &target).map_err(refusal)?;
         let told = |error| GatewayError::upstream(&instance.name, error);
-        let address = instance.address(Operation::Embeddings, model, false);
-        let uri = address.map_err(|error| {
-            let text = format!("Provider '{}' cannot be addressed: {error}", instance.name);
-            GatewayError::InvalidRequest(text)
-        })?;
-        let answers = stream::iter(calls)
-            .map(|call| self.embed_once(instance, wire, uri.clone(), call))
+        let uri = address(instance, Operation::Embeddings, model, false)?;
+        let posts = calls.into_iter().map(|call| Post {
+            uri: uri.clone(),
+            accept: JSON,
+            headers: header_map(call.headers),
+            body: Bytes::from(call.body),
+        });
+        let answers = stream::iter(posts)
+            .map(|post| self.embed_once(origin, instance, wire, post))
             .buffered(TOGETHER);
         let whole = answers.try_fold(Embedded::default(), |mut whole, part| async move {
             whole.append(part);
@@ -125,18 +128,12 @@ impl Gateway {
 
     async fn embed_once(
         &self,
+        origin: &Origin,
         instance: &Instance,
         wire: EmbedWire,
-        uri: http::Uri,
-        call: Encoded,
+        post: Post,
     ) -> Result<Embedded, UpstreamError> {
-        let outbound = Outbound {
-            method: Method::POST,
-            uri,
-            headers: header_map(call.headers),
-            body: Bytes::from(call.body),
-        };
-        let answered = self.transport.send(instance, outbound).await?;
+        let answered = post.send(self, origin, instance).await?;
         let counted = answered.headers.get(BEDROCK_TOKENS);
         let counted = counted.and_then(|value| value.to_str().ok()?.parse::<i64>().ok());
         let body = answered.body.collect(ANSWER_BYTES_MAX).await?;

@@ -269,18 +269,22 @@ mod tests {
     use otari_types::Timestamp;
 
     use super::*;
+    use crate::inbound::Origin;
 
     fn inbound(content_type: &'static str, body: &[u8]) -> Inbound {
         let mut headers = HeaderMap::new();
         headers.insert(header::CONTENT_TYPE, HeaderValue::from_static(content_type));
         Inbound {
-            endpoint: "/v1/audio/transcriptions",
+            origin: Origin {
+                endpoint: "/v1/audio/transcriptions",
+                request_id: "".into(),
+                started: Instant::now(),
+                received_at: Timestamp(0),
+                traceparent: None,
+            },
             headers,
             body: Bytes::copy_from_slice(body),
-            request_id: String::new(),
             named: None,
-            started: Instant::now(),
-            received_at: Timestamp(0),
             underway: crate::in_flight::Underway::default(),
         }
     }

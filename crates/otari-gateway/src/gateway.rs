@@ -6,12 +6,15 @@ use std::sync::Arc;
 use otari_config::PolicySpec;
 use otari_ledger::{Ledger, LedgerOptions};
 use otari_providers::{Instance, Transport};
+use otari_sandbox::Sandbox;
 use otari_store::{Change, Store, StoreError, model_aliases, runtime_settings};
+use otari_tools::definitions::GatewayTool;
 use otari_types::{AccountId, Clock, KeyId, Secret};
 use tokio::sync::mpsc;
 
 use crate::caller::Callers;
 use crate::error::GatewayError;
+use crate::files::{Files, FilesOptions};
 use crate::guardrails::{GuardrailOptions, Guardrails};
 use crate::in_flight::InFlight;
 use crate::metrics::Metrics;
@@ -23,6 +26,8 @@ use crate::rate_limit::RateLimiter;
 use crate::reasoning::KeptReasoning;
 use crate::settings::Settings;
 use crate::target::{Aliases, Targets};
+use crate::tool_loop::Containers;
+use crate::tools::{ToolOptions, Tools, unavailable};
 
 /// Everything a gateway is made of.
 #[derive(Debug)]
@@ -36,6 +41,11 @@ pub struct GatewayOptions {
     /// Routing policies by name.
     pub policies: BTreeMap<String, PolicySpec>,
     pub guardrails: GuardrailOptions,
+    pub tools: ToolOptions,
+    /// `None`: switched off.
+    pub files: Option<FilesOptions>,
+    /// `None`: no code is run.
+    pub sandbox: Option<Sandbox>,
     pub settings: Settings,
     pub rate_limit_rpm: Option<u32>,
     pub master_key: Option<Secret>,
@@ -52,7 +62,11 @@ pub struct Gateway {
     pub targets: Targets,
     pub(crate) policies: Policies,
     pub(crate) reasoning: KeptReasoning,
+    pub(crate) containers: Arc<Containers>,
+    sandbox: Option<Sandbox>,
     pub(crate) guardrails: Guardrails,
+    pub tools: Tools,
+    files: Option<Arc<Files>>,
     pub prices: Arc<Prices>,
     pub callers: Callers,
     pub operator: Operator,
@@ -78,9 +92,15 @@ impl Gateway {
             aliases,
             policies,
             guardrails,
+            tools,
+            files,
             settings,
             ..
         } = options;
+        let files = files.map(|files| Files::new(files, store.clone(), Arc::clone(&clock)));
+        let files = files
+            .transpose()
+            .map_err(|error| GatewayError::Storage(error.into()))?;
         let ledger = Ledger::open(&ledger, store.clone(), Arc::clone(&clock)).await?;
         let (used, used_keys) = mpsc::unbounded_channel();
         let settings = Arc::new(settings);
@@ -89,7 +109,11 @@ impl Gateway {
             targets: Targets::new(instances, Aliases::default(), Arc::clone(&prices)),
             policies: Policies::new(policies),
             reasoning: KeptReasoning::default(),
+            containers: Arc::default(),
+            sandbox: options.sandbox,
             guardrails: Guardrails::new(guardrails),
+            tools: Tools::new(store.clone(), tools),
+            files: files.map(Arc::new),
             callers: Callers::new(store.clone(), used),
             operator: Operator::new(store.clone(), options.master_key.as_ref()),
             models: Models::new(Arc::clone(&settings)),
@@ -114,7 +138,23 @@ impl Gateway {
             gateway.store.clone(),
             Arc::clone(&gateway.clock),
         ));
+        if let Some(files) = gateway.files.clone() {
+            let node = gateway.ledger.node().clone();
+            tokio::spawn(async move { files.keep_swept(&node).await });
+        }
         Ok(gateway)
+    }
+
+    /// What runs code.
+    pub(crate) fn sandbox(&self) -> Result<&Sandbox, GatewayError> {
+        self.sandbox
+            .as_ref()
+            .ok_or_else(|| unavailable(GatewayTool::CodeExecution))
+    }
+
+    /// Everybody's files, unless they are switched off.
+    pub fn files(&self) -> Result<&Arc<Files>, GatewayError> {
+        self.files.as_ref().ok_or(GatewayError::FilesDisabled)
     }
 
     /// Something that is cached here changed: forget it. (The store tells other nodes by itself.)
@@ -145,6 +185,8 @@ impl Gateway {
         let aliases = model_aliases::list(&self.store).await?;
         let hot = self.settings.configured.overlaid(&stored);
         self.settings.set_hot(hot);
+        self.tools.reload(&stored).await?;
+        self.guardrails.apply(&stored);
         self.targets
             .set_aliases(Aliases::new(&self.configured_aliases, aliases));
         Ok(())
@@ -156,6 +198,11 @@ impl Gateway {
             tracing::warn!(%error, "changed settings and aliases could not be read");
         }
         self.targets.forget();
+    }
+
+    /// The address of the guardrail service in force.
+    pub fn guardrails_url(&self) -> Option<String> {
+        self.guardrails.service()
     }
 
     /// The aliases of the configuration, name to `instance:model`.

@@ -62,13 +62,6 @@ struct Guard {
     id: u64,
 }
 
-/// A copy of a request, with another body or for a question of the gateway's own, is no second call.
-impl Clone for Underway {
-    fn clone(&self) -> Self {
-        Self::default()
-    }
-}
-
 impl InFlight {
     /// The longest-running calls, at most `max` of them, and how many there are in all.
     pub fn longest(&self, max: usize) -> (Vec<InFlightCall>, usize) {
@@ -110,7 +103,7 @@ impl Underway {
     pub(crate) fn begin(calls: &Arc<InFlight>, inbound: &Inbound, billed: &Billed, plan: &Plan) {
         let id = calls.next.fetch_add(1, Ordering::Relaxed);
         let entry = Entry {
-            endpoint: inbound.endpoint,
+            endpoint: inbound.origin.endpoint,
             target: Arc::clone(&plan.first.target),
             user: billed.user.clone(),
             key: billed.key.clone(),
@@ -118,8 +111,8 @@ impl Underway {
                 .route
                 .as_ref()
                 .map(|route| Arc::from(route.policy.as_str())),
-            received_at: inbound.received_at,
-            started: inbound.started,
+            received_at: inbound.origin.received_at,
+            started: inbound.origin.started,
         };
         if let Some(shard) = calls.shard(id) {
             shard.lock().insert(id, entry);

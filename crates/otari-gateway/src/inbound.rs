@@ -1,5 +1,6 @@
 //! What reaches the walk from the edge, and what goes back.
 
+use std::sync::Arc;
 use std::time::Instant;
 
 use bytes::Bytes;
@@ -12,20 +13,28 @@ use crate::rate_limit::Window;
 use crate::relay::RelayStream;
 
 /// One inference request, as the edge hands it over.
-#[derive(Clone, Debug)]
+#[derive(Debug)]
 pub struct Inbound {
-    /// The route template, for rows and metrics.
-    pub endpoint: &'static str,
+    pub origin: Origin,
     pub headers: HeaderMap,
     pub body: Bytes,
-    pub request_id: String,
     /// Where the address, not the body, says what is called: Gemini's routes.
     pub named: Option<Named>,
+    /// Outlives the walk: it goes with the answer until the last byte is sent.
+    pub underway: Underway,
+}
+
+/// Which request a call belongs to, as its rows, its log lines and what it sends on say it.
+#[derive(Clone, Debug)]
+pub struct Origin {
+    /// The route template, for rows and metrics.
+    pub endpoint: &'static str,
+    pub request_id: Arc<str>,
     /// For latencies; wall-clock time is `received_at`.
     pub started: Instant,
     pub received_at: Timestamp,
-    /// Outlives the walk: it goes with the answer until the last byte is sent.
-    pub underway: Underway,
+    /// W3C trace context, passed on.
+    pub traceparent: Option<HeaderValue>,
 }
 
 /// What an address says of a call.
@@ -41,6 +50,8 @@ pub struct Reply {
     pub body: ReplyBody,
     /// `X-Otari-Guardrails`, where something was checked.
     pub guardrails: Option<String>,
+    /// `X-Otari-Container`, where code ran in a session that stays.
+    pub container: Option<String>,
     pub rate: Option<Window>,
 }
 

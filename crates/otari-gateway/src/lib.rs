@@ -12,6 +12,7 @@ pub mod credentials;
 mod dispatch;
 mod embed;
 mod error;
+mod files;
 mod form;
 mod gateway;
 mod guardrails;
@@ -33,20 +34,26 @@ mod rerank;
 mod reserve;
 mod settings;
 mod settle;
+mod side_call;
 mod speech;
 mod target;
 mod thread;
 mod tokens;
+mod tool_loop;
+pub mod tools;
 mod transcribe;
 mod unit;
 
 pub use allow_list::AllowList;
 pub use caller::{Caller, Callers};
 pub use error::{FieldProblem, GatewayError, UpstreamFailure};
+pub use files::{
+    FileBytes, FileObject, Files, FilesOptions, FilesPage, NewFile, PURPOSES, StorageError, Upload,
+};
 pub use gateway::{Gateway, GatewayOptions};
 pub use guardrails::{Blocked, GuardrailOptions, Violation};
 pub use in_flight::{InFlight, InFlightCall, Underway};
-pub use inbound::{Inbound, Named, Reply, ReplyBody};
+pub use inbound::{Inbound, Named, Origin, Reply, ReplyBody};
 pub use metrics::{EndpointLabels, Metrics, RequestLabels};
 pub use operator::{Operator, to_hex};
 pub use otari_translate::Surface;

@@ -4,21 +4,23 @@
 mod stream;
 
 use bytes::Bytes;
-use http::{HeaderMap, HeaderValue, Method, header};
+use http::{HeaderMap, HeaderValue, header};
 use otari_providers::error::embedded_error;
 use otari_providers::quirk::has_own_shape;
-use otari_providers::{Answered, Dialect, Instance, Operation, Outbound, UpstreamError};
+use otari_providers::{Answered, Dialect, Instance, Operation, UpstreamError};
 use otari_types::TokenUsage;
 use otari_wire::members::{Members, ObjectWriter};
 
 use crate::Gateway;
+use crate::admit::Billed;
 use crate::call::{Begun, Walk};
-use crate::dispatch::{add_common_headers, is_kept_back};
+use crate::dispatch::{Post, address, is_kept_back};
 use crate::error::GatewayError;
 use crate::inbound::{Inbound, Reply, ReplyBody};
-use crate::plan::Attempt;
+use crate::plan::{Attempt, Plan};
 use crate::relay::{ANSWER_BYTES_MAX, malformed};
 use crate::reserve::Demand;
+use crate::settle::Settlement;
 
 pub use stream::ByteStream;
 
@@ -29,6 +31,13 @@ pub(crate) struct Errand<'a> {
     pub(crate) model: &'a str,
     pub(crate) user: Option<&'a str>,
     pub(crate) demand: Demand,
+}
+
+/// A call that passed the gates, and who settles it.
+pub(crate) struct Undertaken<'a> {
+    pub(crate) plan: &'a Plan,
+    pub(crate) billed: &'a Billed,
+    pub(crate) settlement: &'a mut Settlement,
 }
 
 /// Where one attempt goes.
@@ -78,14 +87,48 @@ impl Gateway {
         encode: &Encode<'_>,
         reading: &Reading<'_>,
     ) -> Result<Reply, GatewayError> {
+        let mut begun = self
+            .begin(errand.inbound, errand.user, errand.model, errand.demand)
+            .await?;
         let Begun {
             admitted,
             plan,
-            mut settlement,
-        } = self
-            .begin(errand.inbound, errand.user, errand.model, errand.demand)
-            .await?;
-        let mut walk = Walk::new(&plan, &admitted.billed, &errand.inbound.underway);
+            settlement,
+        } = &mut begun;
+        let undertaken = Undertaken {
+            plan,
+            billed: &admitted.billed,
+            settlement,
+        };
+        let passed = self.pass_on(errand, undertaken, encode, reading).await;
+        match passed {
+            Ok(body) => Ok(Reply {
+                body,
+                rate: admitted.rate,
+                guardrails: None,
+                container: None,
+            }),
+            Err(error) => {
+                settlement.fail(&error).await;
+                Err(error)
+            }
+        }
+    }
+
+    /// The attempts of a call that passed the gates. An error is left to be settled.
+    pub(crate) async fn pass_on(
+        &self,
+        errand: &Errand<'_>,
+        undertaken: Undertaken<'_>,
+        encode: &Encode<'_>,
+        reading: &Reading<'_>,
+    ) -> Result<ReplyBody, GatewayError> {
+        let Undertaken {
+            plan,
+            billed,
+            settlement,
+        } = undertaken;
+        let mut walk = Walk::new(plan, billed, &errand.inbound.underway);
         let mut attempt = &plan.first;
         loop {
             let label = plan.label.as_deref();
@@ -97,24 +140,16 @@ impl Gateway {
                         produced.pieces = whole.pieces;
                     }
                     settlement.succeed().await;
-                    return Ok(Reply {
-                        body: whole.body,
-                        rate: admitted.rate,
-                        guardrails: None,
-                    });
+                    return Ok(whole.body);
                 }
                 Ok(Read::Begun(begun)) => {
-                    let stream = begun.billed(settlement, errand.demand.choices);
-                    return Ok(Reply {
-                        body: ReplyBody::Bytes(Box::new(stream)),
-                        rate: admitted.rate,
-                        guardrails: None,
-                    });
+                    let stream = begun.billed(settlement.hand_over(), errand.demand.choices);
+                    return Ok(ReplyBody::Bytes(Box::new(stream)));
                 }
                 Err(error) => error,
             };
             attempt = self
-                .next_attempt(&mut walk, errand.demand, error, &mut settlement)
+                .next_attempt(&mut walk, errand.demand, error, settlement)
                 .await?;
         }
     }
@@ -135,28 +170,19 @@ impl Gateway {
         };
         let told = |error| GatewayError::upstream(&instance.name, error);
         let Message { content_type, body } = encode(&at)?;
-        let uri = instance
-            .address(errand.operation, at.model, false)
-            .map_err(|error| {
-                let text = format!("Provider '{}' cannot be addressed: {error}", instance.name);
-                GatewayError::InvalidRequest(text)
-            })?;
         let mut headers = HeaderMap::with_capacity(4);
         headers.insert(header::CONTENT_TYPE, content_type);
-        let accept = match reading {
-            Reading::Whole(_) => "application/json, */*;q=0.5",
-            Reading::AsItComes(_) => "*/*",
-        };
-        add_common_headers(&mut headers, errand.inbound, accept);
-        let outbound = Outbound {
-            method: Method::POST,
-            uri,
+        let post = Post {
+            uri: address(instance, errand.operation, at.model, false)?,
+            accept: match reading {
+                Reading::Whole(_) => "application/json, */*;q=0.5",
+                Reading::AsItComes(_) => "*/*",
+            },
             headers,
             body,
         };
-        let answered = self
-            .transport
-            .send(instance, outbound)
+        let answered = post
+            .send(self, &errand.inbound.origin, instance)
             .await
             .map_err(told)?;
         read(&at, answered, reading).await.map_err(told)

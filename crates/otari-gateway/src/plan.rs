@@ -77,7 +77,11 @@ pub(crate) async fn plan(
     }
     let target = gateway
         .targets
-        .resolve(requested, Some(&admitted.billed.user), inbound.received_at)
+        .resolve(
+            requested,
+            Some(&admitted.billed.user),
+            inbound.origin.received_at,
+        )
         .await
         .map_err(|error| refuse(error.into(), None))?;
     if !admitted.permits(&target) {

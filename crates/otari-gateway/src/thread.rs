@@ -19,7 +19,7 @@ use serde_json::value::RawValue;
 use crate::Gateway;
 use crate::admit::Billed;
 use crate::error::GatewayError;
-use crate::inbound::Inbound;
+use crate::inbound::Origin;
 use crate::request::Request;
 
 const SECS_PER_DAY: i64 = 86_400;
@@ -60,7 +60,7 @@ pub(crate) struct Keep {
 impl Thread {
     pub(crate) async fn open(
         gateway: &Gateway,
-        inbound: &Inbound,
+        origin: &Origin,
         request: &Request<'_>,
         billed: &Billed,
     ) -> Result<Self, GatewayError> {
@@ -72,7 +72,7 @@ impl Thread {
         let previous = match &previous_id {
             None => None,
             Some(id) => {
-                let turns = conversation(gateway, id, &billed.user, inbound.received_at).await?;
+                let turns = conversation(gateway, id, &billed.user, origin.received_at).await?;
                 Some(Previous {
                     id: id.clone(),
                     instance: turns.last().and_then(|row| row.instance.clone()),
@@ -88,8 +88,8 @@ impl Thread {
             instance: None,
             model: String::new(),
             input: expand::input_items(request),
-            created_at: inbound.received_at,
-            expires_at: inbound.received_at.plus_secs(days * SECS_PER_DAY),
+            created_at: origin.received_at,
+            expires_at: origin.received_at.plus_secs(days * SECS_PER_DAY),
         });
         Ok(Self { previous, keep })
     }

@@ -117,6 +117,11 @@ impl Ledger {
         tokio::join!(drainer, self.upkeep());
     }
 
+    /// This process's place among all that use the database; the next process in its data directory has the same.
+    pub fn node(&self) -> &NodeId {
+        &self.node
+    }
+
     /// Whether settlements are durable; when not, and configured so, new calls must be refused.
     pub fn accepts_calls(&self) -> bool {
         self.journal.is_writable() || self.when_unwritable == WhenUnwritable::Allow

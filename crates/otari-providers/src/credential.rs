@@ -23,7 +23,7 @@ use otari_types::Timestamp;
 
 use crate::error::UpstreamError;
 
-pub(crate) use aws::profile_region as aws_profile_region;
+pub(crate) use aws::{Aws, profile_region as aws_profile_region};
 pub(crate) use exchange::{CredentialError, Http};
 pub(crate) use google::project as google_project;
 pub(crate) use resolve::{Asked, Resolved, is_google_token, resolve};
@@ -38,7 +38,7 @@ pub(crate) enum Credential {
     /// A bearer token that expires.
     Token(Cached<TokenSource>),
     /// A signature over each request.
-    Aws(Box<aws::Aws>),
+    Aws(Box<Aws>),
 }
 
 /// What was put on a request: if the provider refuses it, this tells what to renew.

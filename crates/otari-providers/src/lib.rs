@@ -4,6 +4,7 @@
 //! compared nowhere else.
 
 mod address;
+pub mod bucket;
 pub mod catalog;
 mod credential;
 pub mod echo;
@@ -15,6 +16,7 @@ pub mod provider;
 pub mod quirk;
 pub mod transport;
 
+pub use bucket::{Bucket, BucketError, BucketOptions, PartedUpload};
 pub use error::{UpstreamError, UpstreamErrorKind};
 pub use instance::{Instance, InstanceError, InstanceSettings, Timeouts};
 pub use operation::Operation;

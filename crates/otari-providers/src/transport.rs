@@ -199,6 +199,17 @@ fn request(instance: &Instance, outbound: Outbound) -> Request<Full<Bytes>> {
 }
 
 impl UpstreamBody {
+    /// The body of an answer from elsewhere than a provider.
+    pub(crate) fn of(body: Incoming, idle: Duration, total: Duration) -> Self {
+        let now = Instant::now();
+        Self {
+            source: Source::Http(body),
+            idle,
+            last_chunk: now,
+            deadline: now + total,
+        }
+    }
+
     /// The next chunk, or `None` at the end. Safe to cancel: a chunk is never lost between two calls.
     pub async fn next_chunk(&mut self) -> Result<Option<Bytes>, UpstreamError> {
         let until = (self.last_chunk + self.idle).min(self.deadline);

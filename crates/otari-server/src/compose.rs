@@ -6,30 +6,37 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use otari_config::section::budgets::{BudgetStrategy, MissingUsage};
+use otari_config::section::files::FilesBackend;
 use otari_config::section::ledger::{JournalUnwritable, UsageDurability};
 use otari_config::section::providers::{ClientArgs, ProviderInstance};
+use otari_config::section::tools::SearchProvider;
 use otari_config::{Config, Environment};
-use otari_gateway::{GatewayOptions, GuardrailOptions, HotSettings, MissingUsagePolicy, Settings};
+use otari_gateway::tools::ToolOptions;
+use otari_gateway::{
+    FilesOptions, GatewayOptions, GuardrailOptions, HotSettings, MissingUsagePolicy, Settings,
+};
 use otari_ledger::{Durability, LedgerOptions, WhenUnwritable};
 use otari_providers::{
-    Dialect, Instance, InstanceError, InstanceOptions, InstanceSettings, Provider, Timeouts,
-    catalog,
+    BucketOptions, Dialect, Instance, InstanceError, InstanceOptions, InstanceSettings, Provider,
+    Timeouts, catalog,
 };
-use otari_store::Store;
+use otari_store::{SealError, Sealer, Store};
 use otari_types::{Clock, Secret};
 
-/// A provider instance that cannot work.
+/// A part that cannot work as configured.
 #[derive(Debug, thiserror::Error)]
-#[error("providers.{name}: {error}")]
-pub struct ComposeError {
-    pub name: String,
-    pub error: InstanceError,
+pub enum ComposeError {
+    #[error("providers.{name}: {error}")]
+    Provider { name: String, error: InstanceError },
+    #[error("OTARI_SECRET_KEY: {0}")]
+    SecretKey(#[from] SealError),
 }
 
 pub(crate) fn gateway_options(
     config: &Config,
     store: Store,
     clock: Arc<dyn Clock>,
+    workspace: &str,
 ) -> Result<GatewayOptions, ComposeError> {
     let aliases = config.routing.aliases.0.iter();
     Ok(GatewayOptions {
@@ -43,6 +50,9 @@ pub(crate) fn gateway_options(
             std::collections::BTreeMap::new()
         },
         guardrails: guardrails(config),
+        tools: tools(config, workspace)?,
+        files: files(config, &clock),
+        sandbox: None,
         ledger: ledger_options(config),
         settings: settings(config),
         rate_limit_rpm: config.rate_limit.rate_limit_rpm,
@@ -53,6 +63,37 @@ pub(crate) fn gateway_options(
     })
 }
 
+fn files(config: &Config, clock: &Arc<dyn Clock>) -> Option<FilesOptions> {
+    let section = &config.files;
+    let bucket = section.files_s3_bucket.as_ref();
+    let bucket = bucket.filter(|_| section.files_backend == FilesBackend::S3);
+    section.files_enabled.then(|| FilesOptions {
+        folder: PathBuf::from(&section.files_local_dir),
+        bucket: bucket.map(|bucket| BucketOptions {
+            bucket: bucket.clone(),
+            endpoint: section.files_s3_endpoint_url.clone(),
+            region: section
+                .files_s3_region
+                .clone()
+                .unwrap_or_else(|| "us-east-1".to_owned()),
+            environment: environment(config),
+            clock: Arc::clone(clock),
+            connect_timeout: timeouts(config, &ClientArgs::default()).connect,
+        }),
+        max_bytes: section.files_max_bytes,
+        user_max_bytes: section.files_user_max_bytes,
+        retention: section
+            .files_retention_hours
+            .map(|hours| Duration::from_secs(u64::from(hours) * 3600)),
+    })
+}
+
+/// The variables of this process, for what looks for credentials in them.
+fn environment(config: &Config) -> otari_providers::Environment {
+    let variables = config.environment.clone();
+    otari_providers::Environment::new(move |name| variables.get(name).map(str::to_owned))
+}
+
 fn guardrails(config: &Config) -> GuardrailOptions {
     let section = &config.guardrails;
     GuardrailOptions {
@@ -61,6 +102,23 @@ fn guardrails(config: &Config) -> GuardrailOptions {
         mandates: section.guardrails.0.clone(),
         profiles: section.guardrail_profiles.0.clone(),
     }
+}
+
+fn tools(config: &Config, workspace: &str) -> Result<ToolOptions, ComposeError> {
+    let sealer = config
+        .secret_key()
+        .map(|keys| Sealer::from_keys(keys.expose()));
+    let keys = SearchProvider::ALL.into_iter().filter_map(|provider| {
+        let key = config.environment.secret(provider.key_variable()?)?;
+        Some((provider, key))
+    });
+    Ok(ToolOptions {
+        section: config.tools.clone(),
+        keys: keys.collect(),
+        sealer: sealer.transpose()?,
+        workspace: workspace.to_owned(),
+        code: None,
+    })
 }
 
 fn settings(config: &Config) -> Settings {
@@ -110,9 +168,7 @@ fn instances(
     config: &Config,
     clock: &Arc<dyn Clock>,
 ) -> Result<HashMap<String, Arc<Instance>>, ComposeError> {
-    let variables = config.environment.clone();
-    let environment =
-        otari_providers::Environment::new(move |name| variables.get(name).map(str::to_owned));
+    let environment = environment(config);
     let mut instances = HashMap::new();
     for entry in &config.providers.providers.0 {
         let name = entry.name.clone();
@@ -123,7 +179,7 @@ fn instances(
         let settings = configured(config, entry, provider);
         let options = options(entry, &environment, clock);
         let instance = Instance::with_options(provider, settings, &options);
-        let instance = instance.map_err(|error| ComposeError {
+        let instance = instance.map_err(|error| ComposeError::Provider {
             name: name.clone(),
             error,
         })?;

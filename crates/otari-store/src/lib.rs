@@ -20,11 +20,12 @@ mod tx;
 pub use changes::{Change, Changes};
 pub use error::StoreError;
 pub use options::StoreOptions;
-pub use page::{Cursor, Page, Start};
+pub use page::{Cursor, Order, Page, Start};
 pub use seal::{SealError, Sealer};
 pub use sql::Patch;
 pub use store::{Engine, Store};
 pub use table::{
-    accounts, api_keys, budget_reset_logs, budgets, model_aliases, model_pricing, responses,
-    runtime_settings, usage, users,
+    accounts, api_keys, budget_reset_logs, budgets, files, model_aliases, model_pricing, responses,
+    runtime_settings, search_tools, task_leases, usage, users, workspace_code_execution_policies,
+    workspace_mcp_servers, workspace_web_search_policies,
 };

@@ -26,6 +26,18 @@ const MIGRATIONS: &[Migration] = &[
         sqlite: include_str!("../migrations/sqlite/0002_responses.sql"),
         postgres: include_str!("../migrations/postgres/0002_responses.sql"),
     },
+    Migration {
+        version: 3,
+        name: "files",
+        sqlite: include_str!("../migrations/sqlite/0003_files.sql"),
+        postgres: include_str!("../migrations/postgres/0003_files.sql"),
+    },
+    Migration {
+        version: 4,
+        name: "tools",
+        sqlite: include_str!("../migrations/sqlite/0004_tools.sql"),
+        postgres: include_str!("../migrations/postgres/0004_tools.sql"),
+    },
 ];
 
 /// Any constant does, as long as every version of the gateway takes the same.

@@ -73,8 +73,8 @@ impl fmt::Display for Cursor {
 }
 
 /// The direction of a list.
-#[derive(Clone, Copy, Debug)]
-pub(crate) enum Order {
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Order {
     OldestFirst,
     NewestFirst,
 }

@@ -20,6 +20,7 @@ pub const MASTER_KEY: &str = "mk-test-0123456789";
 #[derive(Debug)]
 pub struct TestAppBuilder {
     settings: serde_json::Map<String, Value>,
+    env: BTreeMap<String, String>,
     clock: Arc<dyn Clock>,
     database_url: Option<String>,
 }
@@ -40,6 +41,12 @@ impl TestAppBuilder {
     /// A configuration key, as in the file.
     pub fn set(mut self, key: &str, value: Value) -> Self {
         self.settings.insert(key.to_owned(), value);
+        self
+    }
+
+    /// A variable of the environment.
+    pub fn env(mut self, name: &str, value: &str) -> Self {
+        self.env.insert(name.to_owned(), value.to_owned());
         self
     }
 
@@ -75,6 +82,7 @@ impl TestAppBuilder {
         let path = |name: &str| dir.path().join(name).display().to_string();
         let mut config = json!({
             "host": "127.0.0.1", "port": 0, "master_key": MASTER_KEY, "data_dir": path("data"),
+            "files_local_dir": path("files"),
             "database_url": self.database_url.unwrap_or_else(|| format!("sqlite:///{}", path("otari.db"))),
             "providers": {"mock": {"provider_type": "openai-compatible", "api_key": "sk-upstream", "api_base": upstream.base()}},
             "pricing": {"mock:scripted": {"input_price_per_million": 2.5, "output_price_per_million": 10.0}},
@@ -82,9 +90,11 @@ impl TestAppBuilder {
         if let Value::Object(config) = &mut config {
             config.extend(self.settings);
         }
+        let mut env = self.env;
+        env.insert("OTARI_CONFIG_YAML".to_owned(), config.to_string());
         let sources = Sources {
             config_file: None,
-            env: BTreeMap::from([("OTARI_CONFIG_YAML".to_owned(), config.to_string())]),
+            env,
             flags: Vec::new(),
             cwd: dir.path().to_owned(),
             read_file: Box::new(|_| Err(std::io::ErrorKind::NotFound.into())),
@@ -122,6 +132,7 @@ impl TestApp {
     pub fn builder() -> TestAppBuilder {
         TestAppBuilder {
             settings: serde_json::Map::new(),
+            env: BTreeMap::new(),
             clock: Arc::new(SystemClock),
             database_url: None,
         }
@@ -129,6 +140,11 @@ impl TestApp {
 
     pub async fn start() -> Self {
         Self::builder().start().await
+    }
+
+    /// A file or folder of the gateway's own, as `data` or `files`.
+    pub fn path(&self, name: &str) -> std::path::PathBuf {
+        self.dir.path().join(name)
     }
 
     /// A fixed moment for [`TestAppBuilder::clock`].

@@ -10,8 +10,10 @@
 
 mod app;
 mod client;
+mod storage;
 mod upstream;
 
 pub use app::{MASTER_KEY, TestApp, TestAppBuilder};
 pub use client::{Client, Response, StreamingResponse};
+pub use storage::Storage;
 pub use upstream::{Captured, Script, Step, Upstream};

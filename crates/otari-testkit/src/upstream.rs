@@ -345,7 +345,10 @@ async fn closed(stream: &mut TcpStream) {
     }
 }
 
-async fn read_request(stream: &mut TcpStream, buffer: &mut BytesMut) -> Option<Captured> {
+pub(crate) async fn read_request(
+    stream: &mut TcpStream,
+    buffer: &mut BytesMut,
+) -> Option<Captured> {
     let head_end = loop {
         if let Some(at) = buffer.windows(4).position(|window| window == b"\r\n\r\n") {
             break at;

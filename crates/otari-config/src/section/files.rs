@@ -43,7 +43,9 @@ section! {
         files_s3_region: Option<String> = None;
         /// Largest upload, in bytes.
         files_max_bytes: u64 = 512 * 1024 * 1024 => AtLeast(1.0);
-        /// Hours until a file is no longer offered; unset for never.
+        /// Most bytes of all files of one user; unset for no limit.
+        files_user_max_bytes: Option<u64> = None => AtLeast(1.0);
+        /// Hours until a file is deleted; unset for never.
         files_retention_hours: Option<u32> = None => AtLeast(1.0);
         /// Turn attachments into text for models that cannot read them.
         file_understanding_enabled: bool = true;

@@ -1,6 +1,5 @@
 //! A model that is asked whether a text breaks a policy. A call of its own: held, billed, and a row of its own.
 
-use bytes::Bytes;
 use futures_util::future::BoxFuture;
 use otari_translate::Surface;
 use serde::Deserialize;
@@ -8,13 +7,12 @@ use serde_json::{Value, json};
 
 use super::screen::Asker;
 use super::verdict::{Unavailable, Verdict};
+use crate::call::Answered;
 use crate::dispatch::{Outgoing, Parsed};
-use crate::in_flight::Underway;
-use crate::inbound::{Inbound, ReplyBody};
-use crate::plan::{Attempt, Plan};
+use crate::error::GatewayError;
+use crate::inbound::ReplyBody;
 use crate::request::Request;
-use crate::reserve::reserve;
-use crate::settle::Settlement;
+use crate::side_call;
 use crate::thread::Thread;
 
 /// The route of the judge's rows.
@@ -40,46 +38,27 @@ pub(super) fn ask<'a>(
 }
 
 async fn call(asker: Asker<'_>, question: &Question<'_>) -> Result<Verdict, Unavailable> {
+    let told = |error: GatewayError| Unavailable(error.to_string());
     let Asker {
         gateway,
-        inbound,
+        origin,
         billed,
     } = asker;
-    let told = |error: &dyn std::fmt::Display| Unavailable(error.to_string());
-    let inbound = Inbound {
-        endpoint: ENDPOINT,
-        headers: http::HeaderMap::new(),
-        body: Bytes::from(body(question, &inbound.request_id).to_string()),
-        request_id: inbound.request_id.clone(),
-        named: None,
-        started: std::time::Instant::now(),
-        received_at: inbound.received_at,
-        underway: Underway::default(),
-    };
-    let request =
-        Request::parse(Surface::Chat, None, &inbound.body).map_err(|error| told(&error))?;
-    // The operator chose the model: the caller's list of models does not apply.
-    let target = gateway
-        .targets
-        .resolve(question.model, None, inbound.received_at)
-        .await;
-    let target = target.map_err(|error| told(&error))?;
-    let reserved = reserve(gateway, billed, request.demand, &target).await;
-    let reserved = reserved.map_err(|refused| told(&refused.error))?;
-    let plan = Plan {
-        first: Attempt {
-            target,
-            reason: "guardrail".into(),
-        },
-        rest: Vec::new(),
-        label: None,
-        route: None,
-        guardrails: Vec::new(),
-    };
-    let settlement = Settlement::open(gateway, &inbound, billed, &plan, reserved, request.demand);
+    let body = body(question, &origin.request_id).to_string();
+    let inbound = side_call::inbound(origin, ENDPOINT, body);
+    let request = Request::parse(Surface::Chat, None, &inbound.body).map_err(told)?;
+    let begun = side_call::begin(
+        gateway,
+        &inbound.origin,
+        billed,
+        question.model,
+        request.demand,
+    );
+    let (plan, mut settlement) = begun.await.map_err(told)?;
     let thread = Thread::default();
     let outgoing = Outgoing {
         inbound: &inbound,
+        body: &inbound.body,
         request: &request,
         expanded: None,
         thread: &thread,
@@ -87,14 +66,20 @@ async fn call(asker: Asker<'_>, question: &Question<'_>) -> Result<Verdict, Unav
         label: None,
         parsed: Parsed::default(),
         output: None,
+        tools: None,
     };
     let answer = gateway
-        .attempt_all(&plan, billed, outgoing, settlement)
+        .attempt_all(&plan, billed, outgoing, &mut settlement)
         .await;
-    match answer.map_err(|error| told(&error))?.body {
-        ReplyBody::Json(body) => read(&body, question.threshold),
-        ReplyBody::Stream(_) | ReplyBody::Typed(..) | ReplyBody::Bytes(_) => {
-            Err(Unavailable("the judge streamed".to_owned()))
+    match answer {
+        Ok(Answered {
+            body: ReplyBody::Json(body),
+            ..
+        }) => read(&body, question.threshold),
+        Ok(_) => Err(Unavailable("the judge streamed".to_owned())),
+        Err(error) => {
+            settlement.fail(&error).await;
+            Err(told(error))
         }
     }
 }

@@ -2,18 +2,21 @@
 
 use std::collections::HashMap;
 
-use bytes::Bytes;
-use http::{HeaderMap, Method};
-use otari_providers::{Operation, Outbound};
-use otari_types::Timestamp;
+use otari_providers::Operation;
 use serde::Deserialize;
 use serde_json::{Value, json};
 
+use super::screen::Asker;
 use super::verdict::{Unavailable, Verdict};
-use crate::Gateway;
-use crate::plan::Attempt;
+use crate::error::GatewayError;
+use crate::inbound::ReplyBody;
+use crate::pass::{At, Errand, Raw, Reading, Undertaken, Whole, json as json_message};
+use crate::reserve::Demand;
+use crate::side_call;
+use crate::unit::Unit;
 
-const ANSWER_BYTES_MAX: usize = 1024 * 1024;
+/// The route of its rows.
+const ENDPOINT: &str = "guardrail/moderation";
 
 /// What counts as a finding.
 pub(super) struct Bounds<'a> {
@@ -22,45 +25,61 @@ pub(super) struct Bounds<'a> {
 }
 
 pub(super) async fn moderate(
-    gateway: &Gateway,
+    asker: Asker<'_>,
     model: &str,
     bounds: Bounds<'_>,
     text: &str,
-    now: Timestamp,
 ) -> Result<Verdict, Unavailable> {
-    let target = gateway.targets.resolve(model, None, now).await;
-    let target = target.map_err(|error| Unavailable(error.to_string()))?;
-    let attempt = Attempt {
-        target,
-        reason: "guardrail".into(),
+    let told = |error: GatewayError| Unavailable(error.to_string());
+    let Asker {
+        gateway,
+        origin,
+        billed,
+    } = asker;
+    let inbound = side_call::inbound(origin, ENDPOINT, String::new());
+    let errand = Errand {
+        inbound: &inbound,
+        operation: Operation::Moderations,
+        model,
+        user: None,
+        demand: Demand {
+            choices: 1,
+            unit: Unit::Calls,
+            ..Demand::default()
+        },
     };
-    let instance = attempt
-        .instance()
-        .map_err(|error| Unavailable(error.to_string()))?;
-    let uri = instance
-        .address(Operation::Moderations, &attempt.target.model, false)
-        .map_err(|error| Unavailable(error.to_string()))?;
-    let body = json!({"model": attempt.target.model, "input": text});
-    let outbound = Outbound {
-        method: Method::POST,
-        uri,
-        headers: HeaderMap::new(),
-        body: Bytes::from(body.to_string()),
+    let begun = side_call::begin(gateway, &inbound.origin, billed, model, errand.demand);
+    let (plan, mut settlement) = begun.await.map_err(told)?;
+    let encode = |at: &At<'_>| {
+        let body = json!({"model": at.model, "input": text});
+        Ok(json_message(body.to_string().into()))
     };
-    let told = |error: otari_providers::UpstreamError| {
-        Unavailable(format!("{}: {:?}", instance.name, error.kind))
+    let decode = |_: &At<'_>, raw: Raw| {
+        Ok(Whole {
+            body: ReplyBody::Json(raw.body),
+            usage: None,
+            pieces: None,
+        })
     };
-    let answered = gateway
-        .transport
-        .send(instance, outbound)
-        .await
-        .map_err(told)?;
-    let body = answered
-        .body
-        .collect(ANSWER_BYTES_MAX)
-        .await
-        .map_err(told)?;
-    read(&body, &bounds)
+    let reading = Reading::Whole(&decode);
+    let undertaken = Undertaken {
+        plan: &plan,
+        billed,
+        settlement: &mut settlement,
+    };
+    let answer = gateway.pass_on(&errand, undertaken, &encode, &reading);
+    match answer.await {
+        Ok(ReplyBody::Json(body)) => read(&body, &bounds),
+        Ok(_) => Err(malformed()),
+        Err(error) => {
+            settlement.fail(&error).await;
+            Err(told(error))
+        }
+    }
+}
+
+fn malformed() -> Unavailable {
+    Unavailable("the moderation's answer has no result".to_owned())
 }
 
 #[derive(Deserialize)]
@@ -79,7 +98,6 @@ struct Judged {
 }
 
 fn read(body: &[u8], bounds: &Bounds<'_>) -> Result<Verdict, Unavailable> {
-    let malformed = || Unavailable("the moderation's answer has no result".to_owned());
     let answer: Answer = serde_json::from_slice(body).map_err(|_| malformed())?;
     let judged = answer.results.first().ok_or_else(malformed)?;
     let counts = |name: &str| {

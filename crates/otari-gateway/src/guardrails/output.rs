@@ -15,12 +15,12 @@ use super::window::Window;
 use crate::Gateway;
 use crate::admit::Billed;
 use crate::error::GatewayError;
-use crate::inbound::Inbound;
+use crate::inbound::Origin;
 
 pub(crate) struct OutputChecks {
     checks: Vec<Check>,
     gateway: Arc<Gateway>,
-    inbound: Inbound,
+    origin: Origin,
     billed: Billed,
 }
 
@@ -28,18 +28,13 @@ impl OutputChecks {
     pub(super) fn new(
         checks: Vec<Check>,
         gateway: &Arc<Gateway>,
-        inbound: &Inbound,
+        origin: &Origin,
         billed: &Billed,
     ) -> Self {
         Self {
             checks,
             gateway: Arc::clone(gateway),
-            inbound: Inbound {
-                // Who asks and when is all that checks need.
-                headers: http::HeaderMap::new(),
-                body: Bytes::new(),
-                ..inbound.clone()
-            },
+            origin: origin.clone(),
             billed: billed.clone(),
         }
     }
@@ -47,7 +42,7 @@ impl OutputChecks {
     fn asker(&self) -> Asker<'_> {
         Asker {
             gateway: &self.gateway,
-            inbound: &self.inbound,
+            origin: &self.origin,
             billed: &self.billed,
         }
     }
@@ -159,7 +154,7 @@ impl OutputChecks {
             if verdict == "flagged" {
                 tracing::info!(
                     profile = check.entry.profile,
-                    request_id = self.inbound.request_id,
+                    request_id = %self.origin.request_id,
                     "a guardrail flagged a streamed answer"
                 );
             }

@@ -20,7 +20,7 @@ use super::verdict::{Told, Unavailable, Verdict, judged};
 use crate::Gateway;
 use crate::admit::Billed;
 use crate::error::GatewayError;
-use crate::inbound::Inbound;
+use crate::inbound::Origin;
 use crate::request::Request;
 
 /// Texts larger than this are read by a thread that has time.
@@ -45,7 +45,7 @@ pub(crate) struct Screened {
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Asker<'a> {
     pub(crate) gateway: &'a Gateway,
-    pub(crate) inbound: &'a Inbound,
+    pub(crate) origin: &'a Origin,
     pub(crate) billed: &'a Billed,
 }
 
@@ -67,10 +67,10 @@ impl Screen {
     pub(crate) fn output(
         &self,
         gateway: &Arc<Gateway>,
-        inbound: &Inbound,
+        origin: &Origin,
         billed: &Billed,
     ) -> Option<Arc<OutputChecks>> {
-        let checks = || OutputChecks::new(self.output.clone(), gateway, inbound, billed);
+        let checks = || OutputChecks::new(self.output.clone(), gateway, origin, billed);
         (!self.output.is_empty()).then(|| Arc::new(checks()))
     }
 
@@ -200,14 +200,7 @@ pub(super) async fn check_texts(
                 threshold: *threshold,
                 categories: categories.as_deref(),
             };
-            moderate(
-                asker.gateway,
-                model,
-                bounds,
-                &text(),
-                asker.inbound.received_at,
-            )
-            .await
+            moderate(asker, model, bounds, &text()).await
         }
         Means::Judge {
             model,

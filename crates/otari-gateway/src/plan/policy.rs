@@ -68,7 +68,7 @@ pub(super) async fn compile(
     for (selector, reason) in candidates {
         let target = gateway
             .targets
-            .resolve(selector, None, inbound.received_at)
+            .resolve(selector, None, inbound.origin.received_at)
             .await?;
         if attempts.iter().any(|other| other.target.key == target.key) {
             continue;

@@ -1,5 +1,7 @@
 //! What stands between the upstream's bytes and the client's, for one attempt.
 
+use std::sync::Arc;
+
 use bytes::Bytes;
 use otari_providers::quirk::reasoning_outside_completion;
 use otari_providers::{Instance, UpstreamError};
@@ -29,6 +31,16 @@ pub(super) struct BrokenOff {
 }
 
 impl BrokenOff {
+    /// The type of error as the surface has it.
+    pub(super) fn kind(&self, surface: Surface) -> &'static str {
+        match surface {
+            Surface::Messages => self.anthropic,
+            Surface::Chat | Surface::Responses | Surface::Completions | Surface::Gemini => {
+                self.openai
+            }
+        }
+    }
+
     pub(super) fn of(error: &GatewayError) -> Self {
         match error {
             GatewayError::GuardrailBlocked(blocked) => Self {
@@ -85,7 +97,7 @@ impl Passage {
     }
 
     pub(crate) fn translated(
-        call: &Call,
+        call: Arc<Call>,
         envelope: Envelope,
         wire: Wire,
         instance: &Instance,

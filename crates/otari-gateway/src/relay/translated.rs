@@ -1,5 +1,7 @@
 //! An answer in another format than the surface's: decoded to neutral events and rendered again.
 
+use std::sync::Arc;
+
 use bytes::Bytes;
 use otari_providers::UpstreamError;
 use otari_providers::quirk::{Quirk, reasoning_outside_completion, writes_thoughts};
@@ -15,7 +17,7 @@ use crate::settle::Produced;
 
 #[derive(Debug)]
 pub(crate) struct Translated {
-    call: Call,
+    call: Arc<Call>,
     envelope: Envelope,
     wire: Wire,
     decoder: dialect::Decoder,
@@ -28,7 +30,7 @@ pub(crate) struct Translated {
 
 impl Translated {
     pub(super) fn new(
-        call: &Call,
+        call: Arc<Call>,
         envelope: Envelope,
         wire: Wire,
         quirks: &[Quirk],
@@ -47,10 +49,10 @@ impl Translated {
         Self {
             decoder: dialect::Decoder::with(wire, &reading),
             watch,
-            renderer: Renderer::new(call, envelope.clone()),
+            renderer: Renderer::new(&call, envelope.clone()),
             meter: Meter::new(reasoning_outside_completion(quirks)),
             think_tags,
-            call: call.clone(),
+            call,
             envelope,
             wire,
             events: Vec::new(),
@@ -106,12 +108,7 @@ impl Translated {
 
     pub(super) fn fail(&mut self, why: BrokenOff) -> Bytes {
         let failure = Failure {
-            kind: match self.call.surface {
-                Surface::Messages => why.anthropic,
-                Surface::Chat | Surface::Responses | Surface::Completions | Surface::Gemini => {
-                    why.openai
-                }
-            },
+            kind: why.kind(self.call.surface),
             code: why.code,
             message: why.message,
         };

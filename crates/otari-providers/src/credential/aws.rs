@@ -26,6 +26,8 @@ use super::exchange::{CredentialError, Http};
 pub(super) use chain::Chain;
 pub(crate) use profile::region as profile_region;
 
+/// As signatures name S3.
+const STORAGE: &str = "s3";
 /// Its service model knows no bearer keys.
 const WITHOUT_BEARER: &str = "bedrock-agent-runtime.";
 /// AWS refuses signatures that are further off than five minutes.
@@ -76,6 +78,23 @@ impl Aws {
             clock: Arc::clone(&options.clock),
             skew: AtomicI64::new(0),
         }
+    }
+
+    /// For a bucket in `region`, at whatever host.
+    pub(crate) fn for_storage(region: &str, options: &InstanceOptions) -> Self {
+        Self::new(STORAGE, Some(region), false, options)
+    }
+
+    /// Signs a request to a bucket.
+    pub(crate) async fn sign_for_storage(
+        &self,
+        http: &Http,
+        request: &mut Request<Full<Bytes>>,
+        body: &Bytes,
+    ) -> Result<(), CredentialError> {
+        let keys = self.keys.get(http).await?;
+        let now = self.now();
+        sign::sign(request, body, &keys.value, &self.region, self.service, now)
     }
 
     pub(super) async fn put_on(

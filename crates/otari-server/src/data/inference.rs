@@ -2,6 +2,7 @@
 
 use std::convert::Infallible;
 use std::pin::Pin;
+use std::sync::Arc;
 use std::task::{Context, Poll};
 use std::time::Instant;
 
@@ -12,13 +13,16 @@ use bytes::Bytes;
 use futures_util::stream;
 use http::{HeaderName, HeaderValue, header};
 use http_body::{Frame, SizeHint};
-use otari_gateway::{ByteStream, Inbound, RelayStream, Reply, ReplyBody, Surface, Underway};
+use otari_gateway::{
+    ByteStream, Inbound, Origin, RelayStream, Reply, ReplyBody, Surface, Underway,
+};
 
 use crate::error::{ApiError, put_rate_headers};
 use crate::extract::{content_length, read_body};
 use crate::middleware::edge::RequestId;
 use crate::state::App;
 
+const TRACEPARENT: &str = "traceparent";
 /// Tells nginx and its kind not to collect a stream.
 const NOT_BUFFERED: HeaderName = HeaderName::from_static("x-accel-buffering");
 
@@ -43,7 +47,11 @@ pub(super) async fn for_surface(
     request: Request,
     answer: impl AsyncFnOnce(Request) -> Result<Response, ApiError>,
 ) -> Result<Response, ApiError> {
-    let request_id = request.extensions().get::<RequestId>().cloned();
+    // Only Messages says the id in the body.
+    let request_id = match surface {
+        Surface::Messages => request.extensions().get::<RequestId>().cloned(),
+        _ => None,
+    };
     answer(request).await.map_err(|error| match surface {
         Surface::Messages => error.for_messages(request_id),
         Surface::Gemini => error.for_gemini(),
@@ -63,18 +71,21 @@ pub(super) async fn inbound(
     let request_id = parts
         .extensions
         .remove::<RequestId>()
-        .map(|id| id.0)
+        .map(|id| Arc::from(id.0))
         .unwrap_or_default();
     let declared = content_length(&parts.headers);
     let body = read_body(declared, body, app.max_body_bytes()).await?;
     Ok(Inbound {
-        endpoint,
+        origin: Origin {
+            endpoint,
+            request_id,
+            started,
+            received_at,
+            traceparent: parts.headers.get(TRACEPARENT).cloned(),
+        },
         headers: parts.headers,
         body,
-        request_id,
         named: None,
-        started,
-        received_at,
         underway: Underway::default(),
     })
 }
@@ -109,6 +120,12 @@ pub(super) fn respond(reply: Reply, underway: Underway) -> Response {
             response
         }
     };
+    let container = reply.container.as_deref().map(HeaderValue::from_str);
+    if let Some(Ok(container)) = container {
+        response
+            .headers_mut()
+            .insert("x-otari-container", container);
+    }
     let guardrails = reply.guardrails.as_deref().map(HeaderValue::from_str);
     if let Some(Ok(guardrails)) = guardrails {
         response

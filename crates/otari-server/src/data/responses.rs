@@ -5,8 +5,7 @@ use axum::extract::{Path, Request, State};
 use axum::response::{IntoResponse, Response};
 use bytes::Bytes;
 use http::header;
-use otari_gateway::{GatewayError, ItemsPage, Surface};
-use otari_types::UserId;
+use otari_gateway::{ItemsPage, Surface};
 use serde::Serialize;
 use utoipa::ToSchema;
 
@@ -62,7 +61,7 @@ pub(crate) async fn get_response(
             "A kept response is whole: stream must be false",
         ));
     }
-    let user = owner(&caller, &query)?;
+    let user = caller.owner(query.one("user"))?;
     Ok(json_body(app.gateway.response(&user, &id).await?))
 }
 
@@ -101,7 +100,7 @@ pub(crate) async fn list_input_items(
         limit: usize::try_from(limit).unwrap_or_default(),
         ascending,
     };
-    let user = owner(&caller, &query)?;
+    let user = caller.owner(query.one("user"))?;
     let items = app.gateway.response_items(&user, &id, &page).await?;
     Ok(json_body(items))
 }
@@ -128,7 +127,7 @@ pub(crate) async fn delete_response(
     Path(id): Path<String>,
     query: QueryArgs,
 ) -> Result<Json<DeletedResponse>, ApiError> {
-    let user = owner(&caller, &query)?;
+    let user = caller.owner(query.one("user"))?;
     app.gateway.delete_response(&user, &id).await?;
     Ok(Json(DeletedResponse {
         id,
@@ -151,18 +150,11 @@ pub(crate) async fn cancel_response(
     Path(id): Path<String>,
     query: QueryArgs,
 ) -> Result<Response, ApiError> {
-    let user = owner(&caller, &query)?;
+    let user = caller.owner(query.one("user"))?;
     app.gateway.response(&user, &id).await?;
     Err(ApiError::bad_request(
         "Only responses created with background=true can be cancelled",
     ))
-}
-
-/// Whose responses are meant: the key's owner's, or those of whom the operator names.
-fn owner(caller: &AnyKey, query: &QueryArgs) -> Result<UserId, ApiError> {
-    let named = || query.one("user").map(UserId::from);
-    let user = caller.user().cloned().or_else(named);
-    user.ok_or_else(|| GatewayError::UserRequired.into())
 }
 
 fn json_body(body: Bytes) -> Response {

@@ -4,7 +4,8 @@ use std::time::{Duration, UNIX_EPOCH};
 
 use aws_credential_types::Credentials;
 use aws_sigv4::http_request::{
-    SignableBody, SignableRequest, SigningSettings, sign as sign_request,
+    PayloadChecksumKind, PercentEncodingMode, SignableBody, SignableRequest, SigningSettings,
+    UriPathNormalizationMode, sign as sign_request,
 };
 use aws_sigv4::sign::v4;
 use bytes::Bytes;
@@ -41,7 +42,7 @@ pub(super) fn sign(
         .region(region)
         .name(service)
         .time(UNIX_EPOCH + since_epoch)
-        .settings(SigningSettings::default())
+        .settings(settings(service))
         .build()
         .map_err(|_| cannot())?;
     // Proxies may touch the rest.
@@ -70,4 +71,15 @@ pub(super) fn sign(
             .insert(HeaderName::from_static(header.name()), value);
     }
     Ok(())
+}
+
+/// S3 takes a path as it stands and wants the hash of the body as a header; the other services differ in both.
+fn settings(service: &str) -> SigningSettings {
+    let mut settings = SigningSettings::default();
+    if service == super::STORAGE {
+        settings.percent_encoding_mode = PercentEncodingMode::Single;
+        settings.payload_checksum_kind = PayloadChecksumKind::XAmzSha256;
+        settings.uri_path_normalization_mode = UriPathNormalizationMode::Disabled;
+    }
+    settings
 }

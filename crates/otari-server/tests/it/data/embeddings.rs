@@ -1,5 +1,6 @@
 //! `POST /v1/embeddings`
 
+use http::Method;
 use otari_testkit::{Script, TestApp};
 use serde_json::{Value, json};
 
@@ -130,4 +131,22 @@ async fn what_cannot_be_done_is_said() {
         502
     );
     assert_eq!(app.user("alice").await["spend"], 0.0);
+}
+
+#[tokio::test]
+async fn a_trace_goes_on_to_the_provider() {
+    let (app, upstream, key) = start().await;
+    upstream.upstream.always(Script::json(200, &vectors()));
+    let trace = "00-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-01";
+    let body = json!({"model": "vectors", "input": ["a", "b"]}).to_string();
+    let headers = [("traceparent", trace)];
+    let sent = app.client.send(
+        Method::POST,
+        "/v1/embeddings",
+        Some(&key),
+        &headers,
+        body.into(),
+    );
+    assert_eq!(sent.await.status, 200);
+    assert_eq!(upstream.upstream.last().headers["traceparent"], trace);
 }

@@ -618,7 +618,9 @@ async fn a_judge_nobody_can_pay_leaves_the_call_unchecked_and_refused() {
 
 #[tokio::test]
 async fn a_providers_moderation_is_asked() {
-    let app = free()
+    let app = TestApp::builder()
+        .set("require_pricing", json!(false))
+        .set("pricing", json!({"mock:omni": {"input_price_per_million": 1000.0, "output_price_per_million": 0.0}}))
         .set("guardrail_profiles", json!({"safety": {"provider": "moderation", "model": "mock:omni", "categories": ["violence"]}}))
         .start()
         .await;
@@ -650,4 +652,12 @@ async fn a_providers_moderation_is_asked() {
             .status,
         502
     );
+    let rows = app.usage().await;
+    let of_check = rows
+        .iter()
+        .filter(|row| row["endpoint"] == "guardrail/moderation");
+    let told: Vec<_> = of_check.map(|row| (&row["status"], &row["cost"])).collect();
+    let made = (&json!("success"), &json!(0.001));
+    assert_eq!(told, [(&json!("error"), &Value::Null), made, made]);
+    assert_eq!(app.user("alice").await["spend"], 0.002);
 }

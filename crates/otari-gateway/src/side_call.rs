@@ -1,0 +1,59 @@
+//! A call the gateway makes of its own for somebody's: a guardrail that asks a model. Held, billed, and a row of its
+//! own under an endpoint of its own.
+
+use std::time::Instant;
+
+use bytes::Bytes;
+use http::HeaderMap;
+
+use crate::Gateway;
+use crate::admit::Billed;
+use crate::error::GatewayError;
+use crate::in_flight::Underway;
+use crate::inbound::{Inbound, Origin};
+use crate::plan::{Attempt, Plan};
+use crate::reserve::{Demand, reserve};
+use crate::settle::Settlement;
+
+/// The request it is, of the call `origin`.
+pub(crate) fn inbound(origin: &Origin, endpoint: &'static str, body: String) -> Inbound {
+    Inbound {
+        origin: Origin {
+            endpoint,
+            started: Instant::now(),
+            ..origin.clone()
+        },
+        headers: HeaderMap::new(),
+        body: Bytes::from(body),
+        named: None,
+        underway: Underway::default(),
+    }
+}
+
+/// Room for it. The model is the operator's choice: the caller's list of models does not apply.
+pub(crate) async fn begin(
+    gateway: &Gateway,
+    origin: &Origin,
+    billed: &Billed,
+    model: &str,
+    demand: Demand,
+) -> Result<(Plan, Settlement), GatewayError> {
+    let target = gateway
+        .targets
+        .resolve(model, None, origin.received_at)
+        .await?;
+    let reserved = reserve(gateway, billed, demand, &target).await;
+    let reserved = reserved.map_err(|refused| refused.error)?;
+    let plan = Plan {
+        first: Attempt {
+            target,
+            reason: "guardrail".into(),
+        },
+        rest: Vec::new(),
+        label: None,
+        route: None,
+        guardrails: Vec::new(),
+    };
+    let settlement = Settlement::open(gateway, origin, billed, &plan, reserved, demand);
+    Ok((plan, settlement))
+}
