@@ -7,14 +7,14 @@ import sys
 import traceback
 import types
 
-import event_loop
-from hints import explain
-
 
 class Cells:
     """One namespace, kept between cells."""
 
-    def __init__(self):
+    def __init__(self, run_awaitable, explain=None):
+        """`run_awaitable` finishes a cell that awaits; `explain` may add a line to an error."""
+        self.run_awaitable = run_awaitable
+        self.explain = explain
         # A real module, so that pickle, dataclasses and typing find what is defined in cells.
         self.main = types.ModuleType("__main__")
         self.main.__dict__["__builtins__"] = __builtins__
@@ -32,7 +32,7 @@ class Cells:
         except SystemExit as leaving:
             return exit_status(leaving)
         except BaseException as error:
-            report(error)
+            self._report(error)
             return 1
         finally:
             flush()
@@ -53,8 +53,22 @@ class Cells:
         program = compile(tree, name, mode, flags=ast.PyCF_ALLOW_TOP_LEVEL_AWAIT)
         value = eval(program, self.main.__dict__)
         if program.co_flags & inspect.CO_COROUTINE:
-            value = event_loop.run(value)
+            value = self.run_awaitable(value)
         return value
+
+    def _report(self, error):
+        """The traceback, from the cell's own frame on."""
+        try:
+            hint = self.explain and self.explain(error)
+            if hint:
+                error.add_note(hint)
+            frames = error.__traceback__
+            while frames is not None and not frames.tb_frame.f_code.co_filename.startswith("<cell "):
+                frames = frames.tb_next
+            traceback.print_exception(type(error), error, frames)
+        except BaseException:
+            # An exception whose own text cannot be made, or no memory left to make it.
+            sys.stderr.write(f"{type(error).__name__}\n")
 
 
 def exit_status(leaving):
@@ -65,21 +79,6 @@ def exit_status(leaving):
         return leaving.code & 0xFF
     print(leaving.code, file=sys.stderr)
     return 1
-
-
-def report(error):
-    """The traceback, from the cell's own frame on."""
-    hint = explain(error)
-    if hint:
-        error.add_note(hint)
-    frames = error.__traceback__
-    while frames is not None and not frames.tb_frame.f_code.co_filename.startswith("<cell "):
-        frames = frames.tb_next
-    try:
-        traceback.print_exception(type(error), error, frames)
-    except BaseException:
-        # An exception whose own text cannot be made, or no memory left to make it.
-        sys.stderr.write(f"{type(error).__name__}\n")
 
 
 def flush():

@@ -7,13 +7,15 @@ state: the component has no file system with a standard library, so nothing else
 
 import wit_world
 
+import event_loop
 from cells import Cells
+from hints import explain
 from modules import MODULES
 from platform_limits import apply
 from preload import preload
 
 preload(MODULES)
-CELLS = Cells()
+CELLS = Cells(event_loop.run, explain)
 STARTED = False
 
 

@@ -1,5 +1,7 @@
 """What to tell a model that ran into a wall of the sandbox."""
 
+import errno
+
 NO_PACKAGES = (
     "Only the standard library is available in this sandbox, and packages cannot be installed. Rewrite the code without {name}."
 )
@@ -13,4 +15,6 @@ def explain(error):
         top = error.name.partition(".")[0]
         text = NO_SCIENCE if top in SCIENCE else NO_PACKAGES
         return text.format(name=top)
+    if isinstance(error, OSError) and error.errno in (errno.EIO, errno.EFBIG, errno.ENOSPC):
+        return "The workspace, or this file, may have reached its size limit."
     return None

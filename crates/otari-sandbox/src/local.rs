@@ -154,8 +154,11 @@ impl Local {
         }
     }
 
-    pub(crate) fn destroy(&self, id: &SessionId) {
-        self.forget(id);
+    pub(crate) async fn destroy(&self, id: &SessionId) {
+        let session = self.sessions.lock().remove(id);
+        if let Some(session) = session {
+            session.end().await;
+        }
     }
 
     pub(crate) async fn list_files(

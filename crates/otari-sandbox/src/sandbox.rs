@@ -73,7 +73,7 @@ impl Sandbox {
     pub async fn destroy(&self, session: &SessionId) -> Result<(), SandboxError> {
         match &self.0 {
             Kept::Local(local) => {
-                local.destroy(session);
+                local.destroy(session).await;
                 Ok(())
             }
             Kept::Remote(remote) => remote.destroy(session).await,

@@ -5,7 +5,7 @@ use std::time::Duration;
 use bytes::Bytes;
 use otari_types::Timestamp;
 use tokio::sync::{OwnedSemaphorePermit, mpsc, oneshot};
-use tokio::task::AbortHandle;
+use tokio::task::JoinHandle;
 use tokio::time::timeout;
 
 use super::process::Worker;
@@ -60,7 +60,7 @@ struct Asked {
 pub(super) struct Session {
     handle: SessionHandle,
     door: mpsc::Sender<Asked>,
-    task: AbortHandle,
+    task: JoinHandle<()>,
 }
 
 /// A way to ask the worker that does not hold the session's entry.
@@ -70,7 +70,7 @@ pub(super) struct Door(mpsc::Sender<Asked>);
 impl Session {
     pub(super) fn start(handle: SessionHandle, worker: Worker, room: OwnedSemaphorePermit) -> Self {
         let (door, asked) = mpsc::channel(WAITING_MAX);
-        let task = tokio::spawn(serve(worker, asked, room)).abort_handle();
+        let task = tokio::spawn(serve(worker, asked, room));
         Self { handle, door, task }
     }
 
@@ -86,6 +86,15 @@ impl Session {
     pub(super) fn enter(&mut self, now: Timestamp) -> Door {
         self.handle.last_activity_at = now;
         Door(self.door.clone())
+    }
+}
+
+impl Session {
+    /// Ends it; afterwards its process is gone and its room is free.
+    pub(super) async fn end(mut self) {
+        self.task.abort();
+        // Cancelled, as we asked.
+        let _ = (&mut self.task).await;
     }
 }
 

@@ -178,8 +178,9 @@ impl Workspace {
 
     /// Whether the limits are passed. `unlinked` are bytes of files that are open but have no name.
     pub(crate) fn over(&self, unlinked: u64) -> bool {
-        let usage = self.usage();
-        usage.bytes.saturating_add(unlinked) > self.bytes_max || usage.entries > self.files_max
+        let mut usage = self.usage();
+        usage.bytes = usage.bytes.saturating_add(unlinked);
+        !self.fits(usage)
     }
 
     /// Removes files of the current program, largest first, until the rest fits. Answers what it removed.
@@ -201,8 +202,8 @@ impl Workspace {
         let mut removed = Vec::new();
         let mut usage = self.usage();
         for (path, seen) in fresh {
-            if usage.bytes <= self.bytes_max && usage.entries <= self.files_max {
-                break;
+            if self.fits(usage) {
+                return removed;
             }
             if self.root.remove_file(&path).is_ok() {
                 usage.bytes = usage.bytes.saturating_sub(seen.size);
@@ -210,7 +211,31 @@ impl Workspace {
                 removed.push(path);
             }
         }
+        // What is left to blame is not files: links, and folders that are empty by now, the deepest first.
+        let mut rest = Vec::new();
+        walk(&self.root, "", 0, &mut |path, metadata| {
+            if !metadata.is_file() {
+                rest.push(path.to_owned());
+            }
+        });
+        for path in rest.into_iter().rev() {
+            if self.fits(usage) {
+                break;
+            }
+            let gone = self
+                .root
+                .remove_dir(&path)
+                .or_else(|_| self.root.remove_file(&path));
+            if gone.is_ok() {
+                usage.entries = usage.entries.saturating_sub(1);
+                removed.push(path);
+            }
+        }
         removed
+    }
+
+    fn fits(&self, usage: Usage) -> bool {
+        usage.bytes <= self.bytes_max && usage.entries <= self.files_max
     }
 
     fn snapshot(&self) -> Snapshot {

@@ -3,8 +3,8 @@
 use std::path::Path;
 
 use landlock::{
-    ABI, Access as _, AccessFs, AccessNet, PathBeneath, PathFd, Ruleset, RulesetAttr as _,
-    RulesetCreatedAttr as _, RulesetStatus, Scope,
+    ABI, Access as _, AccessFs, AccessNet, BitFlags, PathBeneath, PathFd, Ruleset,
+    RulesetAttr as _, RulesetCreatedAttr as _, RulesetError, RulesetStatus, Scope,
 };
 
 /// The newest generation this was tried on. Older kernels enforce what they know of it.
@@ -13,7 +13,21 @@ const GENERATION: ABI = ABI::V6;
 /// From now on this thread, and those it starts, can open files below `root` only, run none of them, and neither
 /// connect nor signal out. Answers what the kernel made of it.
 pub(crate) fn only_files_in(root: &Path) -> Result<&'static str, String> {
-    let allowed = AccessFs::ReadFile
+    restrict(&[(root, files_and_folders())])
+}
+
+/// From now on this thread, and those it starts, can write below `writable` only, and neither connect nor signal out.
+/// Reading and running is left to what there is to read and run.
+pub(crate) fn read_all_write_in(writable: &[&str]) -> Result<&'static str, String> {
+    let read_and_run = AccessFs::Execute | AccessFs::ReadFile | AccessFs::ReadDir;
+    let written = files_and_folders() | AccessFs::MakeFifo | AccessFs::MakeSock | AccessFs::Execute;
+    let mut rules = vec![(Path::new("/"), read_and_run)];
+    rules.extend(writable.iter().map(|path| (Path::new(path), written)));
+    restrict(&rules)
+}
+
+fn files_and_folders() -> BitFlags<AccessFs> {
+    AccessFs::ReadFile
         | AccessFs::ReadDir
         | AccessFs::WriteFile
         | AccessFs::Truncate
@@ -22,14 +36,21 @@ pub(crate) fn only_files_in(root: &Path) -> Result<&'static str, String> {
         | AccessFs::MakeReg
         | AccessFs::MakeDir
         | AccessFs::MakeSym
-        | AccessFs::Refer;
-    let path = PathFd::new(root).map_err(|error| error.to_string())?;
+        | AccessFs::Refer
+}
+
+fn restrict(allowed: &[(&Path, BitFlags<AccessFs>)]) -> Result<&'static str, String> {
+    let mut rules = Vec::new();
+    for (path, access) in allowed {
+        let path = PathFd::new(path).map_err(|error| error.to_string())?;
+        rules.push(Ok::<_, RulesetError>(PathBeneath::new(path, *access)));
+    }
     let status = Ruleset::default()
         .handle_access(AccessFs::from_all(GENERATION))
         .and_then(|rules| rules.handle_access(AccessNet::from_all(GENERATION)))
         .and_then(|rules| rules.scope(Scope::from_all(GENERATION)))
         .and_then(Ruleset::create)
-        .and_then(|rules| rules.add_rule(PathBeneath::new(path, allowed)))
+        .and_then(|created| created.add_rules(rules))
         .and_then(landlock::RulesetCreated::restrict_self)
         .map_err(|error| error.to_string())?;
     Ok(match status.ruleset {
