@@ -24,6 +24,7 @@ use crate::plan::Policies;
 use crate::prices::Prices;
 use crate::rate_limit::RateLimiter;
 use crate::reasoning::KeptReasoning;
+use crate::sandboxes::Sandboxes;
 use crate::settings::Settings;
 use crate::target::{Aliases, Targets};
 use crate::tool_loop::Containers;
@@ -63,7 +64,7 @@ pub struct Gateway {
     pub(crate) policies: Policies,
     pub(crate) reasoning: KeptReasoning,
     pub(crate) containers: Arc<Containers>,
-    sandbox: Option<Sandbox>,
+    sandboxes: Sandboxes,
     pub(crate) guardrails: Guardrails,
     pub tools: Tools,
     files: Option<Arc<Files>>,
@@ -112,7 +113,7 @@ impl Gateway {
             containers: Arc::default(),
             guardrails: Guardrails::new(guardrails),
             tools: Tools::new(store.clone(), tools, options.sandbox.is_some()),
-            sandbox: options.sandbox,
+            sandboxes: Sandboxes::new(options.sandbox, Arc::clone(&clock)),
             files: files.map(Arc::new),
             callers: Callers::new(store.clone(), used),
             operator: Operator::new(store.clone(), options.master_key.as_ref()),
@@ -146,9 +147,11 @@ impl Gateway {
     }
 
     /// What runs code.
-    pub(crate) fn sandbox(&self) -> Result<&Sandbox, GatewayError> {
-        self.sandbox
-            .as_ref()
+    pub(crate) fn sandbox(&self) -> Result<Sandbox, GatewayError> {
+        let set = self.tools.in_force();
+        let sandbox = self.sandboxes.at(set.sandbox_url());
+        sandbox
+            .map_err(GatewayError::Sandbox)?
             .ok_or_else(|| unavailable(GatewayTool::CodeExecution))
     }
 

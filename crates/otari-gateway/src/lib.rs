@@ -32,6 +32,7 @@ mod relay;
 mod request;
 mod rerank;
 mod reserve;
+mod sandboxes;
 mod settings;
 mod settle;
 mod side_call;

@@ -54,7 +54,7 @@ pub(super) async fn open(
         }
     };
     let opening = Opening {
-        sandbox: sandbox.clone(),
+        sandbox,
         files: gateway.files().ok().cloned(),
         user: user.clone(),
         given,

@@ -170,7 +170,7 @@ impl Gateway {
     ) -> Result<McpResult, GatewayError> {
         let sandbox = self.sandbox()?;
         let owner = admitted.billed.key.as_ref().map_or("", |key| key.as_str());
-        Ok(self.tools.sessions.run(sandbox, owner, program).await)
+        Ok(self.tools.sessions.run(&sandbox, owner, program).await)
     }
 
     async fn search_for(

@@ -104,7 +104,7 @@ impl ToolSet {
         match tool {
             GatewayTool::WebSearch => self.web_search.is_some(),
             GatewayTool::WebFetch => self.web_fetch.is_some(),
-            GatewayTool::CodeExecution => self.runs_code,
+            GatewayTool::CodeExecution => self.runs_code || self.section.sandbox_url.is_some(),
         }
     }
 
