@@ -14,7 +14,7 @@ pub use search_tools::{SearchToolSpec, SearchTools};
 
 choice! {
     /// A service that searches.
-    SearchProvider("`searxng`, `brave`, `tavily`, `exa`, `serper`, `linkup` or `mediawiki`") {
+    SearchProvider("`searxng`, `brave`, `tavily`, `exa`, `serper`, `linkup`, `mediawiki` or `folder`") {
         /// A server of SearXNG's JSON format.
         Searxng = "searxng",
         /// Brave Search.
@@ -29,6 +29,8 @@ choice! {
         Linkup = "linkup",
         /// Wikipedia, or another wiki.
         MediaWiki = "mediawiki",
+        /// A folder of texts on this machine.
+        Folder = "folder",
     }
 }
 
@@ -41,6 +43,8 @@ section! {
         web_search_provider: Option<SearchProvider> = None;
         /// Address of the web-search service, where it is not the provider's usual one.
         web_search_url: Option<String> = None;
+        /// The folder that `folder` searches: Markdown, text and HTML files, read anew for each search.
+        web_search_folder: Option<String> = None;
         /// Key of the web-search service; the provider's own variable (`BRAVE_API_KEY`, …) is read too.
         web_search_api_key: Option<Secret> = None;
         /// Sent with every search, under the service's own names.
@@ -90,7 +94,7 @@ section! {
 
 impl SearchProvider {
     /// All of them, in the order they are listed.
-    pub const ALL: [Self; 7] = [
+    pub const ALL: [Self; 8] = [
         Self::Exa,
         Self::Searxng,
         Self::Brave,
@@ -98,6 +102,7 @@ impl SearchProvider {
         Self::Serper,
         Self::Linkup,
         Self::MediaWiki,
+        Self::Folder,
     ];
 
     /// The provider of this name.
@@ -113,7 +118,7 @@ impl SearchProvider {
             Self::Exa => "EXA_API_KEY",
             Self::Serper => "SERPER_API_KEY",
             Self::Linkup => "LINKUP_API_KEY",
-            Self::Searxng | Self::MediaWiki => return None,
+            Self::Searxng | Self::MediaWiki | Self::Folder => return None,
         })
     }
 

@@ -35,6 +35,14 @@ fn web_search(config: &Config, report: &mut Report) {
             message,
         ));
     }
+    if provider == SearchProvider::Folder && tools.web_search_folder.is_none() {
+        let message = "needs `web_search_folder` too";
+        report.problem(Problem::new(
+            "web_search_provider",
+            ProblemKind::Missing,
+            message,
+        ));
+    }
     if let Some(variable) = provider.key_variable()
         && tools.web_search_api_key.is_none()
         && config.environment.get(variable).is_none()
@@ -52,7 +60,12 @@ fn search_tools(config: &Config, report: &mut Report) {
             let message = "a name must not be empty or contain `/`";
             report.problem(Problem::new(&path, ProblemKind::InvalidName, message));
         }
-        if let Some(base) = &tool.api_base {
+        let is_folder = tool.provider == SearchProvider::Folder;
+        if is_folder && tool.api_base.is_none() {
+            let message = "has no folder: set its `api_base`";
+            report.problem(Problem::new(&path, ProblemKind::Missing, message));
+        }
+        if let Some(base) = tool.api_base.as_ref().filter(|_| !is_folder) {
             absolute_http(base, &format!("{path}.api_base"), report);
         }
         if let Some(variable) = tool.provider.key_variable()

@@ -138,7 +138,10 @@ pub(crate) fn unavailable(tool: GatewayTool) -> GatewayError {
 fn backend(section: &ToolSection, keys: &[(SearchProvider, Secret)]) -> Option<SearchBackend> {
     let provider = section.search_provider()?;
     let backend = SearchBackend {
-        base: section.web_search_url.clone(),
+        base: match provider {
+            SearchProvider::Folder => section.web_search_folder.clone(),
+            _ => section.web_search_url.clone(),
+        },
         key: section
             .web_search_api_key
             .clone()

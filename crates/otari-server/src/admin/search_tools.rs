@@ -169,7 +169,10 @@ pub(crate) async fn list_search_tools(
     responses((status = 200, body = Vec<SearchProviderInfo>))
 )]
 pub(crate) async fn list_search_providers(_: Operator) -> Json<Vec<SearchProviderInfo>> {
-    let all = SearchProvider::ALL.into_iter().map(|provider| {
+    let all = SearchProvider::ALL.into_iter();
+    // A folder can only be set up in the configuration.
+    let all = all.filter(|provider| *provider != SearchProvider::Folder);
+    let all = all.map(|provider| {
         let base = SearchService::named(provider.as_str()).and_then(SearchService::usual_base);
         SearchProviderInfo {
             id: provider.as_str(),

@@ -48,6 +48,11 @@ pub(super) fn check(app: &App, tool: &Candidate<'_>) -> Result<(), ApiError> {
             let names = SearchProvider::ALL.map(SearchProvider::as_str).join(", ");
             wrong("provider", format!("Input should be one of {names}"));
         }
+        // Whoever holds the operator's key must not read this machine's files by it.
+        Some(SearchProvider::Folder) => wrong(
+            "provider",
+            "folder can only be set up in the configuration".to_owned(),
+        ),
         Some(provider) => {
             let in_environment = provider
                 .key_variable()
