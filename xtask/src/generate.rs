@@ -71,6 +71,9 @@ fn cli_md() -> anyhow::Result<String> {
         "gen-secret-key",
         "check-config",
         "openapi",
+        "sandbox serve",
+        "sandbox run",
+        "sandbox install",
         "version",
     ];
     process::run(cargo().args(["build", "--quiet", "--locked", "-p", "otari"]))?;
@@ -80,7 +83,10 @@ fn cli_md() -> anyhow::Result<String> {
     let overview = ("otari", otari(&["--help"])?);
     let pages: anyhow::Result<Vec<_>> = COMMANDS
         .iter()
-        .map(|command| Ok((*command, otari(&[command, "--help"])?)))
+        .map(|command| {
+            let words: Vec<&str> = command.split(' ').chain(["--help"]).collect();
+            Ok((*command, otari(&words)?))
+        })
         .collect();
     for (title, text) in std::iter::once(overview).chain(pages?) {
         write!(page, "\n## {title}\n\n```text\n{text}```\n")?;

@@ -13,7 +13,7 @@ use crate::section::{
     guardrails::Guardrails, hybrid::Mode, hybrid::Operation, ledger::Ledger, logging::Logging,
     mail::Mail, metrics::Dashboard, metrics::Metrics, models::Models, pricing::Pricing,
     providers::Providers, rate_limit::RateLimit, responses::Responses, routing::Routing,
-    server::Server, tls::Tls, tools::Tools, upstream::Upstream,
+    sandbox::Sandbox, server::Server, tls::Tls, tools::Tools, upstream::Upstream,
 };
 use crate::setting::Reader;
 use crate::source::Environment;
@@ -90,6 +90,7 @@ sections! {
     rate_limit: RateLimit,
     ledger: Ledger,
     tools: Tools,
+    sandbox: Sandbox,
     guardrails: Guardrails,
     files: Files,
     cors: Cors,

@@ -20,6 +20,7 @@ pub mod providers;
 pub mod rate_limit;
 pub mod responses;
 pub mod routing;
+pub mod sandbox;
 pub mod server;
 pub mod tls;
 pub mod tools;

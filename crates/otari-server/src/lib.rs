@@ -12,10 +12,12 @@ mod middleware;
 pub mod openapi;
 mod ops;
 mod router;
+mod sandbox;
 mod start;
 mod state;
 
 pub use compose::ComposeError;
 pub use router::router;
+pub use sandbox::sandbox_settings;
 pub use start::{FirstRun, StartError, Started, open_store, start};
 pub use state::{App, Inner};

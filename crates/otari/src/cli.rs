@@ -1,5 +1,6 @@
 //! The command line.
 
+use std::net::IpAddr;
 use std::path::PathBuf;
 
 use clap::{ArgAction, Args, Parser, Subcommand};
@@ -46,8 +47,78 @@ pub(crate) enum Command {
     /// Print the OpenAPI document
     #[command(after_help = "Example:\n  otari openapi > openapi.json")]
     Openapi,
+    /// Run untrusted Python: a file, or as a service for gateways
+    #[command(subcommand)]
+    Sandbox(Sandbox),
     /// Print the version
     Version,
+}
+
+#[derive(Debug, Subcommand)]
+pub(crate) enum Sandbox {
+    /// Serve the code-execution protocol, for gateways on other machines
+    #[command(after_help = "Examples:\n  otari sandbox serve\n  \
+                      OTARI_SANDBOX_TOKEN=… otari sandbox serve --host 0.0.0.0 --port 8010\n\n\
+                      A gateway uses it with OTARI_SANDBOX_URL and the same OTARI_SANDBOX_TOKEN.")]
+    Serve(SandboxServe),
+    /// Run one program and exit with its status
+    #[command(
+        after_help = "Examples:\n  otari sandbox run analysis.py --with data.csv --output results\n  \
+                            echo 'print(6 * 7)' | otari sandbox run -"
+    )]
+    Run(SandboxRun),
+    /// Prepare the sandbox: compile its interpreter, which the first session would otherwise wait for
+    #[command(after_help = "Example:\n  otari sandbox install")]
+    Install(SandboxInstall),
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct SandboxServe {
+    #[command(flatten)]
+    pub(crate) file: ConfigFile,
+    /// Address to listen on; other than loopback needs OTARI_SANDBOX_TOKEN
+    #[arg(long, value_name = "ADDRESS", default_value = "127.0.0.1")]
+    pub(crate) host: IpAddr,
+    /// TCP port to listen on
+    #[arg(long, default_value_t = 8010)]
+    pub(crate) port: u16,
+    /// trace, debug, info, warn or error; Python's names and numbers too
+    #[arg(long, value_name = "LEVEL", value_parser = log_level)]
+    pub(crate) log_level: Option<LogLevel>,
+}
+
+impl SandboxServe {
+    /// The flags given, under their configuration keys.
+    pub(crate) fn flags(&self) -> Vec<(&'static str, String)> {
+        self.log_level
+            .iter()
+            .map(|level| ("log_level", level.as_str().to_owned()))
+            .collect()
+    }
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct SandboxRun {
+    #[command(flatten)]
+    pub(crate) file: ConfigFile,
+    /// Python, or a shell script (`.sh`, native backend); `-` reads Python from standard input
+    #[arg(value_name = "FILE")]
+    pub(crate) program: String,
+    /// A file to put into the workspace first; may be given several times
+    #[arg(long, value_name = "FILE")]
+    pub(crate) with: Vec<PathBuf>,
+    /// Where to write the files the program makes
+    #[arg(long, value_name = "DIR")]
+    pub(crate) output: Option<PathBuf>,
+    /// Seconds the program may take
+    #[arg(long, value_name = "SECONDS", value_parser = clap::value_parser!(u64).range(1..))]
+    pub(crate) timeout: Option<u64>,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct SandboxInstall {
+    #[command(flatten)]
+    pub(crate) file: ConfigFile,
 }
 
 /// The configuration file, for every command that has one.

@@ -10,6 +10,7 @@ use std::io::Write as _;
 use std::process::ExitCode;
 
 use clap::Parser as _;
+use otari_sandbox::worker::WORKER_ARGUMENT;
 
 /// Many short-lived buffers from several threads: mimalloc holds less and returns it sooner.
 #[global_allocator]
@@ -26,6 +27,17 @@ fn keep_memory_small() {
 
 fn main() -> ExitCode {
     keep_memory_small();
+    // Before anything has a thread or a connection: a worker is to have neither.
+    let mut arguments = std::env::args_os().skip(1);
+    if arguments
+        .next()
+        .is_some_and(|first| first == WORKER_ARGUMENT)
+    {
+        let rest: Vec<String> = arguments
+            .filter_map(|text| text.into_string().ok())
+            .collect();
+        return otari_sandbox::worker::run(&rest);
+    }
     let cli = cli::Cli::parse();
     // First of all: whatever opens a TLS connection later finds a provider installed.
     if rustls::crypto::ring::default_provider()
