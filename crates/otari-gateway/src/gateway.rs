@@ -24,7 +24,7 @@ use crate::plan::Policies;
 use crate::prices::Prices;
 use crate::rate_limit::RateLimiter;
 use crate::reasoning::KeptReasoning;
-use crate::sandboxes::Sandboxes;
+use crate::sandboxes::{SandboxOptions, Sandboxes};
 use crate::settings::Settings;
 use crate::target::{Aliases, Targets};
 use crate::tool_loop::Containers;
@@ -45,8 +45,7 @@ pub struct GatewayOptions {
     pub tools: ToolOptions,
     /// `None`: switched off.
     pub files: Option<FilesOptions>,
-    /// `None`: no code is run.
-    pub sandbox: Option<Sandbox>,
+    pub sandbox: SandboxOptions,
     pub settings: Settings,
     pub rate_limit_rpm: Option<u32>,
     pub master_key: Option<Secret>,
@@ -112,7 +111,7 @@ impl Gateway {
             reasoning: KeptReasoning::default(),
             containers: Arc::default(),
             guardrails: Guardrails::new(guardrails),
-            tools: Tools::new(store.clone(), tools, options.sandbox.is_some()),
+            tools: Tools::new(store.clone(), tools, options.sandbox.local.is_some()),
             sandboxes: Sandboxes::new(options.sandbox, Arc::clone(&clock)),
             files: files.map(Arc::new),
             callers: Callers::new(store.clone(), used),

@@ -62,6 +62,7 @@ pub use pass::ByteStream;
 pub use prices::{PricePoint, PriceSource, Prices, Quote, price_of};
 pub use rate_limit::{RateLimiter, Window};
 pub use relay::RelayStream;
+pub use sandboxes::SandboxOptions;
 pub use settings::{HotSettings, MissingUsagePolicy, SettingError, Settings};
 pub use target::{Aliases, Target, Targets};
 pub use thread::ItemsPage;

@@ -13,21 +13,27 @@ use otari_config::section::tools::SearchProvider;
 use otari_config::{Config, Environment};
 use otari_gateway::tools::ToolOptions;
 use otari_gateway::{
-    FilesOptions, GatewayOptions, GuardrailOptions, HotSettings, MissingUsagePolicy, Settings,
+    FilesOptions, GatewayOptions, GuardrailOptions, HotSettings, MissingUsagePolicy,
+    SandboxOptions, Settings,
 };
 use otari_ledger::{Durability, LedgerOptions, WhenUnwritable};
 use otari_providers::{
     BucketOptions, Dialect, Instance, InstanceError, InstanceOptions, InstanceSettings, Provider,
     Timeouts, catalog,
 };
+use otari_sandbox::{Sandbox, SandboxError};
 use otari_store::{SealError, Sealer, Store};
 use otari_types::{Clock, Secret};
+
+use crate::sandbox::{limits, local_settings};
 
 /// A part that cannot work as configured.
 #[derive(Debug, thiserror::Error)]
 pub enum ComposeError {
     #[error("providers.{name}: {error}")]
     Provider { name: String, error: InstanceError },
+    #[error("sandbox_backend: {0}")]
+    Sandbox(#[from] SandboxError),
     #[error("OTARI_SECRET_KEY: {0}")]
     SecretKey(#[from] SealError),
 }
@@ -52,7 +58,7 @@ pub(crate) fn gateway_options(
         guardrails: guardrails(config),
         tools: tools(config, workspace)?,
         files: files(config, &clock),
-        sandbox: None,
+        sandbox: sandbox(config, &clock)?,
         ledger: ledger_options(config),
         settings: settings(config),
         rate_limit_rpm: config.rate_limit.rate_limit_rpm,
@@ -60,6 +66,16 @@ pub(crate) fn gateway_options(
         connect_timeout: timeouts(config, &ClientArgs::default()).connect,
         store,
         clock,
+    })
+}
+
+fn sandbox(config: &Config, clock: &Arc<dyn Clock>) -> Result<SandboxOptions, SandboxError> {
+    let local = local_settings(config);
+    let sandbox = |settings| Sandbox::new(settings, Arc::clone(clock));
+    Ok(SandboxOptions {
+        local: local.map(sandbox).transpose()?,
+        token: config.sandbox.sandbox_token.clone(),
+        limits: limits(config),
     })
 }
 

@@ -18,6 +18,6 @@ mod state;
 
 pub use compose::ComposeError;
 pub use router::router;
-pub use sandbox::sandbox_settings;
+pub use sandbox::{local_settings, sandbox_settings};
 pub use start::{FirstRun, StartError, Started, open_store, start};
 pub use state::{App, Inner};

@@ -10,17 +10,26 @@ use otari_sandbox::{Backend, Limits, Settings};
 const MIB: u64 = 1024 * 1024;
 const KIB: usize = 1024;
 
-/// What runs programs; `None` where that is switched off. An address of a service goes before a backend here.
+/// What runs programs: the service that is named, else this machine; `None` where that is switched off.
 pub fn sandbox_settings(config: &Config) -> Option<Settings> {
-    let service = config.tools.sandbox_url.as_ref();
-    let token = config.sandbox.sandbox_token.clone();
-    let remote = service.map(|url| Backend::Http {
-        url: url.clone(),
-        token,
-    });
-    let backend = remote.or_else(|| local_backend(config))?;
+    let Some(url) = &config.tools.sandbox_url else {
+        return local_settings(config);
+    };
     Some(Settings {
-        backend,
+        backend: Backend::Http {
+            url: url.clone(),
+            token: config.sandbox.sandbox_token.clone(),
+        },
+        limits: limits(config),
+        data_dir: PathBuf::from(&config.ledger.data_dir),
+        worker: this_program(),
+    })
+}
+
+/// What runs programs on this machine; `None` where that is switched off.
+pub fn local_settings(config: &Config) -> Option<Settings> {
+    Some(Settings {
+        backend: local_backend(config)?,
         limits: limits(config),
         data_dir: PathBuf::from(&config.ledger.data_dir),
         worker: this_program(),
@@ -38,7 +47,7 @@ fn local_backend(config: &Config) -> Option<Backend> {
     }
 }
 
-fn limits(config: &Config) -> Limits {
+pub(crate) fn limits(config: &Config) -> Limits {
     let section = &config.sandbox;
     let seconds = |seconds: u32| Duration::from_secs(u64::from(seconds));
     let count = |count: u32| usize::try_from(count).unwrap_or(usize::MAX);

@@ -21,9 +21,8 @@ pub(crate) fn run(command: &Sandbox) -> anyhow::Result<ExitCode> {
 }
 
 /// What runs programs on this machine, whatever `sandbox_url` says.
-fn local_settings(config: &mut Config) -> anyhow::Result<Settings> {
-    config.tools.sandbox_url = None;
-    match otari_server::sandbox_settings(config) {
+fn local_settings(config: &Config) -> anyhow::Result<Settings> {
+    match otari_server::local_settings(config) {
         Some(settings) => Ok(settings),
         None => bail!("`sandbox_backend` is off; set it to wasm or native"),
     }

@@ -13,8 +13,8 @@ use crate::command::{print, runtime};
 use crate::configuration::load;
 
 pub(super) fn run(args: &SandboxInstall) -> anyhow::Result<ExitCode> {
-    let mut config = load(&args.file, Vec::new())?;
-    let mut settings = local_settings(&mut config)?;
+    let config = load(&args.file, Vec::new())?;
+    let mut settings = local_settings(&config)?;
     settings.limits.warm_sessions = 1;
     let begun = Instant::now();
     let sandbox = Sandbox::new(settings, Arc::new(SystemClock))?;

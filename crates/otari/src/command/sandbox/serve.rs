@@ -28,7 +28,7 @@ pub(super) fn run(args: &SandboxServe) -> anyhow::Result<ExitCode> {
     Ok(ExitCode::SUCCESS)
 }
 
-async fn serve(mut config: Config, args: &SandboxServe) -> anyhow::Result<()> {
+async fn serve(config: Config, args: &SandboxServe) -> anyhow::Result<()> {
     let token = config.sandbox.sandbox_token.clone();
     if token.is_none() && !args.host.is_loopback() {
         bail!(
@@ -38,7 +38,7 @@ async fn serve(mut config: Config, args: &SandboxServe) -> anyhow::Result<()> {
     }
     let signals = Signals::listen()?;
     let grace = Duration::from_secs(u64::from(config.server.shutdown_timeout_seconds));
-    let settings = local_settings(&mut config)?;
+    let settings = local_settings(&config)?;
     let file_bytes_max = settings.limits.workspace_bytes;
     let sandbox = Sandbox::new(settings, Arc::new(SystemClock))?;
     // A machine that cannot run programs says so now, not to the first caller.
