@@ -4,6 +4,7 @@ pub mod compare;
 pub mod figures;
 pub mod load;
 pub mod process;
+pub mod sandbox;
 pub mod shape;
 pub mod stats;
 pub mod upstream;

@@ -10,7 +10,7 @@ use clap::{Args, Parser, Subcommand};
 use hyper::Uri;
 use otari_bench::compare::{Options, compare};
 use otari_bench::load::{self, Call, Plan};
-use otari_bench::upstream;
+use otari_bench::{sandbox, upstream};
 use tokio::net::TcpListener;
 use tokio::signal::unix::{SignalKind, signal};
 
@@ -32,6 +32,25 @@ enum Verb {
     Load(LoadArgs),
     /// Measure nginx and Otari side by side and print a table.
     Compare(CompareArgs),
+    /// Measure sandbox sessions: time to a result, memory of many at once.
+    Sandbox(SandboxArgs),
+}
+
+#[derive(Args)]
+struct SandboxArgs {
+    /// The otari binary, which is its own worker.
+    #[arg(long)]
+    otari: PathBuf,
+    /// The host's Python under namespaces in place of WebAssembly.
+    #[arg(long)]
+    native: bool,
+    #[arg(long, default_value_t = 200)]
+    sessions: usize,
+    #[arg(long, default_value_t = 50)]
+    rounds: usize,
+    /// Where the compiled interpreter is kept.
+    #[arg(long, default_value = "./otari-data")]
+    data_dir: PathBuf,
 }
 
 #[derive(Args)]
@@ -103,7 +122,25 @@ async fn run(command: Verb) -> Result<()> {
             print(&format!("{:#}\n", outcome.json()))
         }
         Verb::Compare(arguments) => side_by_side(arguments).await,
+        Verb::Sandbox(arguments) => sandboxes(arguments).await,
     }
+}
+
+async fn sandboxes(arguments: SandboxArgs) -> Result<()> {
+    let options = sandbox::Options {
+        otari: arguments.otari,
+        backend: if arguments.native {
+            otari_sandbox::Backend::Native {
+                python: PathBuf::from("python3"),
+            }
+        } else {
+            otari_sandbox::Backend::Wasm
+        },
+        sessions: arguments.sessions,
+        rounds: arguments.rounds,
+        data_dir: arguments.data_dir,
+    };
+    print(&sandbox::measure(&options).await?)
 }
 
 /// Ends the select, which drops the measurement and with it every process it started.

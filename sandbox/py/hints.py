@@ -5,16 +5,13 @@ import errno
 NO_PACKAGES = (
     "Only the standard library is available in this sandbox, and packages cannot be installed. Rewrite the code without {name}."
 )
-SCIENCE = frozenset("matplotlib numpy pandas PIL scipy seaborn sklearn openpyxl".split())
-NO_SCIENCE = NO_PACKAGES + " (An operator can add it with `otari sandbox install science`.)"
 
 
 def explain(error):
     """A line to add to the traceback, or nothing."""
     if isinstance(error, ModuleNotFoundError) and error.name:
         top = error.name.partition(".")[0]
-        text = NO_SCIENCE if top in SCIENCE else NO_PACKAGES
-        return text.format(name=top)
+        return NO_PACKAGES.format(name=top)
     if isinstance(error, OSError) and error.errno in (errno.EIO, errno.EFBIG, errno.ENOSPC):
         return "The workspace, or this file, may have reached its size limit."
     return None

@@ -1,4 +1,4 @@
-//! The project's own commands: `cargo xtask ci | test | tidy | generate [--check] | deny`.
+//! The project's own commands: `cargo xtask ci | test | tidy | generate [--check] | deny | sandbox`.
 
 #![expect(
     clippy::print_stdout,
@@ -11,6 +11,7 @@ mod e2e;
 mod generate;
 mod postgres;
 mod process;
+mod sandbox;
 mod test;
 mod tidy;
 
@@ -24,7 +25,8 @@ const USAGE: &str = "usage: cargo xtask <command>
   test [FILTER…]      Rust tests on SQLite and PostgreSQL, then the end-to-end tests
   tidy                the rules no compiler knows
   generate [--check]  write the generated files, or fail where one is stale
-  deny                licences, banned crates, sources";
+  deny                licences, banned crates, sources
+  sandbox [--check]   build the sandbox's interpreter, or see that a fresh build behaves as the committed one";
 
 fn main() -> ExitCode {
     match run() {
@@ -50,6 +52,8 @@ fn run() -> anyhow::Result<ExitCode> {
         ("generate", []) => generate::run(generate::Mode::Write)?,
         ("generate", [flag]) if flag == "--check" => generate::run(generate::Mode::Check)?,
         ("deny", []) => deny::run()?,
+        ("sandbox", []) => sandbox::sandbox(sandbox::Mode::Write)?,
+        ("sandbox", [flag]) if flag == "--check" => sandbox::sandbox(sandbox::Mode::Check)?,
         _ => bail!(USAGE),
     }
     Ok(ExitCode::SUCCESS)

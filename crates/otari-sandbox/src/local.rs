@@ -39,6 +39,8 @@ pub(crate) struct Local {
     warm: Mutex<Vec<Worker>>,
     room: Arc<Semaphore>,
     starting: Semaphore,
+    /// Held by whoever fills the pool: one at a time, or it would overflow.
+    filling: tokio::sync::Mutex<()>,
     /// The compiled interpreter and the directory of this process's workspaces, once they are there.
     ready: OnceCell<Ready>,
     myself: Weak<Local>,
@@ -66,6 +68,7 @@ impl Local {
         Arc::new_cyclic(|myself| Self {
             room: Arc::new(Semaphore::new(settings.limits.sessions)),
             starting: Semaphore::new(STARTING_MAX),
+            filling: tokio::sync::Mutex::default(),
             settings,
             clock,
             sessions: Mutex::default(),
@@ -82,12 +85,8 @@ impl Local {
     /// Compiles what must be, and fills the pool.
     pub(crate) async fn prepare(&self) -> Result<(), SandboxError> {
         self.ready().await?;
-        let missing = self
-            .settings
-            .limits
-            .warm_sessions
-            .saturating_sub(self.warm.lock().len());
-        for _ in 0..missing {
+        let _turn = self.filling.lock().await;
+        while self.warm.lock().len() < self.settings.limits.warm_sessions {
             let worker = self.start_worker().await?;
             self.warm.lock().push(worker);
         }
@@ -283,7 +282,8 @@ impl Local {
         let Some(local) = self.myself.upgrade() else {
             return;
         };
-        if local.warm.lock().len() >= local.settings.limits.warm_sessions {
+        let full = local.warm.lock().len() >= local.settings.limits.warm_sessions;
+        if full || local.filling.try_lock().is_err() {
             return;
         }
         tokio::spawn(async move {

@@ -68,3 +68,11 @@ fn a_crate_without_a_first_sentence_is_found() {
     ];
     assert_eq!(crate_docs(&roots).len(), 1);
 }
+
+#[test]
+fn unsafe_code_outside_its_one_file_is_found() {
+    let text = concat!("#[expect(", "unsafe_code, reason = \"…\")]");
+    assert_eq!(faults(unsafe_in_one_file, text), 1);
+    let mapped = source("crates/otari-sandbox/src/wasm/compiled.rs", text);
+    assert_eq!(unsafe_in_one_file(&mapped), Vec::<String>::new());
+}

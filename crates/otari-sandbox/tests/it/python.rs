@@ -100,7 +100,7 @@ async fn a_missing_module_says_what_to_do() {
     let session = Session::open(&wasm(small())).await;
     let ran = session.run("import numpy").await;
     assert!(
-        ran.stderr.contains("otari sandbox install science"),
+        ran.stderr.contains("Rewrite the code without numpy"),
         "{}",
         ran.stderr
     );

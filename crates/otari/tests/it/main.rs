@@ -5,6 +5,7 @@
 mod check_config;
 mod commands;
 mod help;
+mod sandbox;
 
 use std::path::Path;
 use std::process::{Command, Output};
