@@ -25,7 +25,7 @@ use crate::error::GatewayError;
 use crate::reserve::Demand;
 use crate::settle::Settlement;
 
-pub(crate) use announce::{drop_announcements, may_hold_announcements};
+pub(crate) use announce::{drop_announcements, is_announcement, may_hold_announcements};
 pub(crate) use containers::Containers;
 pub(crate) use line::Line;
 pub(crate) use pool::Pool;

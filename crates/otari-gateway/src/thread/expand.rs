@@ -7,6 +7,7 @@ use serde::Deserialize;
 use serde_json::value::RawValue;
 
 use crate::request::Request;
+use crate::tool_loop::is_announcement;
 
 pub(super) fn text_member(request: &Request<'_>, name: &str) -> Option<String> {
     serde_json::from_str(request.members.get(name)?.get()).ok()
@@ -69,6 +70,13 @@ fn output_items(response: &str) -> Vec<String> {
 
 fn as_input(item: &str) -> Option<String> {
     let members = Members::parse(item.as_bytes()).ok()?;
+    // What a tool of the gateway's did stands in the text that followed it.
+    if members
+        .get("id")
+        .is_some_and(|id| is_announcement(id.get()))
+    {
+        return None;
+    }
     let is_reasoning = members.get("type").map(RawValue::get) == Some(r#""reasoning""#);
     let encrypted = members.get("encrypted_content").map(RawValue::get);
     if is_reasoning && encrypted.is_none_or(|text| text == "null") {

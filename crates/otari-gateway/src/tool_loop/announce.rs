@@ -116,6 +116,11 @@ fn code_result(coded: &Coded) -> Value {
     })
 }
 
+/// Whether a block of this id is one of the gateway's own.
+pub(crate) fn is_announcement(id: &str) -> bool {
+    id.contains(MARK)
+}
+
 /// Whether a request may hold such blocks; a text can look as if it did.
 pub(crate) fn may_hold_announcements(body: &[u8]) -> bool {
     memchr::memmem::find(body, MARK.as_bytes()).is_some()
@@ -140,7 +145,7 @@ pub(crate) fn drop_announcements(call: &mut Call, intercepted: bool) {
                 && hits.is_some_and(|hits| hits.iter().all(unsigned))
         };
         for id in [text("id"), text("tool_use_id")] {
-            if id.contains(MARK) {
+            if is_announcement(id) {
                 dropped.push(id.to_owned());
             }
         }
@@ -166,4 +171,24 @@ fn is_of(part: &Part, ids: &[String]) -> bool {
         let id = block.get(name).and_then(Value::as_str);
         id.is_some_and(|id| ids.iter().any(|known| known == id))
     })
+}
+
+#[cfg(test)]
+mod tests {
+    use otari_translate::surface;
+
+    use super::*;
+
+    #[test]
+    fn blocks_of_the_gateways_own_are_dropped_and_others_stay() {
+        let body = r#"{"model":"m","input":[
+            {"role":"user","content":"hi"},
+            {"id":"ci_otari_1","type":"code_interpreter_call","status":"completed","code":"1","container_id":"","outputs":[]},
+            {"id":"ci_theirs","type":"code_interpreter_call","status":"completed","code":"1","container_id":"","outputs":[]}
+        ]}"#;
+        let mut call = surface::parse(Surface::Responses, body.as_bytes()).unwrap();
+        drop_announcements(&mut call, false);
+        let left: Vec<_> = call.turns.iter().flat_map(|turn| &turn.parts).collect();
+        assert_eq!(left.len(), 2, "{left:?}");
+    }
 }

@@ -18,6 +18,8 @@ use crate::files::{Files, NewFile};
 /// Files of one program that are kept for the caller.
 const FILES_MAX: usize = 32;
 const FILE_BYTES_MAX: u64 = 64 * 1024 * 1024;
+/// Name of a session that ends with its request.
+const ENDS: &str = "cntr_ended";
 const PURPOSE: &str = "assistants_output";
 
 /// A file that is put into the workspace before the first program.
@@ -115,7 +117,7 @@ impl CodeSession {
                         stdout: outcome.stdout,
                         stderr: outcome.stderr,
                         return_code: outcome.return_code,
-                        container: self.container().unwrap_or_default().to_owned(),
+                        container: self.container().unwrap_or(ENDS).to_owned(),
                         files,
                     }),
                 }

@@ -25,10 +25,12 @@ pub(super) struct Shown {
     turn: Option<Vec<Event>>,
 }
 
-/// The end of a thought, until it is known what follows. A signature before a hidden call belongs to that call:
-/// without it, providers refuse it.
+/// What is held of a thought until it is known what follows. A signature before a hidden call belongs to that call:
+/// without it, providers refuse it, and a thought that has no words is nothing without its signature.
 #[derive(Debug, Default)]
 struct Thought {
+    /// No words followed yet.
+    begun: Option<Event>,
     signature: Option<Signature>,
     ended: bool,
 }
@@ -87,8 +89,16 @@ impl Shown {
             }
             Event::Open(Opening::ToolCall { name, .. }) if hides(name) => {
                 self.thought.signature = None;
+                if self.thought.begun.take().is_some() {
+                    self.thought.ended = false;
+                }
                 self.end_thought(out);
                 self.hiding = true;
+                return;
+            }
+            Event::Open(Opening::Reasoning { .. }) => {
+                self.end_thought(out);
+                self.thought.begun = Some(event);
                 return;
             }
             _ => {}
@@ -130,9 +140,10 @@ impl Shown {
     }
 
     fn end_thought(&mut self, out: &mut Vec<Event>) {
+        let begun = self.thought.begun.take();
         let signature = self.thought.signature.take().map(Event::Signature);
-        if let Some(signature) = signature {
-            self.push(signature, out);
+        for event in begun.into_iter().chain(signature) {
+            self.push(event, out);
         }
         if std::mem::take(&mut self.thought.ended) {
             self.push(Event::Close, out);
