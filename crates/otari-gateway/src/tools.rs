@@ -28,7 +28,7 @@ use search_tools::Workshop;
 
 pub use offer::OfferedTool;
 pub use permit::{ToolList, ToolUse};
-pub(crate) use policies::WebAllowance;
+pub(crate) use policies::{WebAllowance, exec_timeout};
 pub(crate) use registry::unavailable;
 pub use registry::{ToolSet, ToolSetting};
 pub use search_tools::SearchTool;

@@ -1,6 +1,7 @@
 //! The sandbox session of one request: opened by its first program, fed with the request's files.
 
 use std::sync::Arc;
+use std::time::Duration;
 
 use bytes::Bytes;
 use otari_sandbox::{
@@ -35,6 +36,8 @@ pub(super) struct CodeSession {
     /// Name of the session, where it outlives the request.
     kept: Option<(String, Arc<Containers>)>,
     state: Mutex<State>,
+    /// Of one program; the sandbox's own limit when absent.
+    timeout: Option<Duration>,
 }
 
 #[derive(Debug)]
@@ -75,11 +78,18 @@ impl CodeSession {
             user,
             kept,
             state: Mutex::new(State { given, session }),
+            timeout: None,
         };
         if at_once {
             opened.session(&mut *opened.state.lock().await).await?;
         }
         Ok(opened)
+    }
+
+    /// The same with less time for each program.
+    pub(super) fn limited_to(mut self, timeout: Option<Duration>) -> Self {
+        self.timeout = timeout;
+        self
     }
 
     /// Name of the session, where it outlives the request.
@@ -128,10 +138,11 @@ impl CodeSession {
         code: &str,
     ) -> Result<(ExecOutcome, Vec<MadeFile>), SandboxError> {
         let session = self.session(state).await?;
-        let outcome = self
-            .sandbox
-            .exec(&session, ExecRequest::python(code))
-            .await?;
+        let request = ExecRequest {
+            timeout: self.timeout,
+            ..ExecRequest::python(code)
+        };
+        let outcome = self.sandbox.exec(&session, request).await?;
         let mut made = Vec::new();
         for file in outcome.files.iter().take(FILES_MAX) {
             made.extend(self.keep(&session, file).await);

@@ -13,6 +13,7 @@ use serde_json::{Map, Value};
 
 use super::code::CodeSession;
 use crate::settle::ToolPrices;
+use crate::tools::WebAllowance;
 
 /// What a request's tools are, and how they are called. Dropping it ends what they opened.
 #[derive(Debug, Default)]
@@ -29,7 +30,7 @@ pub(crate) struct Pool {
 #[derive(Debug)]
 pub(super) enum Own {
     Search(Box<Searching>),
-    Fetch(WebFetch),
+    Fetch(WebFetch, Box<WebAllowance>),
     Code(CodeSession),
 }
 
@@ -38,6 +39,7 @@ pub(super) struct Searching {
     pub(super) service: WebSearch,
     pub(super) entry: ToolEntry,
     pub(super) max_results: Option<usize>,
+    pub(super) allowance: WebAllowance,
 }
 
 /// A call that was run.
@@ -144,7 +146,7 @@ impl Pool {
     pub(crate) fn container(&self) -> Option<&str> {
         self.own.values().find_map(|own| match own {
             Own::Code(session) => session.container(),
-            Own::Search(_) | Own::Fetch(_) => None,
+            Own::Search(_) | Own::Fetch(..) => None,
         })
     }
 
@@ -156,7 +158,7 @@ impl Pool {
     async fn run(&self, call: OwnedCall) -> Ran {
         match self.own.get(&call.name) {
             Some(Own::Search(searching)) => searching.run(&call).await,
-            Some(Own::Fetch(fetch)) => read_page(fetch, &call).await,
+            Some(Own::Fetch(fetch, allowance)) => read_page(fetch, allowance, &call).await,
             Some(Own::Code(session)) => session.run(&call).await,
             None => self.run_mcp(call).await,
         }
@@ -192,6 +194,7 @@ impl Searching {
     async fn run(&self, call: &OwnedCall) -> Ran {
         let query = text_argument(&call.arguments, "query");
         let query = self.entry.query(query, self.max_results);
+        let query = self.allowance.narrow(query);
         match self.service.search(&query).await {
             Ok(answer) => Ran {
                 outcome: ToolOutcome::text(&call.id, answer.text()),
@@ -208,9 +211,14 @@ impl Searching {
     }
 }
 
-async fn read_page(fetch: &WebFetch, call: &OwnedCall) -> Ran {
+async fn read_page(fetch: &WebFetch, allowance: &WebAllowance, call: &OwnedCall) -> Ran {
     let url = text_argument(&call.arguments, "url");
+    let forbidden = || failed(call, format!("{url} may not be read here"));
+    if !allowance.permits_page(url) {
+        return forbidden();
+    }
     match fetch.read(url).await {
+        Ok(page) if !allowance.permits_page(&page.url) => forbidden(),
         Ok(page) => {
             let cut = if page.truncated {
                 "\n\n[The page goes on.]"

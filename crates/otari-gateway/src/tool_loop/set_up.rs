@@ -2,7 +2,9 @@
 
 use std::collections::HashSet;
 use std::sync::Arc;
+use std::time::Duration;
 
+use otari_store::workspace_code_execution_policies::CodeExecutionPolicy;
 use otari_tools::definitions::{GatewayTool, ToolEntry, place_purpose, purpose_block};
 use otari_tools::mcp::{McpEndpoint, McpServer};
 use otari_tools::tool_loop::iteration_limit;
@@ -17,7 +19,7 @@ use crate::dispatch::{Outgoing, parse};
 use crate::error::GatewayError;
 use crate::request::{InlineServer, WantedTools};
 use crate::settle::ToolPrices;
-use crate::tools::{ToolSet, ToolUse};
+use crate::tools::{ToolSet, ToolUse, WebAllowance, exec_timeout};
 
 /// What turns a call into a conversation with tools.
 #[derive(Debug)]
@@ -62,12 +64,13 @@ pub(crate) async fn set_up(
     }
     let asked = Arc::new(call.clone());
     let entries = take_entries(&mut call, intercepts)?;
-    let pool = open(gateway, &set, wanted, admitted, &entries, &mut call).await?;
+    let left = what_is_left(gateway, admitted, &entries).await?;
+    let pool = open(gateway, &set, wanted, admitted, &entries, &left, &mut call).await?;
     declare(&mut call, &pool, &entries, wanted, &set);
     Ok(Some(Tooling {
         gateway: Arc::clone(gateway),
         pool: Arc::new(pool),
-        limit: iteration_limit(wanted.max_iterations, None),
+        limit: iteration_limit(wanted.max_iterations, left.turns()),
         call,
         asked,
     }))
@@ -79,6 +82,7 @@ async fn open(
     wanted: &WantedTools,
     admitted: &Admitted,
     entries: &[Entry],
+    left: &Left,
     call: &mut Call,
 ) -> Result<Pool, GatewayError> {
     let now = gateway.clock.now();
@@ -97,15 +101,21 @@ async fn open(
                 service: set.require_web_search()?.clone(),
                 entry: entry.settings.clone(),
                 max_results: set.max_results(),
+                allowance: left.web.clone(),
             })),
-            GatewayTool::WebFetch => Own::Fetch(set.require_web_fetch()?.clone()),
+            GatewayTool::WebFetch => {
+                Own::Fetch(set.require_web_fetch()?.clone(), Box::new(left.web.clone()))
+            }
             GatewayTool::CodeExecution => {
                 let session = sandboxed::open(gateway, wanted, &admitted.billed, entry, call);
-                Own::Code(session.await?)
+                Own::Code(session.await?.limited_to(left.exec_timeout()))
             }
         };
         let hint = entry.settings.purpose_hint.clone();
-        let hint = hint.unwrap_or_else(|| set.purpose_hint(entry.tool).to_owned());
+        let of_workspace = || left.purpose_hint(entry.tool).map(str::to_owned);
+        let hint = hint
+            .or_else(of_workspace)
+            .unwrap_or_else(|| set.purpose_hint(entry.tool).to_owned());
         pool.add(entry.tool, own, hint, &taken);
         if entry.intercepted {
             pool.show_searches();
@@ -125,6 +135,56 @@ async fn open(
     }
     pool.set_prices(prices);
     Ok(pool)
+}
+
+/// What the caller's workspace leaves of the tools.
+struct Left {
+    web: WebAllowance,
+    code: Option<CodeExecutionPolicy>,
+}
+
+impl Left {
+    fn turns(&self) -> Option<u32> {
+        let most = self.code.as_ref()?.max_iterations?;
+        u32::try_from(most).ok()
+    }
+
+    fn exec_timeout(&self) -> Option<Duration> {
+        exec_timeout(self.code.as_ref())
+    }
+
+    fn purpose_hint(&self, tool: GatewayTool) -> Option<&str> {
+        match tool {
+            GatewayTool::CodeExecution => self.code.as_ref()?.default_purpose_hint.as_deref(),
+            GatewayTool::WebSearch | GatewayTool::WebFetch => self.web.purpose_hint(tool),
+        }
+    }
+}
+
+/// A tool that the workspace leaves nothing of refuses the call.
+async fn what_is_left(
+    gateway: &Gateway,
+    admitted: &Admitted,
+    entries: &[Entry],
+) -> Result<Left, GatewayError> {
+    let workspace = admitted.workspace();
+    let (code, web): (Vec<GatewayTool>, Vec<GatewayTool>) = entries
+        .iter()
+        .map(|entry| entry.tool)
+        .partition(|tool| *tool == GatewayTool::CodeExecution);
+    let code = match code.first() {
+        Some(_) => gateway.tools.code_policy(workspace).await?,
+        None => None,
+    };
+    let web = match web.first() {
+        Some(tool) => {
+            let allowance = gateway.tools.web_allowance(workspace).await?;
+            allowance.check(tool.kind())?;
+            allowance
+        }
+        None => WebAllowance::default(),
+    };
+    Ok(Left { web, code })
 }
 
 async fn servers(

@@ -6,6 +6,7 @@ mod code;
 mod connections;
 mod names;
 
+use otari_sandbox::ExecRequest;
 use otari_tools::definitions::{GatewayTool, ToolEntry};
 use otari_tools::mcp::{McpResult, McpServer};
 use serde_json::{Map, Value};
@@ -169,8 +170,13 @@ impl Gateway {
         program: &str,
     ) -> Result<McpResult, GatewayError> {
         let sandbox = self.sandbox()?;
+        let policy = self.tools.code_policy(admitted.workspace()).await?;
+        let request = ExecRequest {
+            timeout: super::exec_timeout(policy.as_ref()),
+            ..ExecRequest::python(program)
+        };
         let owner = admitted.billed.key.as_ref().map_or("", |key| key.as_str());
-        Ok(self.tools.sessions.run(sandbox, owner, program).await)
+        Ok(self.tools.sessions.run(sandbox, owner, request).await)
     }
 
     async fn search_for(
