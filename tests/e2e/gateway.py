@@ -37,10 +37,11 @@ def binary():
 class Gateway:
     """One `otari serve`. Usable again after `kill` or `stop`, on another port and the same data."""
 
-    def __init__(self, folder, database_url, **config):
+    def __init__(self, folder, database_url, environment=None, **config):
         self.folder = Path(folder)
         self.folder.mkdir(parents=True, exist_ok=True)
         self.database_url = database_url
+        self.environment = environment or {}
         self.config = {
             "host": "127.0.0.1",
             "port": 0,
@@ -61,7 +62,7 @@ class Gateway:
         file = self.folder / "otari.yml"
         # JSON is YAML.
         file.write_text(json.dumps(self.config))
-        environment = {"PATH": os.environ["PATH"], "HOME": str(self.folder), "RUST_BACKTRACE": "1"}
+        environment = {"PATH": os.environ["PATH"], "HOME": str(self.folder), "RUST_BACKTRACE": "1", **self.environment}
         with self.log.open("ab") as log:
             self.process = subprocess.Popen(
                 [binary(), "serve", "--config", str(file)],

@@ -2,12 +2,13 @@
 
 import asyncio
 
+import httpx2
 import pytest
-from mcp import ClientSession
-from mcp.client.streamable_http import streamablehttp_client
+from mcp.client import Client
+from mcp.client.streamable_http import streamable_http_client
 
 import mcp_servers
-from gateway import MASTER_KEY, Gateway, running
+from gateway import Gateway, running
 from llama import Unavailable
 
 
@@ -18,8 +19,7 @@ def node(tmp_path_factory):
     (folder / "shared" / "note.txt").write_text("the kettle is on")
     try:
         command, *arguments = mcp_servers.installed(mcp_servers.FILESYSTEM)
-        everything = mcp_servers.everything()
-        url = everything.__enter__()
+        mcp_servers.installed(mcp_servers.EVERYTHING)
     except Unavailable as reason:
         pytest.skip(str(reason))
     files = {"command": command, "args": [*arguments, str(folder / "shared")]}
@@ -27,66 +27,59 @@ def node(tmp_path_factory):
         folder / "node", f"sqlite:///{folder}/otari.db", mcp_servers={"files": files}, require_pricing=False,
         pricing={"otari:echo": {"input_price_per_million": 1000, "output_price_per_million": 0}},
     )
-    try:
-        with running(node):
-            node.key = node.new_key("ada")
-            with node.http(MASTER_KEY) as http:
-                workspace = http.get("/v1/keys").json()[0]["workspace_id"]
-                path = f"/v1/workspaces/{workspace}/mcp-servers"
-                assert http.post(path, json={"name": "every", "url": url}).status_code == 201
-            yield node
-    finally:
-        everything.__exit__(None, None, None)
+    with mcp_servers.everything() as url, running(node):
+        node.key = node.new_key("ada")
+        workspace = node.manage("GET", "/v1/keys")[0]["workspace_id"]
+        node.manage("POST", f"/v1/workspaces/{workspace}/mcp-servers", {"name": "every", "url": url})
+        yield node
 
 
-def ask(node, act):
-    """Runs `act` with a session of the SDK."""
+@pytest.fixture(params=["auto", "legacy"])
+def ask(node, request):
+    """Runs what it is given with a client of the SDK, of either generation of the protocol."""
 
-    async def run():
+    async def run(act):
         headers = {"Authorization": f"Bearer {node.key}"}
-        async with streamablehttp_client(f"{node.url}/mcp", headers=headers) as (read, write, _):
-            async with ClientSession(read, write) as session:
-                hello = await session.initialize()
-                assert hello.serverInfo.name == "otari"
-                return await act(session)
+        async with httpx2.AsyncClient(headers=headers, timeout=30) as http:
+            transport = streamable_http_client(f"{node.url}/mcp", http_client=http)
+            async with Client(transport, mode=request.param) as client:
+                return await act(client)
 
-    return asyncio.run(run())
+    return lambda act: asyncio.run(run(act))
 
 
-def test_every_tool_is_listed_with_its_schema(node):
-    tools = {tool.name: tool for tool in ask(node, ClientSession.list_tools).tools}
+def test_every_tool_is_listed_with_its_schema(ask):
+    tools = {tool.name: tool for tool in ask(Client.list_tools).tools}
     assert "web_fetch" in tools
-    assert "message" in tools["every__echo"].inputSchema["properties"]
+    assert "message" in tools["every__echo"].input_schema["properties"]
     assert {"every__get-sum", "files__read_text_file"} <= set(tools)
 
 
-def test_a_server_over_http_is_called_and_billed(node):
-    answer = ask(node, lambda session: session.call_tool("every__echo", {"message": "hello"}))
-    assert not answer.isError and "hello" in answer.content[0].text
-    with node.http(MASTER_KEY) as http:
-        row = http.get("/v1/usage", params={"model": "echo"}).json()[0]
+def test_a_server_over_http_is_called_and_billed(node, ask):
+    answer = ask(lambda client: client.call_tool("every__echo", {"message": "hello"}))
+    assert not answer.is_error and "hello" in answer.content[0].text
+    row = node.manage("GET", "/v1/usage", model="echo")[0]
     assert (row["endpoint"], row["status"], row["cost"]) == ("/mcp", "success", 0.001)
     assert row["billing_meters"]["tools"]["echo"]["billed"] == 1
 
 
-def test_pictures_stay_pictures(node):
-    answer = ask(node, lambda session: session.call_tool("every__get-tiny-image", {}))
+def test_pictures_stay_pictures(ask):
+    answer = ask(lambda client: client.call_tool("every__get-tiny-image", {}))
     assert "image" in [block.type for block in answer.content]
 
 
-def test_a_program_of_the_operator_reads_what_it_was_given_and_nothing_else(node):
+def test_a_program_of_the_operator_reads_what_it_was_given_and_nothing_else(node, ask):
     shared = node.folder.parent / "shared"
     note = {"path": str(shared / "note.txt")}
-    answer = ask(node, lambda session: session.call_tool("files__read_text_file", note))
+    answer = ask(lambda client: client.call_tool("files__read_text_file", note))
     assert "the kettle is on" in answer.content[0].text
     outside = {"path": "/etc/passwd"}
-    answer = ask(node, lambda session: session.call_tool("files__read_text_file", outside))
-    assert answer.isError and "root:" not in answer.content[0].text
+    answer = ask(lambda client: client.call_tool("files__read_text_file", outside))
+    assert answer.is_error and "root:" not in answer.content[0].text
 
 
-def test_what_a_server_refuses_is_an_answer_and_costs_nothing(node):
-    answer = ask(node, lambda session: session.call_tool("every__echo", {}))
-    assert answer.isError
-    with node.http(MASTER_KEY) as http:
-        row = http.get("/v1/usage", params={"model": "echo"}).json()[0]
+def test_what_a_server_refuses_is_an_answer_and_costs_nothing(node, ask):
+    answer = ask(lambda client: client.call_tool("every__echo", {}))
+    assert answer.is_error
+    row = node.manage("GET", "/v1/usage", model="echo")[0]
     assert (row["status"], row["cost"] or 0) == ("error", 0)

@@ -11,6 +11,7 @@ mod registry;
 mod search;
 mod search_tools;
 mod servers;
+mod setting;
 
 use std::fmt;
 use std::sync::Arc;
@@ -28,10 +29,11 @@ use search_tools::Workshop;
 
 pub use offer::OfferedTool;
 pub use permit::{ToolList, ToolUse};
-pub(crate) use policies::WebAllowance;
+pub(crate) use policies::{WebAllowance, exec_timeout};
+pub use registry::ToolSet;
 pub(crate) use registry::unavailable;
-pub use registry::{ToolSet, ToolSetting};
 pub use search_tools::SearchTool;
+pub use setting::ToolSetting;
 
 const CONNECT_TIMEOUT: Duration = Duration::from_secs(5);
 
@@ -134,7 +136,7 @@ impl Tools {
     }
 
     fn apply(&self, stored: &[(String, String)], search_tools: &[SearchToolRow]) {
-        let section = registry::overlaid(&self.configured, stored);
+        let section = setting::overlaid(&self.configured, stored);
         let workshop = Workshop {
             section: &section,
             keys: &self.keys,

@@ -12,6 +12,7 @@ mod interpolation;
 mod precedence;
 mod problems;
 mod redaction;
+mod tools;
 
 use std::collections::BTreeMap;
 use std::io;

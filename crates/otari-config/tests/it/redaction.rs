@@ -5,7 +5,8 @@ use crate::World;
 #[test]
 fn neither_debug_nor_the_redacted_view_shows_a_secret() {
     let yaml = "database_url: postgresql://app:HUSH@db:5432/otari?sslpassword=HUSH\nmaster_key: HUSH\n\
-        smtp_password: HUSH\nmetrics_token: HUSH\nsearch_tools: {exa: {api_key: HUSH}}\nproviders:\n  openai:\n    \
+        smtp_password: HUSH\nmetrics_token: HUSH\nsearch_tools: {exa: {api_key: HUSH}}\nweb_search_api_key: HUSH\n\
+        mcp_servers: {a: {command: x, env: {TOKEN: HUSH}}, b: {url: 'https://u:HUSH@b/', authorization_token: HUSH}}\nproviders:\n  openai:\n    \
         api_key: HUSH\n    api_base: https://u:HUSH@host/v1\n    credentials: {private_key: HUSH}\n    \
         project: visible-project\n    client_args: {custom_headers: {X-Auth: HUSH}, http_proxy: HUSH}\n";
     let config = World::new()

@@ -6,6 +6,7 @@ mod code;
 mod connections;
 mod names;
 
+use otari_sandbox::ExecRequest;
 use otari_tools::definitions::{GatewayTool, ToolEntry};
 use otari_tools::mcp::{McpResult, McpServer};
 use serde_json::{Map, Value};
@@ -13,7 +14,6 @@ use serde_json::{Map, Value};
 use super::{ToolUse, permit};
 use crate::Gateway;
 use crate::admit::{Admitted, Refused, admit};
-use crate::caller::Caller;
 use crate::credentials::Credential;
 use crate::error::GatewayError;
 use crate::inbound::Inbound;
@@ -62,7 +62,7 @@ impl Gateway {
         let servers = names::prefixed(servers)
             .into_iter()
             .filter(|(_, server)| permit::check(list, ToolUse::Mcp(&server.name)).is_ok());
-        let owner = owner_of(caller);
+        let owner = caller.map_or("", |caller| caller.key_id.as_str());
         let opened = servers.map(|(prefix, server)| async move {
             match self.tools.connections.open(&self.tools, owner, &server).await {
                 Ok(tools) => names::offered(&prefix, tools.tools()),
@@ -93,11 +93,10 @@ impl Gateway {
         let refused = |error| refuse(Refused::of(&admitted.billed, error, None));
         let chosen = self.choose(&admitted, name).await.map_err(refused)?;
         let billed_as = chosen.billed_as(name);
-        let settlement = self
+        let mut settlement = self
             .bill_tool(inbound, &admitted, billed_as)
             .await
             .map_err(refuse)?;
-        let mut settlement = settlement;
         let result = match &chosen {
             Chosen::Own(tool) => self.run_own(*tool, &admitted, arguments).await,
             Chosen::Mcp(server, tool) => self.run_mcp(&admitted, server, tool, arguments).await,
@@ -109,11 +108,12 @@ impl Gateway {
     async fn choose(&self, admitted: &Admitted, name: &str) -> Result<Chosen, GatewayError> {
         if let Some(tool) = OWN.into_iter().find(|tool| tool.name() == name) {
             admitted.check_tool(ToolUse::Own(tool))?;
-            if tool != GatewayTool::CodeExecution {
-                let allowance = self.tools.web_allowance(admitted.workspace()).await?;
-                allowance.check(tool.kind())?;
+            let workspace = admitted.workspace();
+            if tool == GatewayTool::CodeExecution {
+                self.tools.code_policy(workspace).await?;
             } else {
-                self.tools.code_policy(admitted.workspace()).await?;
+                let allowance = self.tools.web_allowance(workspace).await?;
+                allowance.check(tool.kind())?;
             }
             if !self.tools.in_force().is_available(tool) {
                 return Err(super::unavailable(tool));
@@ -126,11 +126,9 @@ impl Gateway {
         let servers = self.tools.all_servers(admitted.workspace()).await?;
         for server in names::candidates(servers, name) {
             admitted.check_tool(ToolUse::Mcp(&server.1.name))?;
-            let owner = admitted.billed.key.as_ref().map_or("", |key| key.as_str());
-            let tools = self
-                .tools
-                .connections
-                .open(&self.tools, owner, &server.1)
+            let connections = &self.tools.connections;
+            let tools = connections
+                .open(&self.tools, owner(admitted), &server.1)
                 .await?;
             let offered = names::offered(&server.0, tools.tools());
             if let Some((_, tool)) = offered.into_iter().find(|(tool, _)| tool.name == name) {
@@ -171,6 +169,13 @@ impl Gateway {
         let sandbox = self.sandbox()?;
         let owner = admitted.billed.key.as_ref().map_or("", |key| key.as_str());
         Ok(self.tools.sessions.run(&sandbox, owner, program).await)
+        let policy = self.tools.code_policy(admitted.workspace()).await?;
+        let request = ExecRequest {
+            timeout: super::exec_timeout(policy.as_ref()),
+            ..ExecRequest::python(program)
+        };
+        let owner = owner(admitted);
+        Ok(self.tools.sessions.run(sandbox, owner, request).await)
     }
 
     async fn search_for(
@@ -215,7 +220,7 @@ impl Gateway {
         tool: &str,
         arguments: Map<String, Value>,
     ) -> McpResult {
-        let owner = admitted.billed.key.as_ref().map_or("", |key| key.as_str());
+        let owner = owner(admitted);
         let connections = &self.tools.connections;
         let called = match connections.open(&self.tools, owner, server).await {
             Ok(tools) => tools
@@ -250,8 +255,10 @@ impl Chosen {
     }
 }
 
-fn owner_of(caller: Option<&Caller>) -> &str {
-    caller.map_or("", |caller| caller.key_id.as_str())
+/// Whose connections and sessions a call uses.
+fn owner(admitted: &Admitted) -> &str {
+    let key = admitted.billed.key.as_ref();
+    key.map_or("", |key| key.as_str())
 }
 
 fn of_gateway(tool: GatewayTool) -> OfferedTool {

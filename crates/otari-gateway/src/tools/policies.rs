@@ -1,7 +1,10 @@
 //! What a workspace takes away from the tools. A policy that cannot be read is an error, never "no policy".
 
+use std::time::Duration;
+
 use otari_store::workspace_code_execution_policies::{self as code, CodeExecutionPolicy};
 use otari_store::workspace_web_search_policies::{self as web, WebSearchPolicy};
+use otari_tools::definitions::GatewayTool;
 use otari_tools::search::{DomainFilter, SearchQuery};
 
 use super::Tools;
@@ -43,6 +46,12 @@ impl Tools {
         }
         Ok(policy)
     }
+}
+
+/// Time for one program, where the workspace's policy limits it.
+pub(crate) fn exec_timeout(policy: Option<&CodeExecutionPolicy>) -> Option<Duration> {
+    let seconds = u64::try_from(policy?.exec_timeout_s?).ok()?;
+    Some(Duration::from_secs(seconds))
 }
 
 impl WebAllowance {
@@ -98,7 +107,9 @@ impl WebAllowance {
     }
 
     /// What a model is told web search is for, where the request does not say.
-    pub(crate) fn purpose_hint(&self) -> Option<&str> {
-        self.policy.as_ref()?.purpose_hint.as_deref()
+    pub(crate) fn purpose_hint(&self, tool: GatewayTool) -> Option<&str> {
+        let policy = self.policy.as_ref()?;
+        let of_search = tool == GatewayTool::WebSearch;
+        policy.purpose_hint.as_deref().filter(|_| of_search)
     }
 }

@@ -49,7 +49,11 @@ impl Tools {
         let workspace = self.workspace_or_default(workspace);
         let stored = workspace_mcp_servers::list(&self.store, workspace, &Page::all()).await?;
         for row in stored.into_iter().filter(|row| row.enabled) {
-            servers.push(self.stored(row)?);
+            match self.stored(row) {
+                Ok(server) => servers.push(server),
+                // One that cannot be used must not take the others along.
+                Err(error) => tracing::warn!(%error, "a stored MCP server is left out"),
+            }
         }
         Ok(servers)
     }

@@ -1,6 +1,7 @@
 //! `/v1/search-tools`: the tools of the search endpoint, set up while the gateway runs.
 
 mod checks;
+mod shapes;
 
 use std::collections::HashSet;
 
@@ -9,20 +10,24 @@ use axum::extract::{Path, State};
 use http::StatusCode;
 use otari_config::section::tools::SearchProvider;
 use otari_store::StoreError;
-use otari_store::search_tools::{self, NewSearchTool, SearchToolPatch, SearchToolRow};
+use otari_store::search_tools::{self, NewSearchTool, SearchToolPatch};
 use otari_tools::search::SearchService;
 use otari_types::{Secret, Timestamp};
-use serde::{Deserialize, Serialize};
+use serde::Deserialize;
 use serde_json::{Map, Value};
 use utoipa::ToSchema;
 
-use crate::admin::secrets::{last4, opens, seal, sealer};
+use crate::admin::secrets::{last4, seal, sealer};
 use crate::admin::tri_state;
 use crate::error::ApiError;
 use crate::extract::{JsonBody, Operator};
 use crate::state::App;
 
 use checks::{Candidate, check, millis};
+
+pub(crate) use shapes::{
+    ConfiguredSearchTool, Reencrypted, SearchProviderInfo, SearchToolsList, StoredSearchTool,
+};
 
 #[derive(Debug, Deserialize, ToSchema)]
 pub(crate) struct CreateSearchTool {
@@ -56,82 +61,6 @@ pub(crate) struct UpdateSearchTool {
     /// Change it only if this is still its `updated_at`; 412 otherwise.
     #[schema(value_type = Option<String>, format = DateTime)]
     expected_updated_at: Option<Timestamp>,
-}
-
-#[derive(Debug, Serialize, ToSchema)]
-pub(crate) struct SearchToolsList {
-    stored: Vec<StoredSearchTool>,
-    config: Vec<ConfiguredSearchTool>,
-}
-
-#[derive(Debug, Serialize, ToSchema)]
-pub(crate) struct StoredSearchTool {
-    name: String,
-    provider: String,
-    api_base: Option<String>,
-    /// The end of the key, for recognising it.
-    last4: Option<String>,
-    timeout: Option<f64>,
-    #[schema(value_type = Object)]
-    options: Value,
-    #[schema(value_type = String, format = DateTime)]
-    created_at: Timestamp,
-    #[schema(value_type = String, format = DateTime)]
-    updated_at: Timestamp,
-    /// Whether the keys at hand open its key.
-    decryptable: bool,
-    /// Whether it takes the place of a configured one.
-    shadows_config: bool,
-}
-
-#[derive(Debug, Serialize, ToSchema)]
-pub(crate) struct ConfiguredSearchTool {
-    name: String,
-    provider: &'static str,
-    api_base: Option<String>,
-    has_api_key: bool,
-    /// Whether a stored one takes its place.
-    shadowed: bool,
-}
-
-#[derive(Debug, Serialize, ToSchema)]
-pub(crate) struct SearchProviderInfo {
-    #[schema(example = "exa")]
-    id: &'static str,
-    requires_api_key: bool,
-    requires_api_base: bool,
-    default_api_base: Option<&'static str>,
-}
-
-#[derive(Debug, Serialize, ToSchema)]
-pub(crate) struct Reencrypted {
-    /// Sealed again under the first key.
-    reencrypted: usize,
-    /// None of the keys opens these.
-    unreadable: usize,
-}
-
-impl StoredSearchTool {
-    fn of(row: SearchToolRow, app: &App) -> Self {
-        let sealed = row.sealed_key.as_deref();
-        Self {
-            decryptable: opens(app, search_tools::TABLE, &row.name, sealed),
-            shadows_config: app.config.tools.search_tools.0.contains_key(&row.name),
-            timeout: row.timeout_ms.map(seconds),
-            options: serde_json::from_str(&row.options).unwrap_or_default(),
-            name: row.name,
-            provider: row.provider,
-            api_base: row.api_base,
-            last4: row.key_last4,
-            created_at: row.created_at,
-            updated_at: row.updated_at,
-        }
-    }
-}
-
-#[expect(clippy::cast_precision_loss, reason = "far below 2^53 milliseconds")]
-fn seconds(millis: i64) -> f64 {
-    millis as f64 / 1000.0
 }
 
 /// List search tools, by name

@@ -8,7 +8,7 @@ use http::HeaderMap;
 use otari_gateway::FieldProblem;
 use otari_gateway::tools::ToolSetting;
 use otari_store::runtime_settings;
-use otari_tools::{GuardedClient, HttpLimits, UrlGuard, UrlPolicy};
+use otari_tools::{GuardedClient, HttpError, HttpLimits, UrlGuard, UrlPolicy};
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
 use utoipa::ToSchema;
@@ -51,7 +51,8 @@ pub(crate) struct TestedService {
 pub(crate) struct ServiceTest {
     /// Something answered there, whatever its status.
     ok: bool,
-    reason: Option<String>,
+    /// What answered, or why nothing did.
+    reason: String,
 }
 
 /// Get the tools' settings
@@ -133,15 +134,15 @@ pub(crate) async fn test_tool_service(
         body_bytes: 0,
         redirects: 0,
     };
-    let reason = match client.get(&body.url, HeaderMap::new(), limits).await {
-        // A redirect is an answer too.
-        Ok(_) | Err(otari_tools::HttpError::TooManyRedirects(_)) => None,
-        Err(error) => Some(error.to_string()),
+    let (ok, reason) = match client.get(&body.url, HeaderMap::new(), limits).await {
+        Ok(answer) => (
+            true,
+            format!("it answers with status {}", answer.status.as_u16()),
+        ),
+        Err(HttpError::TooManyRedirects(_)) => (true, "it answers with a redirect".to_owned()),
+        Err(error) => (false, error.to_string()),
     };
-    Ok(Json(ServiceTest {
-        ok: reason.is_none(),
-        reason,
-    }))
+    Ok(Json(ServiceTest { ok, reason }))
 }
 
 /// The value as it is stored, or what is wrong with it.

@@ -16,4 +16,5 @@ mod responses;
 mod routing;
 mod search;
 mod tool_loop;
+mod tool_policies;
 mod tools;

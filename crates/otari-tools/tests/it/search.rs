@@ -608,4 +608,36 @@ async fn a_folder_of_texts_is_searched_without_any_service() {
     );
     assert!(search("zebra").await.unwrap().hits.is_empty());
     drop(folder);
+#[test]
+fn what_two_filters_permit_is_what_both_do() {
+    let filter = |allowed: &[&'static str], blocked: &[&'static str]| {
+        DomainFilter::new(allowed.iter().copied(), blocked.iter().copied())
+    };
+    let urls = [
+        "https://a.test/",
+        "https://x.a.test/p/q",
+        "https://b.test/",
+        "https://c.test/",
+    ];
+    let filters = [
+        filter(&[], &[]),
+        filter(&["a.test"], &[]),
+        filter(&["x.a.test", "b.test"], &["c.test"]),
+        filter(&["a.test/p", "c.test"], &["x.a.test"]),
+        filter(&["c.test"], &["b.test"]),
+        filter(&[], &["a.test"]),
+    ];
+    for inner in &filters {
+        for outer in &filters {
+            let both = inner.clone().within(outer);
+            for url in urls {
+                let expected = inner.permits(url) && outer.permits(url);
+                assert_eq!(
+                    both.permits(url),
+                    expected,
+                    "{inner:?} within {outer:?}: {url}"
+                );
+            }
+        }
+    }
 }

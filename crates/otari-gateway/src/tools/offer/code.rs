@@ -37,10 +37,15 @@ impl Default for Sessions {
 
 impl Sessions {
     /// Runs a program in the session of `owner`, after any that runs there.
-    pub(super) async fn run(&self, sandbox: &Sandbox, owner: &str, program: &str) -> McpResult {
+    pub(super) async fn run(
+        &self,
+        sandbox: &Sandbox,
+        owner: &str,
+        request: ExecRequest,
+    ) -> McpResult {
         let slot = self.0.get_with(owner.to_owned(), Slot::default);
         let mut session = slot.lock().await;
-        match exec(sandbox, &mut session, program).await {
+        match exec(sandbox, &mut session, request).await {
             Ok(result) => result,
             Err(error) => {
                 tracing::warn!(%error, "a program could not be run");
@@ -54,18 +59,18 @@ impl Sessions {
 async fn exec(
     sandbox: &Sandbox,
     session: &mut Option<SessionId>,
-    program: &str,
+    request: ExecRequest,
 ) -> Result<McpResult, SandboxError> {
     let known = session.is_some();
     let id = match session {
         Some(id) => id.clone(),
         None => begin(sandbox, session).await?,
     };
-    let outcome = match sandbox.exec(&id, ExecRequest::python(program)).await {
+    let outcome = match sandbox.exec(&id, request.clone()).await {
         // The sandbox ended it meanwhile: the program ran nowhere.
         Err(SandboxError::UnknownSession(_)) if known => {
             let id = begin(sandbox, session).await?;
-            sandbox.exec(&id, ExecRequest::python(program)).await?
+            sandbox.exec(&id, request).await?
         }
         other => other?,
     };

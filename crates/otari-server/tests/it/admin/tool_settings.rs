@@ -110,13 +110,20 @@ async fn a_service_is_reachable_when_anything_answers() {
             .post(&path, MASTER_KEY, &json!({"url": url}))
             .await
     };
-    for script in [
-        Script::whole(404, "text/plain", "no"),
-        Script::whole(302, "text/plain", "").header("location", "http://127.0.0.1:8099/"),
+    let redirect = Script::whole(302, "text/plain", "");
+    for (script, reason) in [
+        (
+            Script::whole(404, "text/plain", "no"),
+            "it answers with status 404",
+        ),
+        (
+            redirect.header("location", "http://127.0.0.1:8099/"),
+            "it answers with a redirect",
+        ),
     ] {
         upstream.enqueue(script);
         let answer = test("sandbox", &upstream.base()).await.expect(200);
-        assert_eq!(answer, json!({"ok": true, "reason": null}));
+        assert_eq!(answer, json!({"ok": true, "reason": reason}));
     }
     let answer = test("web_search", "http://127.0.0.1:8099/")
         .await
