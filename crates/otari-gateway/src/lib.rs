@@ -51,7 +51,7 @@ pub use files::{
 pub use gateway::{Gateway, GatewayOptions};
 pub use guardrails::{Blocked, GuardrailOptions, Violation};
 pub use in_flight::{InFlight, InFlightCall, Underway};
-pub use inbound::{Inbound, Named, Origin, Reply, ReplyBody};
+pub use inbound::{Behalf, Inbound, Named, Origin, Reply, ReplyBody};
 pub use metrics::{EndpointLabels, Metrics, RequestLabels};
 pub use operator::{Operator, to_hex};
 pub use otari_translate::Surface;

@@ -25,6 +25,6 @@ pub use seal::{SealError, Sealer};
 pub use sql::Patch;
 pub use store::{Engine, Store};
 pub use table::{
-    accounts, api_keys, budget_reset_logs, budgets, files, model_aliases, model_pricing, responses,
-    runtime_settings, task_leases, usage, users,
+    accounts, api_keys, batch_lines, batches, budget_reset_logs, budgets, files, model_aliases,
+    model_pricing, responses, runtime_settings, task_leases, usage, users,
 };

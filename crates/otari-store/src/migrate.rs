@@ -32,6 +32,12 @@ const MIGRATIONS: &[Migration] = &[
         sqlite: include_str!("../migrations/sqlite/0003_files.sql"),
         postgres: include_str!("../migrations/postgres/0003_files.sql"),
     },
+    Migration {
+        version: 5,
+        name: "batches",
+        sqlite: include_str!("../migrations/sqlite/0005_batches.sql"),
+        postgres: include_str!("../migrations/postgres/0005_batches.sql"),
+    },
 ];
 
 /// Any constant does, as long as every version of the gateway takes the same.

@@ -86,6 +86,7 @@ pub(super) async fn inbound(
         headers: parts.headers,
         body,
         named: None,
+        behalf: None,
         underway: Underway::default(),
     })
 }
