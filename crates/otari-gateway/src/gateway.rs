@@ -10,6 +10,7 @@ use otari_store::{Change, Store, StoreError, model_aliases, runtime_settings};
 use otari_types::{AccountId, Clock, KeyId, Secret};
 use tokio::sync::mpsc;
 
+use crate::batches::{BatchOptions, Batches};
 use crate::caller::Callers;
 use crate::error::GatewayError;
 use crate::files::{Files, FilesOptions};
@@ -39,6 +40,8 @@ pub struct GatewayOptions {
     pub guardrails: GuardrailOptions,
     /// `None`: switched off.
     pub files: Option<FilesOptions>,
+    /// `None`: switched off.
+    pub batches: Option<BatchOptions>,
     pub settings: Settings,
     pub rate_limit_rpm: Option<u32>,
     pub master_key: Option<Secret>,
@@ -57,6 +60,7 @@ pub struct Gateway {
     pub(crate) reasoning: KeptReasoning,
     pub(crate) guardrails: Guardrails,
     files: Option<Arc<Files>>,
+    pub(crate) batches: Option<Arc<Batches>>,
     pub prices: Arc<Prices>,
     pub callers: Callers,
     pub operator: Operator,
@@ -83,6 +87,7 @@ impl Gateway {
             policies,
             guardrails,
             files,
+            batches,
             settings,
             ..
         } = options;
@@ -100,6 +105,7 @@ impl Gateway {
             reasoning: KeptReasoning::default(),
             guardrails: Guardrails::new(guardrails),
             files: files.map(Arc::new),
+            batches: batches.map(|options| Arc::new(Batches::new(options))),
             callers: Callers::new(store.clone(), used),
             operator: Operator::new(store.clone(), options.master_key.as_ref()),
             models: Models::new(Arc::clone(&settings)),

@@ -5,6 +5,7 @@
 
 mod admit;
 mod allow_list;
+mod batches;
 mod call;
 mod caller;
 mod count;
@@ -43,6 +44,7 @@ mod transcribe;
 mod unit;
 
 pub use allow_list::AllowList;
+pub use batches::{BatchAnswers, BatchOptions, BatchesPage, RenderError};
 pub use caller::{Caller, Callers};
 pub use error::{FieldProblem, GatewayError, UpstreamFailure};
 pub use files::{

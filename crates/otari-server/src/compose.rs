@@ -11,7 +11,8 @@ use otari_config::section::ledger::{JournalUnwritable, UsageDurability};
 use otari_config::section::providers::{ClientArgs, ProviderInstance};
 use otari_config::{Config, Environment};
 use otari_gateway::{
-    FilesOptions, GatewayOptions, GuardrailOptions, HotSettings, MissingUsagePolicy, Settings,
+    BatchOptions, FilesOptions, GatewayOptions, GuardrailOptions, HotSettings, MissingUsagePolicy,
+    Settings,
 };
 use otari_ledger::{Durability, LedgerOptions, WhenUnwritable};
 use otari_providers::{
@@ -47,6 +48,7 @@ pub(crate) fn gateway_options(
         },
         guardrails: guardrails(config),
         files: files(config, &clock),
+        batches: batches(config),
         ledger: ledger_options(config),
         settings: settings(config),
         rate_limit_rpm: config.rate_limit.rate_limit_rpm,
@@ -79,6 +81,18 @@ fn files(config: &Config, clock: &Arc<dyn Clock>) -> Option<FilesOptions> {
         retention: section
             .files_retention_hours
             .map(|hours| Duration::from_secs(u64::from(hours) * 3600)),
+    })
+}
+
+fn batches(config: &Config) -> Option<BatchOptions> {
+    let section = &config.batches;
+    let whole = |number: u32| usize::try_from(number).unwrap_or(usize::MAX);
+    section.batches_enabled.then(|| BatchOptions {
+        concurrency: whole(section.batch_concurrency),
+        hours: section.batch_hours,
+        line_attempts: section.batch_line_attempts,
+        max_lines: whole(section.batch_max_lines),
+        retention_days: section.batch_retention_days,
     })
 }
 

@@ -166,6 +166,13 @@ pub async fn give_up(
     Ok(true)
 }
 
+/// Whether any line was given up.
+pub async fn any_given_up(store: &Store, batch: &str) -> Result<bool, StoreError> {
+    let text = "SELECT custom_id FROM batch_lines WHERE batch_id = $1 AND status = 0 LIMIT 1";
+    let found = store.row(Query::new(TABLE, text).bind(batch)).await?;
+    Ok(found.is_some())
+}
+
 /// Answered lines after the line `after`, in order; only those that succeeded, or only the others, where that is said.
 pub async fn answers(
     store: &Store,

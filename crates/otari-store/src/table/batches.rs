@@ -220,7 +220,7 @@ pub async fn release(store: &Store, id: &str, node: &NodeId) -> Result<(), Store
     store.execute(query).await.map(drop)
 }
 
-/// All lines are there: they can be run. `false` when it was cancelled meanwhile.
+/// All lines are there: they can be run, unless it was cancelled meanwhile. `false` when it is another node's.
 pub async fn begin(
     store: &Store,
     id: &str,
@@ -228,8 +228,9 @@ pub async fn begin(
     total: i64,
     provider: Option<&str>,
 ) -> Result<bool, StoreError> {
-    let text = "UPDATE batches SET status = 'in_progress', in_progress_at = $3, total = $4, provider = $5 \
-                WHERE id = $1 AND node_id = $2 AND status = 'validating'";
+    let text = "UPDATE batches SET status = CASE status WHEN 'validating' THEN 'in_progress' ELSE status END, \
+                in_progress_at = $3, total = $4, provider = $5 \
+                WHERE id = $1 AND node_id = $2 AND in_progress_at IS NULL AND ended_at IS NULL";
     let query = Query::new(TABLE, text)
         .bind(id)
         .bind(node)

@@ -1,5 +1,7 @@
 use otari_store::Page;
-use otari_store::batch_lines::{LineResult, answers, append, clear, give_up, pending, record};
+use otari_store::batch_lines::{
+    LineResult, answers, any_given_up, append, clear, give_up, pending, record,
+};
 use otari_store::batches::{
     BatchFilter, BatchRow, BatchStatus, begin, cancel, claim, delete_ended, end, finalize, get,
     insert, list, place, release, renew,
@@ -133,7 +135,9 @@ async fn a_line_is_answered_once() {
         let row = get(&db, "b1").await.unwrap().unwrap();
         assert_eq!((row.completed, row.failed), (2, 1));
         assert_eq!(pending(&db, "b1", 50, 1000).await.unwrap().len(), 49);
+        assert!(!any_given_up(&db, "b1").await.unwrap());
         assert!(give_up(&db, "b1", &one(), "{}").await.unwrap());
+        assert!(any_given_up(&db, "b1").await.unwrap());
         let row = get(&db, "b1").await.unwrap().unwrap();
         assert_eq!((row.completed, row.failed), (2, 98));
         assert_eq!(pending(&db, "b1", -1, 10).await.unwrap(), []);
