@@ -13,7 +13,7 @@ mod run;
 use bytes::Bytes;
 use otari_config::Hours;
 use otari_store::batch_lines::{self, LineAnswer};
-use otari_store::batches::{self as rows, BatchFilter, BatchRow};
+use otari_store::batches::{self as rows, BatchFilter, BatchRow, BatchStatus};
 use otari_store::{Page, Store};
 use otari_translate::Surface;
 use otari_types::UserId;
@@ -124,7 +124,7 @@ impl Gateway {
         let cancelled = rows::cancel(&self.store, id).await?;
         self.batches()?.wake.notify_one();
         let after = self.batch(owner, id).await?;
-        if cancelled || after.cancelling_at.is_some() {
+        if cancelled || after.status == BatchStatus::Cancelling {
             return Ok(after);
         }
         Err(GatewayError::BatchEnded {
