@@ -226,24 +226,6 @@ def test_a_busy_provider_is_asked_again(sqlite, tmp_path):
         assert len({row["id"] for row in rows}) == 2
 
 
-def test_what_the_window_leaves_out_is_told(sqlite, tmp_path):
-    slow = "echo:chat+latency=20s"
-    with running(Gateway(tmp_path / "node", sqlite.url, pricing=priced(slow), batch_concurrency=1)) as gateway:
-        key = gateway.new_key("ada")
-        with gateway.http(key) as http:
-            requests = [{"custom_id": f"c{n}", "body": line("")["body"]} for n in range(10)]
-            batch = http.post("/v1/batches", json={
-                "model": slow, "requests": requests, "completion_window": "1m",
-            }).json()
-            assert batch["expires_at"] == batch["created_at"] + 60
-            look = lambda: http.get(f"/v1/batches/{batch['id']}").json()
-            eventually(lambda: look()["status"] == "expired", 120)
-            counts = look()["request_counts"]
-            assert 1 <= counts["completed"] <= 4 and counts["completed"] + counts["failed"] == 10
-            results = http.get(f"/v1/batches/{batch['id']}/results").json()["results"]
-            assert results[-1]["error"]["code"] == "batch_expired"
-
-
 def test_outside_its_hours_a_node_runs_nothing(sqlite, tmp_path):
     now = time.gmtime()
     hours = f"{(now.tm_hour + 2) % 24:02}:00-{(now.tm_hour + 3) % 24:02}:00"
