@@ -1,6 +1,7 @@
 //! Rules that hold between keys, and names that must exist.
 
 mod guardrails;
+mod tools;
 
 use base64::Engine as _;
 use base64::alphabet::URL_SAFE;
@@ -14,6 +15,7 @@ use crate::section::files::FilesBackend;
 use crate::section::hybrid::Mode;
 use crate::section::mail::MailTransport;
 use crate::section::routing::{PolicySpec, Router};
+use crate::section::tools::SearchProvider;
 
 /// A bare name of these kinds cannot hold the characters that split a selector.
 const SEPARATORS: [char; 2] = [':', '/'];
@@ -25,6 +27,7 @@ pub(crate) fn validate(config: &Config, known: &dyn Fn(&str) -> bool, report: &m
     policies(config, known, report);
     prices(config, known, report);
     guardrails::check(config, known, report);
+    tools::check(config, report);
     mode(config, report);
     secret_key(config, report);
     pairs(config, report);
@@ -161,7 +164,9 @@ fn prices(config: &Config, known: &dyn Fn(&str) -> bool, report: &mut Report) {
     for entry in &config.pricing.pricing.0 {
         let instance = &entry.model.instance;
         // A known provider may be usable without being configured: by a key in the environment, or without one.
-        let usable = instance == OWN_TOOLS || instance_exists(config, instance) || known(instance);
+        let of_search = SearchProvider::named(instance).is_some();
+        let of_tool = instance == OWN_TOOLS || of_search;
+        let usable = of_tool || instance_exists(config, instance) || known(instance);
         if !usable {
             let message = format!("`{instance}` is not configured; the price is not used");
             let path = format!("pricing.{}", entry.model);

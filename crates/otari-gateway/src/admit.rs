@@ -14,6 +14,7 @@ use crate::error::GatewayError;
 use crate::inbound::{Behalf, Inbound};
 use crate::rate_limit::Window;
 use crate::target::Target;
+use crate::tools::{ToolUse, permit};
 
 /// A caller that may go on.
 #[derive(Debug)]
@@ -89,6 +90,23 @@ impl Admitted {
             .as_ref()
             .and_then(|caller| caller.allowed.as_ref());
         allowed.is_none_or(|list| target.instance_name.is_some() && list.permits(&target.key))
+    }
+}
+
+/// What the credential says of tools.
+impl Admitted {
+    /// That the key may use a tool, or a refusal that names it.
+    pub(crate) fn check_tool(&self, used: ToolUse<'_>) -> Result<(), GatewayError> {
+        let list = self
+            .caller
+            .as_ref()
+            .and_then(|caller| caller.allowed_tools.as_ref());
+        permit::check(list, used)
+    }
+
+    /// The workspace of the key; `None` is the deployment's only one.
+    pub(crate) fn workspace(&self) -> Option<&str> {
+        self.caller.as_ref()?.workspace.as_deref()
     }
 }
 

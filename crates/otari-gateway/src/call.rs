@@ -8,17 +8,18 @@ use otari_translate::Surface;
 
 use crate::Gateway;
 use crate::admit::{Admitted, Billed, Refused, admit};
-use crate::dispatch::{Dispatched, Outgoing, Parsed, dispatch};
+use crate::dispatch::{Dispatched, Outgoing, Parsed, anthropic_headers, dispatch, envelope, watch};
 use crate::error::GatewayError;
 use crate::guardrails::{self, Asker, OutputChecks, Screened, Told};
 use crate::in_flight::Underway;
 use crate::inbound::{Inbound, Origin, Reply, ReplyBody};
 use crate::plan::{Attempt, Plan, plan};
-use crate::relay::{Flow, Relay, RelayStream, read_whole};
+use crate::relay::{End, Flow, Relay, RelayStream, Spoken, read_whole};
 use crate::request::Request;
 use crate::reserve::{Demand, reserve, top_up};
 use crate::settle::{Settlement, log_refusal};
 use crate::thread::Thread;
+use crate::tool_loop::{Beginning, Conversation, Line, Tooling, set_up};
 
 impl Gateway {
     /// Answers one generation request of any surface.
@@ -37,9 +38,10 @@ impl Gateway {
             )
             .await?;
         match self.checked(inbound, &request, &mut begun).await {
-            Ok((body, told)) => Ok(Reply {
-                body,
+            Ok((answered, told)) => Ok(Reply {
+                body: answered.body,
                 guardrails: guardrails::header(&told),
+                container: answered.container,
                 rate: begun.admitted.rate,
             }),
             Err(error) => {
@@ -56,7 +58,7 @@ impl Gateway {
         inbound: &Inbound,
         request: &Request<'_>,
         begun: &mut Begun,
-    ) -> Result<(ReplyBody, Vec<Told>), GatewayError> {
+    ) -> Result<(Answered, Vec<Told>), GatewayError> {
         let demanded = &begun.plan.guardrails;
         let screen = self
             .guardrails
@@ -69,7 +71,7 @@ impl Gateway {
         };
         let Screened { mut told, body } = screen.input(asker, request).await?;
         let output = screen.output(self, &inbound.origin, asker.billed);
-        let answered = match body {
+        let mut answered = match body {
             None => {
                 self.answer(inbound, request, &inbound.body, begun, output)
                     .await?
@@ -79,13 +81,13 @@ impl Gateway {
                 self.answer(inbound, &changed, &body, begun, output).await?
             }
         };
-        told.extend(answered.told);
-        Ok((answered.body, told))
+        told.append(&mut answered.told);
+        Ok((answered, told))
     }
 
     /// `body` is what `request` was read from.
     async fn answer(
-        &self,
+        self: &Arc<Self>,
         inbound: &Inbound,
         request: &Request<'_>,
         body: &Bytes,
@@ -100,7 +102,7 @@ impl Gateway {
             Some(previous) => Some(Request::parse(request.surface, None, &previous.expanded)?),
             None => None,
         };
-        let outgoing = Outgoing {
+        let mut outgoing = Outgoing {
             inbound,
             body,
             request,
@@ -110,7 +112,16 @@ impl Gateway {
             label: begun.plan.label.as_deref(),
             parsed: Parsed::default(),
             output,
+            tools: None,
         };
+        if request.tools.is_some() {
+            outgoing.tools = set_up(self, &outgoing, &begun.admitted).await?;
+        }
+        if let Some(tooling) = &outgoing.tools {
+            begun
+                .settlement
+                .set_tool_prices(tooling.pool.prices().clone());
+        }
         self.attempt_all(
             &begun.plan,
             &begun.admitted.billed,
@@ -189,19 +200,39 @@ impl Gateway {
         let mut walk = Walk::new(plan, billed, &outgoing.inbound.underway);
         let mut attempt = &plan.first;
         loop {
-            let error = match self.attempt(attempt, &mut outgoing, settlement).await {
+            let attempted = match &outgoing.tools {
+                None => self.attempt(attempt, &mut outgoing, settlement).await,
+                Some(tooling) => {
+                    let talk = Talk {
+                        tooling,
+                        outgoing: &outgoing,
+                        billed,
+                    };
+                    talk.attempt(attempt, settlement).await
+                }
+            };
+            let error = match attempted {
                 Ok(Answer::Whole(bytes, told)) => {
                     let body = ReplyBody::Json(bytes);
-                    return Ok(Answered { body, told });
+                    return Ok(Answered {
+                        body,
+                        told,
+                        container: outgoing.container(),
+                    });
                 }
                 Ok(Answer::Stream(flow)) => {
                     let keepalive = self.settings.keepalive;
                     let stream = RelayStream::new(flow, settlement.hand_over(), keepalive);
                     let body = ReplyBody::Stream(Box::new(stream));
                     let told = Vec::new();
-                    return Ok(Answered { body, told });
+                    return Ok(Answered {
+                        body,
+                        told,
+                        container: outgoing.container(),
+                    });
                 }
-                Err(error) => error,
+                Err(failed) if failed.is_last => return Err(failed.error),
+                Err(failed) => failed.error,
             };
             attempt = self
                 .next_attempt(&mut walk, outgoing.demand(), error, settlement)
@@ -235,27 +266,116 @@ impl Gateway {
         attempt: &Attempt,
         outgoing: &mut Outgoing<'_>,
         settlement: &mut Settlement,
-    ) -> Result<Answer, GatewayError> {
+    ) -> Result<Answer, Failed> {
         let Dispatched {
             answered,
             passage,
             keep,
         } = dispatch(self, outgoing, attempt).await?;
-        let instance = attempt.instance()?.name.as_str();
         let relay = Relay {
             passage,
-            instance,
-            keep,
-            output: outgoing.output.clone(),
-            surface: outgoing.request.surface,
+            instance: attempt.instance()?.name.as_str(),
+            end: End {
+                surface: outgoing.request.surface,
+                keep,
+                output: outgoing.output.clone(),
+            },
         };
         if outgoing.request.stream {
-            let keepalive = self.settings.keepalive;
-            let flow = Flow::open(answered, relay, settlement, keepalive).await;
-            return flow.map(Answer::Stream);
+            let mut flow = Flow::of(answered, relay);
+            flow.begin(settlement, self.settings.keepalive).await?;
+            return Ok(Answer::Stream(flow));
         }
         let (whole, told) = read_whole(answered, relay, settlement).await?;
         Ok(Answer::Whole(whole, told))
+    }
+}
+
+/// A call whose tools the gateway runs.
+struct Talk<'a> {
+    tooling: &'a Tooling,
+    outgoing: &'a Outgoing<'a>,
+    billed: &'a Billed,
+}
+
+impl Talk<'_> {
+    async fn attempt(
+        &self,
+        attempt: &Attempt,
+        settlement: &mut Settlement,
+    ) -> Result<Answer, Failed> {
+        let Self {
+            tooling,
+            outgoing,
+            billed,
+        } = self;
+        let gateway = &tooling.gateway;
+        let surface = outgoing.request.surface;
+        let envelope = envelope(outgoing, attempt);
+        let anthropic = (surface == Surface::Messages)
+            .then(|| anthropic_headers(outgoing.inbound, outgoing.request));
+        let origin = &outgoing.inbound.origin;
+        let line = Line::open(
+            gateway,
+            origin,
+            attempt,
+            &tooling.call,
+            anthropic,
+            &envelope.id,
+        )?;
+        let demand = outgoing.demand();
+        let asked = line.ask(&tooling.call, demand, billed, settlement);
+        let answered = asked.await?;
+        let conversation = Conversation::new(Beginning {
+            line,
+            answered,
+            pool: Arc::clone(&tooling.pool),
+            billed: (*billed).clone(),
+            demand,
+            call: tooling.call.clone(),
+            limit: tooling.limit,
+        });
+        let watch = watch(gateway, outgoing);
+        let asked = Arc::clone(&tooling.asked);
+        let mut spoken = Box::new(Spoken::new(conversation, asked, envelope, watch));
+        let end = End {
+            surface,
+            keep: outgoing.thread.keep(None, &attempt.target.model),
+            output: outgoing.output.clone(),
+        };
+        if outgoing.request.stream {
+            let mut flow = Flow::of_spoken(spoken, end);
+            let begun = flow.begin(settlement, gateway.settings.keepalive).await;
+            return match begun {
+                Ok(()) => Ok(Answer::Stream(flow)),
+                Err(error) => Err(Failed {
+                    is_last: flow.is_locked_in(),
+                    error,
+                }),
+            };
+        }
+        let whole = spoken.whole(settlement).await.map_err(|error| Failed {
+            is_last: spoken.is_locked_in(),
+            error,
+        })?;
+        let (whole, told) = end.whole(whole, settlement).await?;
+        Ok(Answer::Whole(whole, told))
+    }
+}
+
+/// An attempt that brought no answer.
+struct Failed {
+    error: GatewayError,
+    /// No other candidate is asked: tools may have run for this one.
+    is_last: bool,
+}
+
+impl From<GatewayError> for Failed {
+    fn from(error: GatewayError) -> Self {
+        Self {
+            error,
+            is_last: false,
+        }
     }
 }
 
@@ -289,6 +409,8 @@ pub(crate) struct Begun {
 pub(crate) struct Answered {
     pub(crate) body: ReplyBody,
     pub(crate) told: Vec<Told>,
+    /// Where its programs ran, if that stays.
+    pub(crate) container: Option<String>,
 }
 
 #[expect(

@@ -11,6 +11,7 @@ use otari_types::{AccountId, KeyId, Timestamp, UserId};
 use crate::allow_list::AllowList;
 use crate::credentials::Credential;
 use crate::error::GatewayError;
+use crate::tools::ToolList;
 
 /// Most callers kept in memory; the least used are read again from the database.
 const CALLERS_MAX: u64 = 100_000;
@@ -26,6 +27,10 @@ pub struct Caller {
     pub accounts: Vec<AccountId>,
     /// `None`: any model. The key's own list, else its owner's.
     pub allowed: Option<AllowList>,
+    /// `None`: any tool.
+    pub allowed_tools: Option<ToolList>,
+    /// `None`: the deployment's only one.
+    pub workspace: Option<String>,
     pub exclude_from_budget: bool,
     /// `None`: the deployment's setting.
     pub reject_user_mismatch: Option<bool>,
@@ -172,6 +177,8 @@ fn caller(row: Option<KeyWithUser>) -> Result<Arc<Caller>, GatewayError> {
             .allowed_models
             .or(row.user_allowed_models)
             .map(AllowList::new),
+        allowed_tools: row.key.allowed_tools.map(ToolList::new),
+        workspace: row.key.workspace_id,
         exclude_from_budget: row.key.exclude_from_budget,
         reject_user_mismatch: row.key.reject_user_mismatch,
         blocked: row.user_blocked,

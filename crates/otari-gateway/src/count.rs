@@ -41,6 +41,7 @@ impl Gateway {
         Ok(Reply {
             body: ReplyBody::Json(Bytes::from(body)),
             guardrails: None,
+            container: None,
             rate: admitted.rate,
         })
     }

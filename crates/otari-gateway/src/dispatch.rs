@@ -26,11 +26,11 @@ use crate::relay::Passage;
 use crate::request::Request;
 use crate::reserve::Demand;
 use crate::thread::{Keep, Thread};
+use crate::tool_loop::{Tooling, may_hold_announcements};
 
-use route::Route;
-
-pub(crate) use neutral::{Parsed, refusal};
-pub(crate) use route::route;
+pub(crate) use neutral::{Parsed, encode, envelope, parse, refusal, watch};
+pub(crate) use route::{Route, route};
+pub(crate) use verbatim::anthropic_headers;
 
 /// Consumed by the gateway, never forwarded.
 const GATEWAY_MEMBERS: &[&str] = &[
@@ -78,12 +78,20 @@ pub(crate) struct Outgoing<'a> {
     pub(crate) parsed: Parsed,
     /// What the answer is checked by.
     pub(crate) output: Option<Arc<OutputChecks>>,
+    /// The tools the gateway runs.
+    pub(crate) tools: Option<Tooling>,
 }
 
 impl Outgoing<'_> {
     /// What the whole prompt may cost.
     pub(crate) fn demand(&self) -> Demand {
         self.expanded.unwrap_or(self.request).demand
+    }
+
+    /// The sandbox session that stays.
+    pub(crate) fn container(&self) -> Option<String> {
+        let tools = self.tools.as_ref()?;
+        tools.pool.container().map(str::to_owned)
     }
 
     /// A conversation that another provider's model reasoned in is translated: its signatures are left out.
@@ -95,7 +103,7 @@ impl Outgoing<'_> {
         }
         let previous = self.thread.previous.as_ref();
         let body = previous.map_or(self.body, |previous| &previous.expanded);
-        if otari_translate::has_foreign_thought(body) {
+        if otari_translate::has_foreign_thought(body) || may_hold_announcements(body) {
             Path::Neutral
         } else {
             path
@@ -205,7 +213,7 @@ pub(crate) fn address(
 }
 
 /// What the answer comes as.
-fn accept(wire: Wire, stream: bool) -> &'static str {
+pub(crate) fn accept(wire: Wire, stream: bool) -> &'static str {
     match wire {
         _ if !stream => JSON,
         Wire::Bedrock | Wire::Sagemaker => "application/vnd.amazon.eventstream",

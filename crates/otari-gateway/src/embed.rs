@@ -80,6 +80,7 @@ impl Gateway {
         Ok(Reply {
             body: ReplyBody::Json(body.into()),
             guardrails: None,
+            container: None,
             rate: admitted.rate,
         })
     }

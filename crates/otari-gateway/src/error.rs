@@ -51,6 +51,15 @@ pub enum GatewayError {
     #[error("No model of the routing policy '{0}' is permitted for this API key.")]
     PolicyNotPermitted(String),
 
+    /// As a permission names it: `otari_web_search`, `mcp:NAME`.
+    #[error(
+        "Tool '{0}' is not permitted for this API key; an operator can add it to the key's allowed_tools."
+    )]
+    ToolNotPermitted(String),
+    /// By the policy of the caller's workspace.
+    #[error("{0} is switched off for this workspace")]
+    ToolSwitchedOff(String),
+
     // Is there room.
     #[error("User '{0}' has exceeded budget limit")]
     BudgetExceeded(String),
@@ -60,6 +69,12 @@ pub enum GatewayError {
     BudgetRanOut(String),
     #[error("{}", unpriced_message(.model, .hint.as_deref()))]
     Unpriced { model: String, hint: Option<String> },
+    #[error(
+        "No price is set for the tool '{0}', and require_pricing is on, so it cannot be billed. Set one: POST \
+         /v1/pricing {{\"model_key\": \"otari:{0}\", \"input_price_per_million\": 0, \"output_price_per_million\": 0}} \
+         (dollars per million calls; 0 is free), or the same in the pricing section of config.yml."
+    )]
+    ToolUnpriced(String),
     #[error("The gateway cannot record usage at the moment, please retry")]
     CannotRecord,
 
@@ -94,6 +109,22 @@ pub enum GatewayError {
     ResponseNotFound(String),
     #[error("Previous response with id '{0}' not found")]
     PreviousResponseNotFound(String),
+    /// A tool of the gateway's own that the operator has not set up.
+    #[error("{tool} is not available on this gateway: {fix}")]
+    ToolUnavailable {
+        tool: &'static str,
+        fix: &'static str,
+    },
+    #[error("Container '{0}' not found: it has ended, or is another user's")]
+    ContainerNotFound(String),
+    #[error("Exceeded max_tool_iterations={0}")]
+    ToolLimit(u32),
+    /// No tool of the search endpoint can be meant, or the one that is cannot work.
+    #[error("{0}")]
+    SearchTool(String),
+    /// A named MCP server that this caller does not have.
+    #[error("MCP server '{0}' not found")]
+    McpServerNotFound(String),
     /// The provider of the model has no place for a member of the request.
     #[error("{member} is not supported by the provider of this model")]
     Unsupported { member: String },
@@ -115,6 +146,18 @@ pub enum GatewayError {
     /// Every candidate of a policy failed; each failure has a usage row of its own.
     #[error("{}", if *.timed_out { "All upstream providers timed out" } else { "All upstream providers failed" })]
     AllFailed { timed_out: bool },
+    #[error(transparent)]
+    Mcp(otari_tools::mcp::McpError),
+    #[error(transparent)]
+    Sandbox(otari_sandbox::SandboxError),
+    #[error("The tools of this call broke off")]
+    ToolLoopBroke,
+    /// A stored secret of the operator's cannot be used; `what` says which.
+    #[error("{what}: {error}")]
+    Sealed {
+        what: String,
+        error: otari_store::SealError,
+    },
     /// Bytes of a file could not be kept or had; logged where it happened.
     #[error("file storage failed")]
     Storage(#[source] StorageError),
@@ -156,11 +199,13 @@ impl GatewayError {
             Self::UserMismatch
             | Self::ModelNotPermitted(_)
             | Self::PolicyNotPermitted(_)
+            | Self::ToolNotPermitted(_)
+            | Self::ToolSwitchedOff(_)
             | Self::UserBlocked(_)
             | Self::BudgetExceeded(_) => Some(403),
             Self::PolicyUnresolvable(_) => Some(502),
-            Self::Unpriced { .. } => Some(402),
-            Self::UnknownModel(_) => Some(400),
+            Self::Unpriced { .. } | Self::ToolUnpriced(_) => Some(402),
+            Self::UnknownModel(_) | Self::SearchTool(_) => Some(400),
             _ => None,
         }
     }

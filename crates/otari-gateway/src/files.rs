@@ -23,6 +23,7 @@ use otari_types::{Clock, Timestamp, UserId};
 use crate::error::GatewayError;
 
 pub use names::PURPOSES;
+pub(crate) use names::is_id as is_file_id;
 pub use storage::FileBytes;
 pub use upload::Upload;
 
@@ -153,7 +154,7 @@ impl Files {
 
     /// A user's own file; unknown, expired, deleted and foreign ones are all not found.
     pub async fn get(&self, owner: &UserId, id: &str) -> Result<FileObject, GatewayError> {
-        let row = if names::is_id(id) {
+        let row = if is_file_id(id) {
             rows::get(&self.store, id, owner).await?
         } else {
             None

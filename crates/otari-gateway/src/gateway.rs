@@ -6,7 +6,9 @@ use std::sync::Arc;
 use otari_config::PolicySpec;
 use otari_ledger::{Ledger, LedgerOptions};
 use otari_providers::{Instance, Transport};
+use otari_sandbox::Sandbox;
 use otari_store::{Change, Store, StoreError, model_aliases, runtime_settings};
+use otari_tools::definitions::GatewayTool;
 use otari_types::{AccountId, Clock, KeyId, Secret};
 use tokio::sync::mpsc;
 
@@ -25,6 +27,8 @@ use crate::rate_limit::RateLimiter;
 use crate::reasoning::KeptReasoning;
 use crate::settings::Settings;
 use crate::target::{Aliases, Targets};
+use crate::tool_loop::Containers;
+use crate::tools::{ToolOptions, Tools, unavailable};
 
 /// Everything a gateway is made of.
 #[derive(Debug)]
@@ -38,10 +42,13 @@ pub struct GatewayOptions {
     /// Routing policies by name.
     pub policies: BTreeMap<String, PolicySpec>,
     pub guardrails: GuardrailOptions,
+    pub tools: ToolOptions,
     /// `None`: switched off.
     pub files: Option<FilesOptions>,
     /// `None`: switched off.
     pub batches: Option<BatchOptions>,
+    /// `None`: no code is run.
+    pub sandbox: Option<Sandbox>,
     pub settings: Settings,
     pub rate_limit_rpm: Option<u32>,
     pub master_key: Option<Secret>,
@@ -58,7 +65,10 @@ pub struct Gateway {
     pub targets: Targets,
     pub(crate) policies: Policies,
     pub(crate) reasoning: KeptReasoning,
+    pub(crate) containers: Arc<Containers>,
+    sandbox: Option<Sandbox>,
     pub(crate) guardrails: Guardrails,
+    pub tools: Tools,
     files: Option<Arc<Files>>,
     pub(crate) batches: Option<Arc<Batches>>,
     pub prices: Arc<Prices>,
@@ -86,6 +96,7 @@ impl Gateway {
             aliases,
             policies,
             guardrails,
+            tools,
             files,
             batches,
             settings,
@@ -103,7 +114,10 @@ impl Gateway {
             targets: Targets::new(instances, Aliases::default(), Arc::clone(&prices)),
             policies: Policies::new(policies),
             reasoning: KeptReasoning::default(),
+            containers: Arc::default(),
+            sandbox: options.sandbox,
             guardrails: Guardrails::new(guardrails),
+            tools: Tools::new(store.clone(), tools),
             files: files.map(Arc::new),
             batches: batches.map(|options| Arc::new(Batches::new(options))),
             callers: Callers::new(store.clone(), used),
@@ -135,6 +149,13 @@ impl Gateway {
             tokio::spawn(async move { files.keep_swept(&node).await });
         }
         Ok(gateway)
+    }
+
+    /// What runs code.
+    pub(crate) fn sandbox(&self) -> Result<&Sandbox, GatewayError> {
+        self.sandbox
+            .as_ref()
+            .ok_or_else(|| unavailable(GatewayTool::CodeExecution))
     }
 
     /// Everybody's files, unless they are switched off.
@@ -170,6 +191,8 @@ impl Gateway {
         let aliases = model_aliases::list(&self.store).await?;
         let hot = self.settings.configured.overlaid(&stored);
         self.settings.set_hot(hot);
+        self.tools.reload(&stored).await?;
+        self.guardrails.apply(&stored);
         self.targets
             .set_aliases(Aliases::new(&self.configured_aliases, aliases));
         Ok(())
@@ -181,6 +204,11 @@ impl Gateway {
             tracing::warn!(%error, "changed settings and aliases could not be read");
         }
         self.targets.forget();
+    }
+
+    /// The address of the guardrail service in force.
+    pub fn guardrails_url(&self) -> Option<String> {
+        self.guardrails.service()
     }
 
     /// The aliases of the configuration, name to `instance:model`.

@@ -18,7 +18,9 @@ mod window;
 
 use std::collections::{BTreeMap, HashMap};
 use std::fmt;
+use std::sync::Arc;
 
+use arc_swap::ArcSwap;
 use otari_config::{GuardrailSpec, ProfileSpec};
 use otari_tools::url_guard::{UrlGuard, UrlPolicy};
 use otari_tools::{GuardedClient, Refusal};
@@ -52,14 +54,25 @@ pub struct GuardrailOptions {
 
 /// Every guardrail there is.
 pub(crate) struct Guardrails {
-    service: Option<String>,
+    configured: Option<String>,
+    specs: BTreeMap<String, ProfileSpec>,
     mandates: Vec<GuardrailSpec>,
-    profiles: HashMap<String, Means>,
+    behind: ArcSwap<Behind>,
     /// For addresses of the operator's.
     trusted: GuardedClient,
     /// For addresses of callers'.
     guarded: GuardedClient,
 }
+
+/// Who stands behind the profiles, as long as the service stays where it is.
+#[derive(Default)]
+struct Behind {
+    service: Option<String>,
+    profiles: HashMap<String, Means>,
+}
+
+/// The stored setting that goes before the configured address.
+const SERVICE_SETTING: &str = "guardrails_url";
 
 impl Guardrails {
     pub(crate) fn new(options: GuardrailOptions) -> Self {
@@ -75,18 +88,37 @@ impl Guardrails {
         } else {
             UrlPolicy::default()
         });
-        let service = url.filter(|url| !url.trim().is_empty());
-        let profiles = profiles.into_iter().map(|(name, spec)| {
-            let means = configured(&name, spec, service.as_deref());
-            (name, means)
-        });
-        Self {
-            profiles: profiles.collect(),
+        let guardrails = Self {
+            configured: url.filter(|url| !url.trim().is_empty()),
+            specs: profiles,
             mandates,
+            behind: ArcSwap::default(),
             trusted: GuardedClient::new(operator, CONNECT_TIMEOUT),
             guarded: GuardedClient::new(callers, CONNECT_TIMEOUT),
-            service,
+        };
+        guardrails.apply(&[]);
+        guardrails
+    }
+
+    /// Takes the stored address of the service into force, or the configured one where none is stored.
+    pub(crate) fn apply(&self, stored: &[(String, String)]) {
+        let stored = stored.iter().find(|(key, _)| key == SERVICE_SETTING);
+        let stored = stored.and_then(|(_, text)| serde_json::from_str::<Option<String>>(text).ok());
+        let service = stored.flatten().or_else(|| self.configured.clone());
+        if self.behind.load().service == service && service.is_some() {
+            return;
         }
+        let profiles = self.specs.iter().map(|(name, spec)| {
+            let means = configured(name, spec.clone(), service.as_deref());
+            (name.clone(), means)
+        });
+        let profiles = profiles.collect();
+        self.behind.store(Arc::new(Behind { service, profiles }));
+    }
+
+    /// The address of the service in force.
+    pub(crate) fn service(&self) -> Option<String> {
+        self.behind.load().service.clone()
     }
 
     /// The checks of one call, or why one of them cannot be asked for. Every address is checked, whatever the entry is
@@ -121,17 +153,19 @@ impl Guardrails {
                 scope: None,
             });
         }
-        if let Some(means) = self.profiles.get(&entry.profile) {
+        let behind = self.behind.load();
+        if let Some(means) = behind.profiles.get(&entry.profile) {
             return Ok(means.clone());
         }
-        Means::unconfigured(entry, self.service.as_deref())
+        Means::unconfigured(entry, behind.service.as_deref())
     }
 
     /// The operator's own service stays reachable when a caller writes its address out.
     fn is_own(&self, url: &str) -> bool {
         let given = url.trim_end_matches('/');
-        let service = self.service.as_deref().map(|own| own.trim_end_matches('/'));
-        service == Some(given)
+        let behind = self.behind.load();
+        let service = behind.service.as_deref();
+        service.map(|own| own.trim_end_matches('/')) == Some(given)
     }
 
     fn client(&self, trusted: bool) -> &GuardedClient {
@@ -155,7 +189,7 @@ impl fmt::Debug for Guardrails {
         // Patterns and addresses are the operator's.
         f.debug_struct("Guardrails")
             .field("mandates", &self.mandates.len())
-            .field("profiles", &self.profiles.len())
+            .field("profiles", &self.specs.len())
             .finish_non_exhaustive()
     }
 }

@@ -62,6 +62,8 @@ pub struct Reply {
     pub body: ReplyBody,
     /// `X-Otari-Guardrails`, where something was checked.
     pub guardrails: Option<String>,
+    /// `X-Otari-Container`, where code ran in a session that stays.
+    pub container: Option<String>,
     pub rate: Option<Window>,
 }
 

@@ -40,6 +40,8 @@ mod speech;
 mod target;
 mod thread;
 mod tokens;
+mod tool_loop;
+pub mod tools;
 mod transcribe;
 mod unit;
 

@@ -106,6 +106,7 @@ impl Gateway {
                 body,
                 rate: admitted.rate,
                 guardrails: None,
+                container: None,
             }),
             Err(error) => {
                 settlement.fail(&error).await;

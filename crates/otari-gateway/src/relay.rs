@@ -5,6 +5,8 @@
 
 mod passage;
 mod relabel;
+mod source;
+mod spoken;
 mod tap;
 mod translated;
 mod verbatim;
@@ -14,7 +16,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use bytes::Bytes;
-use otari_providers::{Answered, UpstreamBody, UpstreamError, UpstreamErrorKind};
+use otari_providers::{Answered, UpstreamError, UpstreamErrorKind};
 use otari_translate::Surface;
 use tokio::task::JoinHandle;
 use tokio::time::timeout;
@@ -24,9 +26,11 @@ use crate::guardrails::{OutputChecks, Told, Window};
 use crate::settle::Settlement;
 use crate::thread::Keep;
 
-use passage::{BrokenOff, Step};
+use passage::BrokenOff;
 pub(crate) use passage::{Passage, STREAM_ERROR};
-pub(crate) use tap::upstream_error;
+use source::{Read, Source};
+pub(crate) use spoken::Spoken;
+pub(crate) use tap::{Meter, upstream_error};
 
 /// Longest non-streaming answer that is read: far above any model's output limit, images as base64 included.
 pub(crate) const ANSWER_BYTES_MAX: usize = 256 * 1024 * 1024;
@@ -35,13 +39,38 @@ pub(crate) const ANSWER_BYTES_MAX: usize = 256 * 1024 * 1024;
 pub(crate) struct Relay<'a> {
     pub(crate) passage: Passage,
     pub(crate) instance: &'a str,
-    pub(crate) keep: Option<Keep>,
-    pub(crate) output: Option<Arc<OutputChecks>>,
-    pub(crate) surface: Surface,
+    pub(crate) end: End,
 }
 
-/// A complete answer, settled, and what guardrails said of it. Nothing is settled when it fails: another candidate may
-/// follow.
+/// What becomes of an answer once it is whole.
+pub(crate) struct End {
+    pub(crate) surface: Surface,
+    /// Keeps it.
+    pub(crate) keep: Option<Keep>,
+    /// Checks it.
+    pub(crate) output: Option<Arc<OutputChecks>>,
+}
+
+impl End {
+    /// A complete answer, settled, and what guardrails said of it. Nothing is settled when it fails.
+    pub(crate) async fn whole(
+        self,
+        rendered: Bytes,
+        settlement: &mut Settlement,
+    ) -> Result<(Bytes, Vec<Told>), GatewayError> {
+        let (rendered, verdicts) = match self.output {
+            Some(output) => output.whole(self.surface, rendered).await?,
+            None => (rendered, Vec::new()),
+        };
+        if let Some(keep) = self.keep {
+            keep.whole(&rendered).await;
+        }
+        settlement.succeed().await;
+        Ok((rendered, verdicts))
+    }
+}
+
+/// Reads a complete answer. Another candidate may follow when it fails.
 pub(crate) async fn read_whole(
     answered: Answered,
     relay: Relay<'_>,
@@ -50,9 +79,7 @@ pub(crate) async fn read_whole(
     let Relay {
         mut passage,
         instance,
-        keep,
-        output,
-        surface,
+        end,
     } = relay;
     let told = |error| GatewayError::upstream(instance, error);
     let body = answered
@@ -64,24 +91,13 @@ pub(crate) async fn read_whole(
     if let Some(produced) = settlement.produced() {
         passage.report(produced);
     }
-    let (rendered, verdicts) = match output {
-        Some(output) => output.whole(surface, rendered).await?,
-        None => (rendered, Vec::new()),
-    };
-    if let Some(keep) = keep {
-        keep.whole(&rendered).await;
-    }
-    settlement.succeed().await;
-    Ok((rendered, verdicts))
+    end.whole(rendered, settlement).await
 }
 
 /// An answer on its way, before it is known whether it begins at all.
 #[derive(Debug)]
 pub(crate) struct Flow {
-    /// `None` once everything from upstream was read or given up.
-    upstream: Option<UpstreamBody>,
-    passage: Passage,
-    instance: String,
+    source: Source,
     /// Keeps the answer when it is whole.
     keep: Option<Keep>,
     /// Holds back what guardrails have not seen.
@@ -106,29 +122,53 @@ pub struct RelayStream {
 }
 
 impl Flow {
-    /// Waits for the first event, so that a failure before it is still an HTTP error or moves on to another
-    /// candidate; but no longer than one keep-alive interval, after which the stream begins with a keep-alive.
-    pub(crate) async fn open(
-        answered: Answered,
-        relay: Relay<'_>,
-        settlement: &mut Settlement,
-        keepalive: Option<Duration>,
-    ) -> Result<Self, GatewayError> {
-        let mut flow = Self {
-            upstream: Some(answered.body),
-            passage: relay.passage,
-            instance: relay.instance.to_owned(),
-            keep: relay.keep,
-            window: relay.output.map(|checks| checks.window(relay.surface)),
+    /// The answer of one upstream.
+    pub(crate) fn of(answered: Answered, relay: Relay<'_>) -> Self {
+        let Relay {
+            passage,
+            instance,
+            end,
+        } = relay;
+        Self::new(Source::upstream(answered.body, passage, instance), end)
+    }
+
+    /// A conversation with tools.
+    pub(crate) fn of_spoken(spoken: Box<Spoken>, end: End) -> Self {
+        Self::new(Source::spoken(spoken), end)
+    }
+
+    fn new(source: Source, end: End) -> Self {
+        let End {
+            surface,
+            keep,
+            output,
+        } = end;
+        Self {
+            source,
+            keep,
+            window: output.map(|checks| checks.window(surface)),
             ending: None,
             ready: VecDeque::new(),
-        };
-        let first = flow.first_event(settlement);
+        }
+    }
+
+    /// Waits for the first event, so that a failure before it is still an HTTP error or moves on to another
+    /// candidate; but no longer than one keep-alive interval, after which the stream begins with a keep-alive.
+    pub(crate) async fn begin(
+        &mut self,
+        settlement: &mut Settlement,
+        keepalive: Option<Duration>,
+    ) -> Result<(), GatewayError> {
+        let first = self.first_event(settlement);
         match keepalive {
             Some(interval) => timeout(interval, first).await.unwrap_or(Ok(())),
             None => first.await,
-        }?;
-        Ok(flow)
+        }
+    }
+
+    /// Whether another candidate is out of the question, though nothing left yet.
+    pub(crate) fn is_locked_in(&self) -> bool {
+        self.source.is_locked_in()
     }
 
     async fn first_event(&mut self, settlement: &mut Settlement) -> Result<(), GatewayError> {
@@ -150,23 +190,15 @@ impl Flow {
             self.finish(last.unwrap_or_default(), settlement).await;
             return Ok(());
         }
-        let Some(upstream) = &mut self.upstream else {
-            return Ok(());
-        };
-        let chunk = upstream.next_chunk().await;
-        let Some(chunk) = chunk.map_err(|error| self.told(error))? else {
-            self.upstream = None;
-            let last = self.passage.end();
-            self.report(settlement);
-            let last = last.map_err(|error| self.told(error))?;
-            return self.end(last, settlement).await;
-        };
-        let Step {
+        let Read {
             bytes,
             done,
             broken,
-        } = self.passage.push(chunk);
-        self.report(settlement);
+        } = self.source.step(settlement).await;
+        let elapsed = settlement.elapsed_ms();
+        if let Some(produced) = settlement.produced() {
+            produced.first_chunk_ms.get_or_insert(elapsed);
+        }
         if done {
             self.end(bytes, settlement).await?;
         } else if let Some(window) = &mut self.window {
@@ -175,16 +207,12 @@ impl Flow {
         } else if !bytes.is_empty() {
             self.ready.push_back(bytes);
         }
-        broken.map_or(Ok(()), |error| Err(self.told(error)))
-    }
-
-    fn told(&self, error: UpstreamError) -> GatewayError {
-        GatewayError::upstream(&self.instance, error)
+        broken.map_or(Ok(()), Err)
     }
 
     /// Whether more may come.
     fn is_open(&self) -> bool {
-        self.upstream.is_some() || self.ending.is_some()
+        self.source.is_open() || self.ending.is_some()
     }
 
     /// The upstream's last bytes: they leave once the guardrails agree.
@@ -203,7 +231,7 @@ impl Flow {
     /// Settles, then releases the last bytes.
     async fn finish(&mut self, last: Bytes, settlement: &mut Settlement) {
         // In this order: once taken, no keep-alive can cut in between.
-        let upstream = self.upstream.take();
+        let upstream = self.source.close();
         if let Some(window) = &mut self.window {
             self.ready.extend(window.release());
         }
@@ -226,20 +254,12 @@ impl Flow {
     }
 
     async fn break_off(&mut self, error: GatewayError, settlement: &mut Settlement) {
-        self.upstream = None;
+        self.source.close();
         self.window = None;
         tracing::warn!(%error, "a stream broke off");
         settlement.fail(&error).await;
         self.ready
-            .push_back(self.passage.fail(BrokenOff::of(&error)));
-    }
-
-    fn report(&self, settlement: &mut Settlement) {
-        let elapsed = settlement.elapsed_ms();
-        if let Some(produced) = settlement.produced() {
-            self.passage.report(produced);
-            produced.first_chunk_ms.get_or_insert(elapsed);
-        }
+            .push_back(self.source.fail(BrokenOff::of(&error)));
     }
 }
 
@@ -266,7 +286,7 @@ impl RelayStream {
             let outcome = match keepalive {
                 Some(interval) => match timeout(interval, step).await {
                     Ok(outcome) => outcome,
-                    Err(_) => return Some(Bytes::from_static(self.flow.passage.keepalive())),
+                    Err(_) => return Some(Bytes::from_static(self.flow.source.keepalive())),
                 },
                 None => step.await,
             };

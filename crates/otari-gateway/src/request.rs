@@ -17,7 +17,9 @@ use crate::reserve::Demand;
 use crate::unit::Unit;
 
 use check::check;
-use own_tools::refuse_own_tools;
+use own_tools::wanted_tools;
+
+pub(crate) use own_tools::{InlineServer, WantedTools};
 
 pub(crate) use fields::{
     bool_member, int_member, parse_members, present, problem, required_string, string_member,
@@ -35,6 +37,8 @@ pub(crate) struct Request<'a> {
     pub(crate) demand: Demand,
     /// The checks it asks for.
     pub(crate) guardrails: Vec<Entry>,
+    /// The tools the gateway is to run.
+    pub(crate) tools: Option<WantedTools>,
 }
 
 /// Where a surface keeps what the gateway reads.
@@ -102,10 +106,10 @@ impl<'a> Request<'a> {
         };
         let demand = demand(surface, &layout, &members, &mut problems);
         let guardrails = entries(&members, &mut problems);
+        let tools = wanted_tools(&members, &mut problems)?;
         if !problems.is_empty() {
             return Err(GatewayError::InvalidBody(problems));
         }
-        refuse_own_tools(&members)?;
         if model.trim().is_empty() {
             return Err(GatewayError::InvalidRequest("model is required".to_owned()));
         }
@@ -122,6 +126,7 @@ impl<'a> Request<'a> {
             user,
             demand,
             guardrails,
+            tools,
         })
     }
 }

@@ -62,7 +62,25 @@ pub(crate) async fn top_up(
 ) -> Result<(), GatewayError> {
     check_price(gateway, billed, demand.unit, target)?;
     let estimate = estimate_of(gateway, demand, target);
-    let more = (estimate - reserved.estimate).at_least_zero();
+    top_up_to(
+        gateway,
+        billed,
+        estimate,
+        demand.unit.is_free(target),
+        reserved,
+    )
+    .await
+}
+
+/// The hold grows to `total`, whatever makes it up. Safe to cancel.
+pub(crate) async fn top_up_to(
+    gateway: &Gateway,
+    billed: &Billed,
+    total: Amounts,
+    is_free: bool,
+    reserved: &mut Reserved,
+) -> Result<(), GatewayError> {
+    let more = (total - reserved.estimate).at_least_zero();
     if more.is_zero() || billed.exempt {
         return Ok(());
     }
@@ -71,7 +89,7 @@ pub(crate) async fn top_up(
     } else {
         let topped = gateway
             .ledger
-            .top_up(&mut reserved.hold, more, demand.unit.is_free(target))
+            .top_up(&mut reserved.hold, more, is_free)
             .await?;
         topped.map_err(|_| {
             gateway.metrics.budget_exceeded.inc();
@@ -82,7 +100,8 @@ pub(crate) async fn top_up(
     Ok(())
 }
 
-fn estimate_of(gateway: &Gateway, demand: Demand, target: &Target) -> Amounts {
+/// What a call may cost at `target`.
+pub(crate) fn estimate_of(gateway: &Gateway, demand: Demand, target: &Target) -> Amounts {
     let price = demand.unit.price(target);
     if let Some((unit, meter)) = demand.unit.by_piece() {
         return Amounts {

@@ -1,10 +1,13 @@
 //! Fifth step: the hold becomes a charge or is released, and the usage row is written. Exactly once.
 
+mod bill;
+
 use std::borrow::Cow;
 use std::sync::Arc;
 
 use otari_ledger::{Hold, Ledger};
-use otari_metering::{Estimate, Price, cost, per_call_cost};
+use otari_metering::{Estimate, Price, cost_of_all};
+use otari_tools::tool_loop::ToolTally;
 use otari_types::{Amounts, CallStatus, NanoUsd, TokenUsage, UsageRecord, new_id};
 
 use crate::Gateway;
@@ -16,6 +19,8 @@ use crate::plan::{Attempt, Plan, Route};
 use crate::reserve::{Demand, Reserved};
 use crate::settings::MissingUsagePolicy;
 use crate::unit::Unit;
+
+pub(crate) use bill::ToolPrices;
 
 /// 499: the client closed the request (nginx's number; no standard one exists).
 const CLIENT_CLOSED_REQUEST: u16 = 499;
@@ -39,17 +44,35 @@ struct Open {
     demand: Demand,
     produced: Produced,
     missing_usage: MissingUsagePolicy,
+    tool_prices: ToolPrices,
 }
 
 /// What the upstream has delivered so far.
-#[derive(Clone, Copy, Debug, Default)]
+#[derive(Clone, Debug, Default)]
 pub(crate) struct Produced {
+    /// Of the turn that is read now; a call without tools of the gateway's has one.
     pub(crate) usage: Option<TokenUsage>,
     /// Bytes of generated text, for an estimate when no usage comes.
     pub(crate) generated_bytes: usize,
     /// Images or calls, where those are billed: what the upstream made, once it is known to have made any.
     pub(crate) pieces: Option<i64>,
     pub(crate) first_chunk_ms: Option<i64>,
+    /// Calls of the gateway's own tools.
+    pub(crate) tools: ToolTally,
+    turns: Turns,
+}
+
+/// The turns of a conversation with tools.
+#[derive(Clone, Debug, Default)]
+struct Turns {
+    /// What each that ended consumed.
+    ended: Vec<TokenUsage>,
+    /// Some of it was estimated.
+    estimated: bool,
+    /// Between two turns, nothing is being read.
+    between: bool,
+    /// Of the prompt that is answered now, where it is not the call's own.
+    prompt_bytes: Option<usize>,
 }
 
 /// The parts of a usage row known before its ending.
@@ -88,6 +111,7 @@ impl Settlement {
                 demand,
                 produced: Produced::default(),
                 missing_usage: gateway.settings.missing_usage(),
+                tool_prices: ToolPrices::default(),
             }),
         };
         settlement.aim(&plan.first);
@@ -153,6 +177,43 @@ impl Settlement {
         self.open.as_mut().map(|open| &mut open.produced)
     }
 
+    /// What calls of the gateway's own tools will be billed by.
+    pub(crate) fn set_tool_prices(&mut self, prices: ToolPrices) {
+        if let Some(open) = &mut self.open {
+            open.tool_prices = prices;
+        }
+    }
+
+    /// A turn of a conversation with tools ended; another may follow.
+    pub(crate) fn end_turn(&mut self) {
+        let Some(open) = &mut self.open else { return };
+        let (usage, estimated) = open.usage_of_turn();
+        let produced = &mut open.produced;
+        produced.turns.ended.extend(usage);
+        produced.turns.estimated |= estimated;
+        produced.turns.between = true;
+        produced.usage = None;
+        produced.generated_bytes = 0;
+    }
+
+    /// The next turn is asked for, with a prompt of this size.
+    pub(crate) fn begin_turn(&mut self, prompt_bytes: usize) {
+        let Some(open) = &mut self.open else { return };
+        open.produced.turns.between = false;
+        open.produced.turns.prompt_bytes = Some(prompt_bytes);
+    }
+
+    /// What the turns that ended and their tools cost.
+    pub(crate) fn spent(&self) -> Amounts {
+        self.open.as_ref().map_or(Amounts::ZERO, Open::spent)
+    }
+
+    /// What all turns consumed together, where every one of them was reported.
+    pub(crate) fn reported_usage(&self) -> Option<TokenUsage> {
+        let turns = &self.open.as_ref()?.produced.turns;
+        sum(&turns.ended).filter(|_| !turns.estimated)
+    }
+
     pub(crate) fn elapsed_ms(&self) -> i64 {
         self.open.as_ref().map_or(0, |open| open.row.elapsed_ms())
     }
@@ -160,7 +221,7 @@ impl Settlement {
     /// The upstream answered completely.
     pub(crate) async fn succeed(&mut self) {
         let Some(open) = self.open.take() else { return };
-        let (usage, estimated) = open.usage_to_bill();
+        let Used { turns, estimated } = open.usage_to_bill();
         let fail = estimated && open.missing_usage == MissingUsagePolicy::Fail;
         let message = fail.then(|| "stream completed without usage data".to_owned());
         let status = if fail {
@@ -170,7 +231,7 @@ impl Settlement {
         };
         let ending = Ending {
             status,
-            usage,
+            turns,
             pieces: open.produced.pieces.or(Some(open.demand.choices)),
             estimated,
             message,
@@ -188,14 +249,14 @@ impl Settlement {
             error,
             GatewayError::GuardrailBlocked(_) | GatewayError::GuardrailUnavailable(_)
         );
-        let (usage, estimated) = if kept_back && open.has_delivered() {
+        let Used { turns, estimated } = if kept_back && open.has_delivered() {
             open.usage_to_bill()
         } else {
-            (None, false)
+            open.usage_of_ended()
         };
         let ending = Ending {
             status: CallStatus::Error,
-            usage,
+            turns,
             pieces: None,
             estimated,
             message: Some(message),
@@ -208,15 +269,15 @@ impl Settlement {
 impl Drop for Settlement {
     fn drop(&mut self) {
         let Some(open) = self.open.take() else { return };
-        let (usage, estimated) = if open.has_delivered() {
+        let Used { turns, estimated } = if open.has_delivered() {
             open.usage_to_bill()
         } else {
-            (None, false)
+            open.usage_of_ended()
         };
         let message = "client disconnected before the answer was complete".to_owned();
         let ending = Ending {
             status: CallStatus::Error,
-            usage,
+            turns,
             pieces: open.produced.pieces,
             estimated,
             message: Some(message),
@@ -228,10 +289,22 @@ impl Drop for Settlement {
     }
 }
 
+/// What a call's turns consumed.
+struct Used {
+    turns: Vec<TokenUsage>,
+    /// Some of it was not reported.
+    estimated: bool,
+}
+
+fn sum(turns: &[TokenUsage]) -> Option<TokenUsage> {
+    turns.iter().copied().reduce(TokenUsage::plus)
+}
+
 /// How a call ended, before it becomes a row.
 struct Ending {
     status: CallStatus,
-    usage: Option<TokenUsage>,
+    /// What each turn consumed; empty when nothing is to be charged for.
+    turns: Vec<TokenUsage>,
     /// To be billed, where calls are billed by the piece.
     pieces: Option<i64>,
     estimated: bool,
@@ -241,15 +314,42 @@ struct Ending {
 
 impl Open {
     fn has_delivered(&self) -> bool {
-        self.produced.usage.is_some() || self.produced.generated_bytes > 0
+        let turns = &self.produced.turns;
+        self.produced.usage.is_some()
+            || self.produced.generated_bytes > 0
+            || !turns.ended.is_empty()
+    }
+
+    /// What every turn consumed.
+    fn usage_to_bill(&self) -> Used {
+        let mut used = self.usage_of_ended();
+        let (now, estimated) = self.usage_of_turn();
+        used.turns.extend(now);
+        used.estimated |= estimated;
+        used
+    }
+
+    /// What the turns that ended consumed: owed whatever becomes of the call.
+    fn usage_of_ended(&self) -> Used {
+        let turns = &self.produced.turns;
+        Used {
+            turns: turns.ended.clone(),
+            estimated: turns.estimated,
+        }
     }
 
     /// Reported usage, or an estimate from the text lengths when none was reported and the policy bills it.
-    fn usage_to_bill(&self) -> (Option<TokenUsage>, bool) {
-        if let Some(usage) = self.produced.usage {
-            return (Some(usage), false);
+    fn usage_of_turn(&self) -> (Option<TokenUsage>, bool) {
+        let Produced {
+            usage,
+            generated_bytes,
+            turns,
+            ..
+        } = &self.produced;
+        if usage.is_some() {
+            return (*usage, false);
         }
-        if self.demand.unit != Unit::Tokens {
+        if self.demand.unit != Unit::Tokens || turns.between {
             return (None, false);
         }
         self.metrics.missing_usage.inc();
@@ -257,8 +357,8 @@ impl Open {
             return (None, false);
         }
         let usage = TokenUsage {
-            input: tokens_of(self.demand.prompt_bytes),
-            output: tokens_of(self.produced.generated_bytes),
+            input: tokens_of(turns.prompt_bytes.unwrap_or(self.demand.prompt_bytes)),
+            output: tokens_of(*generated_bytes),
             ..TokenUsage::default()
         };
         (Some(usage), true)
@@ -271,15 +371,22 @@ impl Open {
     }
 
     fn close(self, ending: Ending) -> (Hold, Amounts, UsageRecord) {
+        let usage = sum(&ending.turns);
         let bill = self.bill(&ending);
-        let total = bill.as_ref().map(|bill| bill.total);
-        let delivered = ending.usage.is_some() || self.is_by_piece() && ending.pieces.is_some();
+        let total = bill.total;
+        let worked = self
+            .produced
+            .tools
+            .counts()
+            .iter()
+            .any(|tool| tool.billed > 0);
+        let delivered = usage.is_some() || worked || self.is_by_piece() && ending.pieces.is_some();
         // A failed call used the upstream but is charged nothing; it is no request of the budget either.
         let charged = delivered || ending.status == CallStatus::Success;
         let spent = if charged {
             Amounts {
                 cost: total.unwrap_or(NanoUsd::ZERO),
-                tokens: ending.usage.as_ref().map_or(0, TokenUsage::total),
+                tokens: usage.as_ref().map_or(0, TokenUsage::total),
                 requests: self.reserved.estimate.requests,
             }
         } else {
@@ -288,7 +395,7 @@ impl Open {
         self.metrics.count_call(
             &self.row.model,
             self.row.provider.as_deref(),
-            ending.usage.as_ref(),
+            usage.as_ref(),
             total,
         );
         let id = self.row.id.clone().filter(|_| charged);
@@ -296,13 +403,11 @@ impl Open {
         if let Some(id) = id {
             record.id = id.to_string();
         }
-        record.usage = ending.usage;
+        record.usage = usage;
         record.usage_estimated = ending.estimated;
         record.cost = total;
-        if let Some(bill) = bill {
-            record.pricing_breakdown = bill.breakdown;
-            record.billing_meters = bill.meters;
-        }
+        record.pricing_breakdown = bill.breakdown;
+        record.billing_meters = bill.meters;
         record.error_message = ending.message;
         record.status_code = ending.status_code;
         record.first_chunk_ms = self.produced.first_chunk_ms;
@@ -310,37 +415,22 @@ impl Open {
         (self.reserved.hold, spent, record)
     }
 
+    fn spent(&self) -> Amounts {
+        let Used { turns, .. } = self.usage_of_ended();
+        let cost = self
+            .price
+            .as_ref()
+            .map(|price| cost_of_all(price, &turns).total);
+        Amounts {
+            cost: cost.unwrap_or(NanoUsd::ZERO) + self.tool_prices.cost(&self.produced.tools),
+            tokens: sum(&turns).as_ref().map_or(0, TokenUsage::total),
+            requests: self.reserved.estimate.requests,
+        }
+    }
+
     fn is_by_piece(&self) -> bool {
         self.demand.unit != Unit::Tokens
     }
-
-    fn bill(&self, ending: &Ending) -> Option<Bill> {
-        let price = self.price.as_ref()?;
-        let Some((unit, meter)) = self.demand.unit.by_piece() else {
-            let cost = cost(price, ending.usage.as_ref()?);
-            return Some(Bill {
-                total: cost.total,
-                breakdown: Some(cost.breakdown_json()),
-                meters: Some(cost.meters_json()),
-            });
-        };
-        let cost = per_call_cost(price, unit, meter, ending.pieces?);
-        Some(Bill {
-            total: cost.total,
-            breakdown: cost
-                .line
-                .and_then(|line| serde_json::to_string(&[line]).ok()),
-            meters: None,
-        })
-    }
-}
-
-/// What a usage row keeps of a cost.
-struct Bill {
-    total: NanoUsd,
-    /// JSON, as the `breakdown` and `meters` of a cost write it.
-    breakdown: Option<String>,
-    meters: Option<String>,
 }
 
 /// The usual length of a token, for texts whose tokens nobody counted.
@@ -438,8 +528,20 @@ fn describe(error: &GatewayError) -> (String, Option<u16>) {
             let message = format!("{} ({})", blocked.message(), profiles.join(", "));
             (message, Some(403))
         }
-        GatewayError::GuardrailUnavailable(_) => (error.to_string(), Some(502)),
-        GatewayError::Unpriced { .. } => (error.to_string(), Some(402)),
+        GatewayError::ToolLimit(_) => (error.to_string(), Some(422)),
+        GatewayError::ToolNotPermitted(_) => (error.to_string(), Some(403)),
+        GatewayError::ContainerNotFound(_) | GatewayError::McpServerNotFound(_) => {
+            (error.to_string(), Some(404))
+        }
+        GatewayError::InvalidJson { .. } | GatewayError::ToolUnavailable { .. } => {
+            (error.to_string(), Some(400))
+        }
+        GatewayError::Mcp(_) | GatewayError::Sandbox(_) | GatewayError::GuardrailUnavailable(_) => {
+            (error.to_string(), Some(502))
+        }
+        GatewayError::Unpriced { .. } | GatewayError::ToolUnpriced(_) => {
+            (error.to_string(), Some(402))
+        }
         other => (other.to_string(), Some(500)),
     }
 }

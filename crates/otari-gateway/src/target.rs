@@ -8,12 +8,13 @@ use std::sync::atomic::{AtomicU64, Ordering};
 
 use arc_swap::ArcSwap;
 use moka::sync::Cache;
+use otari_metering::Price;
 use otari_providers::{Dialect, Instance};
 use otari_store::StoreError;
 use otari_types::{ModelSelector, Timestamp, UserId};
 
 pub use self::aliases::Aliases;
-use crate::prices::{PricePoint, Prices};
+use crate::prices::{PricePoint, PriceSource, Prices};
 
 /// Selectors remembered; a caller that invents names cannot grow the memory.
 const TARGETS_MAX: u64 = 10_000;
@@ -35,6 +36,24 @@ pub struct Target {
     price_valid_until: Option<Timestamp>,
     /// [`Targets::generation`] when this was looked up.
     generation: u64,
+}
+
+impl Target {
+    /// The same at another price, which is the operator's.
+    pub(crate) fn at_price(&self, price: Price) -> Self {
+        Self {
+            requested: self.requested.clone(),
+            key: self.key.clone(),
+            instance_name: self.instance_name.clone(),
+            model: self.model.clone(),
+            instance: self.instance.clone(),
+            price: Some(PricePoint {
+                price: Arc::new(price),
+                source: PriceSource::Configured,
+            }),
+            ..*self
+        }
+    }
 }
 
 #[cfg(test)]
@@ -165,7 +184,14 @@ impl Targets {
         let key = selector
             .as_ref()
             .map_or_else(|| named.to_owned(), ToString::to_string);
-        let quote = self.prices.at(&key, instance.as_deref(), now).await?;
+        let mut quote = self.prices.at(&key, instance.as_deref(), now).await?;
+        // Prices of tools were once written with a slash.
+        if let (None, Some(tool)) = (&quote.price, key.strip_prefix("otari:")) {
+            let older = self.prices.at(&format!("otari/{tool}"), None, now).await?;
+            if older.price.is_some() {
+                quote = older;
+            }
+        }
         let is_echo = instance
             .as_ref()
             .is_some_and(|instance| instance.provider.dialect == Dialect::Echo);

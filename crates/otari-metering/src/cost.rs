@@ -49,7 +49,7 @@ pub struct BillingMeters {
 }
 
 /// A settled cost with the arithmetic that led to it.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Cost {
     pub total: NanoUsd,
     /// Lines with units only.
@@ -107,6 +107,48 @@ pub fn cost(price: &Price, usage: &TokenUsage) -> Cost {
             completion_tokens: counts.output,
         },
         cache_counts_dropped,
+    }
+}
+
+/// Prices a call of several requests to its provider, each at the rates of its own size.
+pub fn cost_of_all(price: &Price, turns: &[TokenUsage]) -> Cost {
+    let mut sum = Cost::default();
+    for usage in turns {
+        let one = cost(price, usage);
+        for line in one.lines {
+            let same = |known: &&mut CostLine| known.meter == line.meter && known.rate == line.rate;
+            match sum.lines.iter_mut().find(same) {
+                Some(known) => {
+                    *known = CostLine::new(
+                        line.meter,
+                        known.units.saturating_add(line.units),
+                        line.rate,
+                    )
+                }
+                None => sum.lines.push(line),
+            }
+        }
+        sum.meters.add(one.meters);
+        sum.cache_counts_dropped |= one.cache_counts_dropped;
+    }
+    sum.total = sum
+        .lines
+        .iter()
+        .map(|line| line.cost)
+        .sum::<ExactUsd>()
+        .round();
+    sum
+}
+
+impl BillingMeters {
+    fn add(&mut self, other: Self) {
+        let add = |mine: &mut i64, theirs: i64| *mine = mine.saturating_add(theirs);
+        add(&mut self.total_input_tokens, other.total_input_tokens);
+        add(&mut self.fresh_input_tokens, other.fresh_input_tokens);
+        add(&mut self.cache_read_tokens, other.cache_read_tokens);
+        add(&mut self.cache_write_tokens, other.cache_write_tokens);
+        add(&mut self.cache_write_1h_tokens, other.cache_write_1h_tokens);
+        add(&mut self.completion_tokens, other.completion_tokens);
     }
 }
 

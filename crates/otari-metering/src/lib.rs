@@ -11,7 +11,7 @@ pub mod per_call;
 pub mod price;
 pub mod window;
 
-pub use cost::{BillingMeters, Cost, CostLine, ExactUsd, Meter, cost};
+pub use cost::{BillingMeters, Cost, CostLine, ExactUsd, Meter, cost, cost_of_all};
 pub use defaults::{BUNDLED_VERSION, Change, Listed, PriceBook, PriceBookError, Query};
 pub use estimate::{CacheLifetime, Estimate};
 pub use per_call::{CallCost, CallLine, CallUnit, per_call_cost};

@@ -3,13 +3,20 @@
 pub(crate) mod aliases;
 pub(crate) mod allow_lists;
 pub(crate) mod budgets;
+pub(crate) mod code_execution_policy;
 pub(crate) mod keys;
+pub(crate) mod mcp_servers;
 pub(crate) mod pricing;
 pub(crate) mod providers;
+pub(crate) mod search_tools;
+pub(crate) mod secrets;
 pub(crate) mod settings;
+pub(crate) mod tool_settings;
 pub(crate) mod tri_state;
 pub(crate) mod usage;
 pub(crate) mod users;
+pub(crate) mod web_search_policy;
+pub(crate) mod workspaces;
 
 use std::time::Duration;
 

@@ -9,7 +9,9 @@ use otari_config::section::budgets::{BudgetStrategy, MissingUsage};
 use otari_config::section::files::FilesBackend;
 use otari_config::section::ledger::{JournalUnwritable, UsageDurability};
 use otari_config::section::providers::{ClientArgs, ProviderInstance};
+use otari_config::section::tools::SearchProvider;
 use otari_config::{Config, Environment};
+use otari_gateway::tools::ToolOptions;
 use otari_gateway::{
     BatchOptions, FilesOptions, GatewayOptions, GuardrailOptions, HotSettings, MissingUsagePolicy,
     Settings,
@@ -19,21 +21,23 @@ use otari_providers::{
     BucketOptions, Dialect, Instance, InstanceError, InstanceOptions, InstanceSettings, Provider,
     Timeouts, catalog,
 };
-use otari_store::Store;
+use otari_store::{SealError, Sealer, Store};
 use otari_types::{Clock, Secret};
 
-/// A provider instance that cannot work.
+/// A part that cannot work as configured.
 #[derive(Debug, thiserror::Error)]
-#[error("providers.{name}: {error}")]
-pub struct ComposeError {
-    pub name: String,
-    pub error: InstanceError,
+pub enum ComposeError {
+    #[error("providers.{name}: {error}")]
+    Provider { name: String, error: InstanceError },
+    #[error("OTARI_SECRET_KEY: {0}")]
+    SecretKey(#[from] SealError),
 }
 
 pub(crate) fn gateway_options(
     config: &Config,
     store: Store,
     clock: Arc<dyn Clock>,
+    workspace: &str,
 ) -> Result<GatewayOptions, ComposeError> {
     let aliases = config.routing.aliases.0.iter();
     Ok(GatewayOptions {
@@ -47,8 +51,10 @@ pub(crate) fn gateway_options(
             std::collections::BTreeMap::new()
         },
         guardrails: guardrails(config),
+        tools: tools(config, workspace)?,
         files: files(config, &clock),
         batches: batches(config),
+        sandbox: None,
         ledger: ledger_options(config),
         settings: settings(config),
         rate_limit_rpm: config.rate_limit.rate_limit_rpm,
@@ -112,6 +118,23 @@ fn guardrails(config: &Config) -> GuardrailOptions {
     }
 }
 
+fn tools(config: &Config, workspace: &str) -> Result<ToolOptions, ComposeError> {
+    let sealer = config
+        .secret_key()
+        .map(|keys| Sealer::from_keys(keys.expose()));
+    let keys = SearchProvider::ALL.into_iter().filter_map(|provider| {
+        let key = config.environment.secret(provider.key_variable()?)?;
+        Some((provider, key))
+    });
+    Ok(ToolOptions {
+        section: config.tools.clone(),
+        keys: keys.collect(),
+        sealer: sealer.transpose()?,
+        workspace: workspace.to_owned(),
+        code: None,
+    })
+}
+
 fn settings(config: &Config) -> Settings {
     let hot = HotSettings {
         require_pricing: config.pricing.require_pricing,
@@ -170,7 +193,7 @@ fn instances(
         let settings = configured(config, entry, provider);
         let options = options(entry, &environment, clock);
         let instance = Instance::with_options(provider, settings, &options);
-        let instance = instance.map_err(|error| ComposeError {
+        let instance = instance.map_err(|error| ComposeError::Provider {
             name: name.clone(),
             error,
         })?;

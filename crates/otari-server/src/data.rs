@@ -14,3 +14,5 @@ pub(crate) mod models;
 pub(crate) mod moderations;
 pub(crate) mod rerank;
 pub(crate) mod responses;
+pub(crate) mod search;
+pub(crate) mod tools;

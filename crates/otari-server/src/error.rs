@@ -15,7 +15,7 @@ use http::{HeaderValue, StatusCode, header};
 use otari_gateway::{FieldProblem, GatewayError, UpstreamFailure, Window};
 use otari_ledger::LedgerError;
 use otari_providers::UpstreamErrorKind;
-use otari_store::StoreError;
+use otari_store::{SealError, StoreError};
 use serde_json::{Value, json};
 
 /// An answer that is not a success.
@@ -70,6 +70,10 @@ impl ApiError {
 
     pub fn conflict(message: impl Into<String>) -> Self {
         Self::new(StatusCode::CONFLICT, "conflict_error", message)
+    }
+
+    pub fn precondition_failed(message: impl Into<String>) -> Self {
+        Self::new(StatusCode::PRECONDITION_FAILED, "conflict_error", message)
     }
 
     pub fn too_large(max: usize) -> Self {
@@ -224,6 +228,23 @@ impl From<GatewayError> for ApiError {
             | E::InvalidMasterKey => Self::unauthorized(text),
             E::AuthUnavailable | E::CannotRecord => Self::unavailable(text),
             E::UserRequired | E::InvalidRequest(_) => Self::bad_request(text),
+            E::ToolUnavailable { .. } => Self::bad_request(text).code("tool_unavailable"),
+            E::SearchTool(_) => Self::bad_request(text).code("search_tool_not_found"),
+            E::ToolSwitchedOff(_) => Self::forbidden(text).code("tool_switched_off"),
+            E::ToolNotPermitted(_) => Self::forbidden(text).code("tool_not_permitted"),
+            E::ToolUnpriced(_) => {
+                Self::new(StatusCode::PAYMENT_REQUIRED, "invalid_request_error", text).code("tool_not_priced")
+            }
+            E::McpServerNotFound(_) | E::ContainerNotFound(_) => Self::not_found(text),
+            E::ToolLimit(_) => Self::new(StatusCode::UNPROCESSABLE_ENTITY, "invalid_request_error", text),
+            E::ToolLoopBroke => Self::internal(),
+            E::Mcp(error) if error.is_refused() => Self::bad_request(text).code("mcp_server_refused"),
+            E::Mcp(_) | E::Sandbox(_) => Self::bad_gateway(&text),
+            E::Sealed { error: SealError::NoKey, .. } => Self::bad_request(text),
+            E::Sealed { .. } => {
+                tracing::error!(error = text, "a stored secret cannot be used");
+                Self::internal()
+            }
             E::Unsupported { member } => {
                 let mut error = Self::bad_request(text).code("unsupported_parameter");
                 error.param = Some(member);

@@ -5,7 +5,7 @@ use std::sync::OnceLock;
 
 use axum::Router;
 use axum::middleware::from_fn_with_state;
-use axum::routing::{delete, get, post};
+use axum::routing::{delete, get, patch, post};
 use parking_lot::RwLock;
 
 use crate::error::ApiError;
@@ -23,7 +23,9 @@ pub fn router(app: &App) -> Router {
         .merge(work("/v1"))
         .merge(work("/api/v1"))
         .merge(management("/v1"))
-        .merge(management("/api/v1"));
+        .merge(management("/api/v1"))
+        .merge(tool_management("/v1"))
+        .merge(tool_management("/api/v1"));
     // Gemini's clients append a version of their own to the base address.
     for prefix in ["", "/v1", "/api/v1"] {
         router = router.route(
@@ -103,6 +105,12 @@ fn inference(prefix: &str) -> Router<App> {
             &at("/audio/translations"),
             post(data::audio::create_translation),
         )
+        .route(&at("/tools"), get(data::tools::list_tools))
+        .route(&at("/search"), post(data::search::create_search))
+        .route(
+            &at("/search/{search_tool_name}"),
+            post(data::search::create_search_for_tool),
+        )
         .route(&at("/models"), get(data::models::list_models))
         // Gemini's newer clients post to the models of version 1.
         .route(
@@ -139,6 +147,61 @@ fn work(prefix: &str) -> Router<App> {
         .route(
             &at("/batches/{batch_id}/results"),
             get(data::batches::get_batch_results),
+        )
+}
+
+/// How the tools are set up; for the master key.
+fn tool_management(prefix: &str) -> Router<App> {
+    let at = |path: &str| format!("{prefix}{path}");
+    let of_workspace = |path: &str| format!("{prefix}/workspaces/{{workspace_id}}{path}");
+    Router::new()
+        .route(
+            &at("/tool-settings"),
+            get(admin::tool_settings::get_tool_settings)
+                .patch(admin::tool_settings::update_tool_settings),
+        )
+        .route(
+            &at("/tool-settings/{service}/test"),
+            post(admin::tool_settings::test_tool_service),
+        )
+        .route(
+            &at("/search-tools"),
+            post(admin::search_tools::create_search_tool)
+                .get(admin::search_tools::list_search_tools),
+        )
+        .route(
+            &at("/search-tools/providers"),
+            get(admin::search_tools::list_search_providers),
+        )
+        .route(
+            &at("/search-tools/reencrypt"),
+            post(admin::search_tools::reencrypt_search_tools),
+        )
+        .route(
+            &at("/search-tools/{name}"),
+            patch(admin::search_tools::update_search_tool)
+                .delete(admin::search_tools::delete_search_tool),
+        )
+        .route(
+            &of_workspace("/mcp-servers"),
+            post(admin::mcp_servers::create_mcp_server).get(admin::mcp_servers::list_mcp_servers),
+        )
+        .route(
+            &of_workspace("/mcp-servers/{server_id}"),
+            patch(admin::mcp_servers::update_mcp_server)
+                .delete(admin::mcp_servers::delete_mcp_server),
+        )
+        .route(
+            &of_workspace("/code-execution-policy"),
+            get(admin::code_execution_policy::get_code_execution_policy)
+                .put(admin::code_execution_policy::set_code_execution_policy)
+                .delete(admin::code_execution_policy::clear_code_execution_policy),
+        )
+        .route(
+            &of_workspace("/web-search"),
+            get(admin::web_search_policy::get_web_search_policy)
+                .put(admin::web_search_policy::set_web_search_policy)
+                .delete(admin::web_search_policy::clear_web_search_policy),
         )
 }
 

@@ -7,6 +7,7 @@ use std::sync::Arc;
 
 use otari_config::Config;
 use otari_config::section::pricing::{PriceEntry, PriceRates};
+use otari_config::section::tools::SearchProvider;
 use otari_gateway::credentials::hash_token;
 use otari_gateway::{Gateway, GatewayError, Surface};
 use otari_store::{
@@ -34,7 +35,7 @@ pub enum StartError {
     #[error("the database cannot be opened: {0}")]
     Store(#[from] StoreError),
     #[error(transparent)]
-    Provider(#[from] ComposeError),
+    Compose(#[from] ComposeError),
     #[error("the gateway cannot start: {0}")]
     Gateway(#[from] GatewayError),
     #[error(transparent)]
@@ -98,7 +99,10 @@ pub async fn start(
     if config.database.auto_migrate {
         store.migrate().await?;
     }
-    let gateway = Gateway::start(gateway_options(&config, store, clock)?).await?;
+    let workspace_id =
+        runtime_settings::put_if_absent(&store, WORKSPACE_SETTING, &new_id()).await?;
+    let options = gateway_options(&config, store, clock, &workspace_id)?;
+    let gateway = Gateway::start(options).await?;
     let first_run = FirstRun {
         master_key: gateway.operator.ensure().await?,
         bootstrap_key: if config.auth.bootstrap_api_key {
@@ -108,8 +112,6 @@ pub async fn start(
         },
     };
     seed_prices(&gateway, &config).await?;
-    let workspace_id =
-        runtime_settings::put_if_absent(&gateway.store, WORKSPACE_SETTING, &new_id()).await?;
     let (host, port) = (config.server.host.clone(), config.server.port);
     let (listener, address) =
         bind(&host, port)
@@ -182,7 +184,9 @@ async fn seed_prices(gateway: &Gateway, config: &Config) -> Result<(), StoreErro
             .instances
             .load()
             .contains_key(&entry.model.instance);
-        if !known && entry.model.instance != "otari" {
+        let of_tool = entry.model.instance == "otari"
+            || SearchProvider::named(&entry.model.instance).is_some();
+        if !known && !of_tool {
             tracing::warn!(model = %entry.model, "a price for a provider that is not configured is skipped");
             continue;
         }

@@ -33,6 +33,12 @@ const MIGRATIONS: &[Migration] = &[
         postgres: include_str!("../migrations/postgres/0003_files.sql"),
     },
     Migration {
+        version: 4,
+        name: "tools",
+        sqlite: include_str!("../migrations/sqlite/0004_tools.sql"),
+        postgres: include_str!("../migrations/postgres/0004_tools.sql"),
+    },
+    Migration {
         version: 5,
         name: "batches",
         sqlite: include_str!("../migrations/sqlite/0005_batches.sql"),

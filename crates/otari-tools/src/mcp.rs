@@ -35,6 +35,8 @@ pub struct McpServer {
 pub enum McpEndpoint {
     /// Streamable HTTP, with a bearer token if the server wants one.
     Http { url: String, token: Option<Secret> },
+    /// The same at an address the operator vouches for. Never made from anything a request says.
+    Trusted { url: String, token: Option<Secret> },
     /// A program. Never made from anything a request says.
     Stdio(McpCommand),
 }
@@ -81,6 +83,13 @@ pub struct McpError {
     pub fault: McpFault,
 }
 
+impl McpError {
+    /// Whether the server's address is one that may not be visited: the caller's mistake, not the server's.
+    pub fn is_refused(&self) -> bool {
+        matches!(self.fault, McpFault::Http(HttpError::Refused(_)))
+    }
+}
+
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum McpFault {
     #[error(transparent)]
@@ -121,12 +130,24 @@ pub struct McpTool {
 #[derive(Clone, Debug)]
 pub struct McpClient {
     client: GuardedClient,
+    /// For addresses the operator vouches for.
+    trusted: GuardedClient,
     limits: McpLimits,
 }
 
 impl McpClient {
     pub fn new(client: GuardedClient, limits: McpLimits) -> Self {
-        Self { client, limits }
+        Self {
+            trusted: client.clone(),
+            client,
+            limits,
+        }
+    }
+
+    /// Visits [`McpEndpoint::Trusted`] servers through `trusted`.
+    #[must_use]
+    pub fn trusting(self, trusted: GuardedClient) -> Self {
+        Self { trusted, ..self }
     }
 
     /// Whether a server may be visited: for when it is stored, and before anything of a request is done.
@@ -167,7 +188,11 @@ impl McpClient {
         };
         let refused = |refusal| fault(McpFault::Http(HttpError::Refused(refusal)));
         self.check(server).await.map_err(refused)?;
-        let opening = Session::open(&self.client, server, self.limits);
+        let client = match &server.endpoint {
+            McpEndpoint::Trusted { .. } => &self.trusted,
+            McpEndpoint::Http { .. } | McpEndpoint::Stdio(_) => &self.client,
+        };
+        let opening = Session::open(client, server, self.limits);
         let opened = tokio::time::timeout(self.limits.open, opening).await;
         opened.unwrap_or(Err(McpFault::Timeout)).map_err(fault)
     }

@@ -15,7 +15,7 @@ use std::collections::HashSet;
 use otari_translate::{
     Block, Call, Finish, FinishReason, Part, Role, Tool, ToolCall, ToolChoice, ToolResult, Turn,
 };
-use otari_types::{CacheConvention, TokenUsage};
+use otari_types::TokenUsage;
 use serde_json::{Map, Value};
 
 pub use tally::{ToolCount, ToolTally};
@@ -133,9 +133,10 @@ impl ToolLoop {
         }
     }
 
-    /// Whether calls of this name are the gateway's affair, which the caller does not get to see.
+    /// Whether calls of this name are the gateway's affair, which the caller does not get to see: its own tools, and
+    /// names that a model invents.
     pub fn hides(&self, name: &str) -> bool {
-        self.owned.contains(name)
+        !self.is_foreign(name)
     }
 
     /// Takes a finished reply: its blocks, what it consumed, why it ended.
@@ -281,7 +282,7 @@ impl ToolLoop {
         };
         self.usage = Some(match self.usage {
             None => usage,
-            Some(sum) => add(sum, usage),
+            Some(sum) => sum.plus(usage),
         });
     }
 }
@@ -334,31 +335,5 @@ fn no_outcome(id: &str) -> ToolOutcome {
         call_id: id.to_owned(),
         content: vec![Part::text("the tool gave no result")],
         is_error: true,
-    }
-}
-
-/// The sum of two calls' usage, whatever each counts as input.
-fn add(a: TokenUsage, b: TokenUsage) -> TokenUsage {
-    let (a, b) = if a.convention == b.convention {
-        (a, b)
-    } else {
-        (inclusive(a), inclusive(b))
-    };
-    TokenUsage {
-        input: a.input.saturating_add(b.input),
-        output: a.output.saturating_add(b.output),
-        cache_read: a.cache_read.saturating_add(b.cache_read),
-        cache_write: a.cache_write.saturating_add(b.cache_write),
-        cache_write_1h: a.cache_write_1h.saturating_add(b.cache_write_1h),
-        reasoning: a.reasoning.saturating_add(b.reasoning),
-        convention: a.convention,
-    }
-}
-
-fn inclusive(usage: TokenUsage) -> TokenUsage {
-    TokenUsage {
-        input: usage.total_input(),
-        convention: CacheConvention::Inclusive,
-        ..usage
     }
 }

@@ -5,6 +5,7 @@ mod bedrock;
 mod blocks;
 mod carry;
 mod cohere;
+mod failed;
 mod gemini;
 mod mistral;
 mod ollama;

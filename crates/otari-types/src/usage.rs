@@ -44,6 +44,33 @@ impl TokenUsage {
         self.total_input().saturating_add(self.output)
     }
 
+    /// What two calls consumed together. Where they count differently the sum counts cached tokens as input.
+    #[must_use]
+    pub fn plus(self, other: Self) -> Self {
+        let (a, b) = if self.convention == other.convention {
+            (self, other)
+        } else {
+            (self.inclusive(), other.inclusive())
+        };
+        Self {
+            input: a.input.saturating_add(b.input),
+            output: a.output.saturating_add(b.output),
+            cache_read: a.cache_read.saturating_add(b.cache_read),
+            cache_write: a.cache_write.saturating_add(b.cache_write),
+            cache_write_1h: a.cache_write_1h.saturating_add(b.cache_write_1h),
+            reasoning: a.reasoning.saturating_add(b.reasoning),
+            convention: a.convention,
+        }
+    }
+
+    fn inclusive(self) -> Self {
+        Self {
+            input: self.total_input(),
+            convention: CacheConvention::Inclusive,
+            ..self
+        }
+    }
+
     /// Folds a later report of the same call into this one, field by field: a later zero never erases an
     /// earlier count, because providers report input early and output late, or close with a zeroed chunk.
     pub fn merge(&mut self, later: &Self) {

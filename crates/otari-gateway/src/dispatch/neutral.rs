@@ -3,6 +3,7 @@
 use std::sync::Arc;
 
 use bytes::Bytes;
+use http::HeaderMap;
 use otari_providers::quirk::{Edit, top_level_edit};
 use otari_providers::{Dialect, Instance};
 use otari_translate::{Call, Surface, TranslateError, Wire, dialect, surface};
@@ -15,7 +16,9 @@ use crate::dispatch::verbatim::{VERTEX_VERSION, anthropic_headers};
 use crate::dispatch::{Outgoing, Prepared, header_map, is_kept_back};
 use crate::error::GatewayError;
 use crate::plan::Attempt;
+use crate::reasoning::Watch;
 use crate::relay::Passage;
+use crate::tool_loop::drop_announcements;
 
 /// The neutral form of a call, once some attempt needed it.
 #[derive(Debug, Default)]
@@ -28,23 +31,54 @@ pub(super) fn prepare(
     instance: &Instance,
     route: Route,
 ) -> Result<Prepared, GatewayError> {
-    let call = match &mut outgoing.parsed.0 {
-        Some(call) => call,
-        empty => {
-            let thread = outgoing.thread;
-            let previous = thread.previous.as_ref();
-            let body = previous.map_or(outgoing.body, |previous| &previous.expanded);
-            let mut call = parse(body, outgoing.request.surface)?;
-            if let Some(named) = &outgoing.inbound.named {
-                call.model.clone_from(&named.model);
-                call.stream = named.stream;
-            }
-            call.stored = thread.keeps();
-            call.previous = previous.map(|previous| previous.id.clone());
-            gateway.reasoning.recall(outgoing.user, &mut call);
-            empty.insert(Arc::new(call))
+    let call = match &outgoing.parsed.0 {
+        Some(call) => Arc::clone(call),
+        None => {
+            let call = Arc::new(parse(gateway, outgoing)?);
+            outgoing.parsed.0 = Some(Arc::clone(&call));
+            call
         }
     };
+    let anthropic = (call.surface == Surface::Messages)
+        .then(|| anthropic_headers(outgoing.inbound, outgoing.request));
+    let (body, headers) = encode(&call, attempt, instance, route, anthropic)?;
+    Ok(Prepared {
+        body,
+        headers,
+        passage: Passage::translated(
+            Arc::clone(&call),
+            envelope(outgoing, attempt),
+            route.wire,
+            instance,
+            watch(gateway, outgoing),
+        ),
+    })
+}
+
+/// What the gateway says of an answer.
+pub(crate) fn envelope(outgoing: &Outgoing<'_>, attempt: &Attempt) -> surface::Envelope {
+    surface::Envelope {
+        id: new_id().replace('-', ""),
+        created: outgoing.inbound.origin.received_at.as_secs(),
+        model: outgoing.label.unwrap_or(&attempt.target.model).to_owned(),
+    }
+}
+
+/// What keeps the signatures of an answer's thoughts. The other surfaces carry them themselves.
+pub(crate) fn watch(gateway: &Gateway, outgoing: &Outgoing<'_>) -> Option<Watch> {
+    let is_chat = outgoing.request.surface == Surface::Chat;
+    is_chat.then(|| gateway.reasoning.watch(outgoing.user))
+}
+
+/// The request that asks this attempt for an answer. `anthropic`: what a Messages client said in headers, for a
+/// provider that speaks its format.
+pub(crate) fn encode(
+    call: &Call,
+    attempt: &Attempt,
+    instance: &Instance,
+    route: Route,
+    anthropic: Option<HeaderMap>,
+) -> Result<(Bytes, HeaderMap), GatewayError> {
     let target = dialect::Target {
         model: &attempt.target.model,
         replay_reasoning: otari_providers::quirk::replays_reasoning(instance.provider.quirks),
@@ -54,36 +88,30 @@ pub(super) fn prepare(
         ..dialect::Target::default()
     };
     let encoded = dialect::encode(route.wire, call, &target).map_err(refusal)?;
-    let body = finish_body(encoded.body, route.wire, instance, call.stream);
-    let envelope = surface::Envelope {
-        id: new_id().replace('-', ""),
-        created: outgoing.inbound.origin.received_at.as_secs(),
-        model: outgoing.label.unwrap_or(&attempt.target.model).to_owned(),
-    };
-    let headers = match (call.surface, route.wire) {
-        (Surface::Messages, Wire::Anthropic) => {
-            anthropic_headers(outgoing.inbound, outgoing.request)
-        }
+    let headers = match anthropic {
+        Some(headers) if route.wire == Wire::Anthropic => headers,
         _ => header_map(encoded.headers),
     };
-    Ok(Prepared {
-        body,
-        headers,
-        passage: Passage::translated(
-            Arc::clone(call),
-            envelope,
-            route.wire,
-            instance,
-            // The other surfaces carry signatures themselves.
-            (call.surface == Surface::Chat).then(|| gateway.reasoning.watch(outgoing.user)),
-        ),
-    })
+    let body = finish_body(encoded.body, route.wire, instance, call.stream);
+    Ok((body, headers))
 }
 
-fn parse(body: &[u8], surface: Surface) -> Result<Call, GatewayError> {
-    let mut call = surface::parse(surface, body).map_err(refusal)?;
+/// The neutral form of the call, with the conversation it goes on from.
+pub(crate) fn parse(gateway: &Gateway, outgoing: &Outgoing<'_>) -> Result<Call, GatewayError> {
+    let thread = outgoing.thread;
+    let previous = thread.previous.as_ref();
+    let body = previous.map_or(outgoing.body, |previous| &previous.expanded);
+    let mut call = surface::parse(outgoing.request.surface, body).map_err(refusal)?;
     call.extra.retain(|(name, _)| !is_kept_back(name));
     call.user = None;
+    if let Some(named) = &outgoing.inbound.named {
+        call.model.clone_from(&named.model);
+        call.stream = named.stream;
+    }
+    call.stored = thread.keeps();
+    call.previous = previous.map(|previous| previous.id.clone());
+    drop_announcements(&mut call, gateway.tools.in_force().intercepts_web_search());
+    gateway.reasoning.recall(outgoing.user, &mut call);
     Ok(call)
 }
 

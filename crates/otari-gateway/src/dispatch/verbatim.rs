@@ -122,7 +122,7 @@ fn gemini_body(request: &Request<'_>) -> Bytes {
 
 /// The version the caller speaks, and its betas from the header and from the body, where the SDKs' beta clients
 /// and older clients put them.
-pub(super) fn anthropic_headers(inbound: &Inbound, request: &Request<'_>) -> HeaderMap {
+pub(crate) fn anthropic_headers(inbound: &Inbound, request: &Request<'_>) -> HeaderMap {
     let mut headers = HeaderMap::with_capacity(4);
     let version = inbound.headers.get(&ANTHROPIC_VERSION).cloned();
     let version = version.unwrap_or(HeaderValue::from_static(ANTHROPIC_VERSION_VALUE));

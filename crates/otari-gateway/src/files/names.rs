@@ -66,7 +66,7 @@ const TYPES: [(&str, &str); 26] = [
 ];
 
 /// `file-` and 32 hexadecimal digits: no other text ever names a place on a disk.
-pub(super) fn is_id(id: &str) -> bool {
+pub(crate) fn is_id(id: &str) -> bool {
     id.strip_prefix(ID_PREFIX).is_some_and(|digits| {
         digits.len() == 32
             && digits

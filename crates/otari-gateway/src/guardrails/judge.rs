@@ -66,6 +66,7 @@ async fn call(asker: Asker<'_>, question: &Question<'_>) -> Result<Verdict, Unav
         label: None,
         parsed: Parsed::default(),
         output: None,
+        tools: None,
     };
     let answer = gateway
         .attempt_all(&plan, billed, outgoing, &mut settlement)

@@ -31,6 +31,16 @@ pub(super) struct BrokenOff {
 }
 
 impl BrokenOff {
+    /// The type of error as the surface has it.
+    pub(super) fn kind(&self, surface: Surface) -> &'static str {
+        match surface {
+            Surface::Messages => self.anthropic,
+            Surface::Chat | Surface::Responses | Surface::Completions | Surface::Gemini => {
+                self.openai
+            }
+        }
+    }
+
     pub(super) fn of(error: &GatewayError) -> Self {
         match error {
             GatewayError::GuardrailBlocked(blocked) => Self {

@@ -39,7 +39,7 @@ pub(super) struct Decoding {
 
 /// What neutral events say about the bill.
 #[derive(Debug, Default)]
-pub(super) struct Meter {
+pub(crate) struct Meter {
     /// Reasoning tokens come beside, not inside, the output.
     reasoning_outside: bool,
     usage: Option<TokenUsage>,
@@ -145,14 +145,14 @@ impl Decoding {
 }
 
 impl Meter {
-    pub(super) fn new(reasoning_outside: bool) -> Self {
+    pub(crate) fn new(reasoning_outside: bool) -> Self {
         Self {
             reasoning_outside,
             ..Self::default()
         }
     }
 
-    pub(super) fn read(&mut self, event: &Neutral) {
+    pub(crate) fn read(&mut self, event: &Neutral) {
         match event {
             Neutral::Delta(text) => self.generated_bytes += text.len(),
             Neutral::Usage(usage) => match &mut self.usage {
@@ -164,11 +164,11 @@ impl Meter {
         }
     }
 
-    pub(super) fn is_complete(&self) -> bool {
+    pub(crate) fn is_complete(&self) -> bool {
         self.finished
     }
 
-    pub(super) fn report(&self, produced: &mut Produced) {
+    pub(crate) fn report(&self, produced: &mut Produced) {
         let mut usage = self.usage;
         if let Some(usage) = &mut usage
             && self.reasoning_outside

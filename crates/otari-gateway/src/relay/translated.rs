@@ -108,12 +108,7 @@ impl Translated {
 
     pub(super) fn fail(&mut self, why: BrokenOff) -> Bytes {
         let failure = Failure {
-            kind: match self.call.surface {
-                Surface::Messages => why.anthropic,
-                Surface::Chat | Surface::Responses | Surface::Completions | Surface::Gemini => {
-                    why.openai
-                }
-            },
+            kind: why.kind(self.call.surface),
             code: why.code,
             message: why.message,
         };

@@ -1,5 +1,6 @@
 //! Checking a list of permitted models before it is stored.
 
+use otari_config::section::tools::SearchProvider;
 use otari_gateway::{AllowList, Gateway};
 use otari_providers::catalog;
 
@@ -43,7 +44,8 @@ fn check_entry(gateway: &Gateway, entry: &str) -> Result<(), ApiError> {
         return refuse("may have one '*', at its end");
     }
     let known = gateway.targets.instances.load().contains_key(instance)
-        || catalog::find(instance).is_some();
+        || catalog::find(instance).is_some()
+        || SearchProvider::named(instance).is_some();
     if !known {
         return refuse("names a provider that is neither configured nor known");
     }

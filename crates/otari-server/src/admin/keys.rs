@@ -4,6 +4,7 @@ use axum::Json;
 use axum::extract::{Path, State};
 use http::StatusCode;
 use otari_gateway::credentials::hash_token;
+use otari_gateway::tools::ToolList;
 use otari_store::api_keys::{self, KeyFilter, KeyPatch, KeyRow, NewKey};
 use otari_store::{Change, Cursor, StoreError, users};
 use otari_types::{KeyId, Secret, Timestamp, UserId, new_id};
@@ -28,6 +29,9 @@ pub(crate) struct CreateKey {
     expires_at: Option<Timestamp>,
     /// null: any model. []: none. Entries: `provider:model`, `provider:*`, `provider:prefix*`.
     allowed_models: Option<Vec<String>>,
+    /// null: any tool. []: none. Entries: `otari_web_search`, `otari_web_fetch`, `otari_code_execution`, `mcp`,
+    /// `mcp:NAME`, `search`, `search:NAME`.
+    allowed_tools: Option<Vec<String>>,
     #[serde(default)]
     exclude_from_budget: bool,
     reject_user_mismatch: Option<bool>,
@@ -56,6 +60,9 @@ pub(crate) struct UpdateKey {
     #[serde(default, deserialize_with = "tri_state::read")]
     #[schema(value_type = Option<Vec<String>>)]
     allowed_models: Option<Option<Vec<String>>>,
+    #[serde(default, deserialize_with = "tri_state::read")]
+    #[schema(value_type = Option<Vec<String>>)]
+    allowed_tools: Option<Option<Vec<String>>>,
     metadata: Option<Map<String, Value>>,
 }
 
@@ -76,6 +83,7 @@ pub(crate) struct KeyInfo {
     expires_at: Option<Timestamp>,
     is_active: bool,
     allowed_models: Option<Vec<String>>,
+    allowed_tools: Option<Vec<String>>,
     exclude_from_budget: bool,
     reject_user_mismatch: Option<bool>,
     capture_agent_telemetry: Option<bool>,
@@ -105,6 +113,7 @@ impl KeyInfo {
             expires_at: row.expires_at,
             is_active: row.is_active,
             allowed_models: row.allowed_models,
+            allowed_tools: row.allowed_tools,
             exclude_from_budget: row.exclude_from_budget,
             reject_user_mismatch: row.reject_user_mismatch,
             capture_agent_telemetry: row.capture_agent_telemetry,
@@ -140,12 +149,14 @@ pub(crate) async fn create_key(
         allow_lists::check(gateway, list)?;
         allow_lists::check_within(list, user.allowed_models.as_deref())?;
     }
+    check_tools(body.allowed_tools.as_deref())?;
     let secret = new_key();
     let key = NewKey {
         key_name: body.key_name,
         workspace_id: Some(app.workspace_id.clone()),
         expires_at: body.expires_at,
         allowed_models: body.allowed_models,
+        allowed_tools: body.allowed_tools,
         exclude_from_budget: body.exclude_from_budget,
         reject_user_mismatch: body.reject_user_mismatch,
         capture_agent_telemetry: body.capture_agent_telemetry,
@@ -267,6 +278,7 @@ pub(crate) async fn update_key(
         allow_lists::check(gateway, list)?;
         allow_lists::check_within(list, user.and_then(|user| user.allowed_models).as_deref())?;
     }
+    check_tools(body.allowed_tools.as_ref().and_then(Option::as_deref))?;
     let patch = KeyPatch {
         key_name: body.key_name,
         user_id: None,
@@ -276,6 +288,7 @@ pub(crate) async fn update_key(
         reject_user_mismatch: body.reject_user_mismatch,
         capture_agent_telemetry: body.capture_agent_telemetry,
         allowed_models: body.allowed_models,
+        allowed_tools: body.allowed_tools,
         metadata: body
             .metadata
             .map(|metadata| Value::Object(metadata).to_string()),
@@ -326,6 +339,11 @@ pub(crate) async fn delete_key(
         .map_err(missing(&key_id))?;
     app.gateway.changed(&Change::Key(id)).await;
     Ok(StatusCode::NO_CONTENT)
+}
+
+fn check_tools(list: Option<&[String]>) -> Result<(), ApiError> {
+    let problem = list.and_then(ToolList::problem);
+    problem.map_or(Ok(()), |text| Err(ApiError::bad_request(text)))
 }
 
 fn unknown(key_id: &str) -> ApiError {

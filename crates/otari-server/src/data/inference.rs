@@ -121,6 +121,12 @@ pub(super) fn respond(reply: Reply, underway: Underway) -> Response {
             response
         }
     };
+    let container = reply.container.as_deref().map(HeaderValue::from_str);
+    if let Some(Ok(container)) = container {
+        response
+            .headers_mut()
+            .insert("x-otari-container", container);
+    }
     let guardrails = reply.guardrails.as_deref().map(HeaderValue::from_str);
     if let Some(Ok(guardrails)) = guardrails {
         response

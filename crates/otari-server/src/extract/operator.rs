@@ -5,7 +5,9 @@ use std::sync::Arc;
 use axum::extract::FromRequestParts;
 use http::request::Parts;
 use otari_gateway::credentials::Credential;
+use otari_gateway::tools::ToolUse;
 use otari_gateway::{AllowList, Caller, GatewayError};
+use otari_tools::definitions::GatewayTool;
 use otari_types::UserId;
 
 use crate::error::ApiError;
@@ -69,6 +71,15 @@ impl AnyKey {
     /// The models this credential may see; `None` is all.
     pub(crate) fn allowed(&self) -> Option<&AllowList> {
         self.0.as_ref()?.allowed.as_ref()
+    }
+
+    /// Whether this credential may use a tool of the gateway's own.
+    pub(crate) fn may_use(&self, tool: GatewayTool) -> bool {
+        let list = self
+            .0
+            .as_ref()
+            .and_then(|caller| caller.allowed_tools.as_ref());
+        list.is_none_or(|list| list.permits(ToolUse::Own(tool)))
     }
 }
 

@@ -14,3 +14,6 @@ mod moderations;
 mod rerank;
 mod responses;
 mod routing;
+mod search;
+mod tool_loop;
+mod tools;

@@ -15,7 +15,7 @@ const SUFFIX_CHARS: usize = 4;
 
 const COLUMNS: &str = "k.id, k.key_prefix, k.key_suffix, k.key_name, k.user_id, k.workspace_id, k.created_at, \
      k.last_used_at, k.expires_at, k.is_active, k.exclude_from_budget, k.reject_user_mismatch, \
-     k.capture_agent_telemetry, k.allowed_models, k.metadata";
+     k.capture_agent_telemetry, k.allowed_models, k.allowed_tools, k.metadata";
 
 /// A virtual key as stored.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -39,6 +39,8 @@ pub struct KeyRow {
     pub capture_agent_telemetry: Option<bool>,
     /// `None`: as the owner may; empty: none.
     pub allowed_models: Option<Vec<String>>,
+    /// `None`: any tool; empty: none.
+    pub allowed_tools: Option<Vec<String>>,
     /// A JSON object as text.
     pub metadata: String,
 }
@@ -70,6 +72,8 @@ pub struct NewKey {
     pub reject_user_mismatch: Option<bool>,
     pub capture_agent_telemetry: Option<bool>,
     pub allowed_models: Option<Vec<String>>,
+    /// `None`: any tool; empty: none.
+    pub allowed_tools: Option<Vec<String>>,
     /// A JSON object as text.
     pub metadata: String,
 }
@@ -91,6 +95,7 @@ impl NewKey {
             reject_user_mismatch: None,
             capture_agent_telemetry: None,
             allowed_models: None,
+            allowed_tools: None,
             metadata: "{}".to_owned(),
         }
     }
@@ -107,6 +112,7 @@ pub struct KeyPatch {
     pub reject_user_mismatch: Patch<bool>,
     pub capture_agent_telemetry: Patch<bool>,
     pub allowed_models: Patch<Vec<String>>,
+    pub allowed_tools: Patch<Vec<String>>,
     pub metadata: Option<String>,
 }
 
@@ -160,8 +166,8 @@ async fn find(
 pub async fn insert(store: &Store, key: &NewKey) -> Result<KeyRow, StoreError> {
     let text = "INSERT INTO api_keys (id, key_hash, key_prefix, key_suffix, key_name, user_id, workspace_id, \
                 created_at, expires_at, is_active, exclude_from_budget, reject_user_mismatch, \
-                capture_agent_telemetry, allowed_models, metadata) \
-                VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15)";
+                capture_agent_telemetry, allowed_models, allowed_tools, metadata) \
+                VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16)";
     let insert = Query::new(TABLE, text)
         .bind(&key.id)
         .bind(hex(&key.hash))
@@ -177,6 +183,7 @@ pub async fn insert(store: &Store, key: &NewKey) -> Result<KeyRow, StoreError> {
         .bind(key.reject_user_mismatch)
         .bind(key.capture_agent_telemetry)
         .bind(key.allowed_models.as_deref().map(json_list))
+        .bind(key.allowed_tools.as_deref().map(json_list))
         .bind(&key.metadata);
     let mut tx = store.begin().await?;
     let inserted = tx.execute(insert).await;
@@ -227,6 +234,7 @@ pub async fn update(store: &Store, id: &KeyId, patch: &KeyPatch) -> Result<KeyRo
         .allowed_models
         .as_ref()
         .map(|list| list.as_deref().map(json_list));
+    let tools = patch.allowed_tools.as_ref();
     // Sets nothing by itself, so that an empty patch is an update too.
     let update = Update::new(TABLE, "id", id)
         .set("key_name", patch.key_name.clone())
@@ -237,6 +245,10 @@ pub async fn update(store: &Store, id: &KeyId, patch: &KeyPatch) -> Result<KeyRo
         .set("reject_user_mismatch", patch.reject_user_mismatch)
         .set("capture_agent_telemetry", patch.capture_agent_telemetry)
         .set("allowed_models", models)
+        .set(
+            "allowed_tools",
+            tools.map(|list| list.as_deref().map(json_list)),
+        )
         .set("metadata", patch.metadata.clone())
         .of("id", id);
     let mut tx = store.begin().await?;
@@ -344,6 +356,7 @@ fn read(row: &Row) -> Result<KeyRow, StoreError> {
         reject_user_mismatch: row.opt("reject_user_mismatch")?,
         capture_agent_telemetry: row.opt("capture_agent_telemetry")?,
         allowed_models: row.json("allowed_models")?,
+        allowed_tools: row.json("allowed_tools")?,
         metadata: row.get("metadata")?,
     })
 }

@@ -17,11 +17,14 @@ mod model_aliases;
 mod model_pricing;
 mod responses;
 mod runtime_settings;
+mod search_tools;
 mod settle;
 mod task_leases;
 mod usage;
 mod usage_summary;
 mod users;
+mod workspace_mcp_servers;
+mod workspace_policies;
 
 use otari_types::{AccountId, Amounts, CallStatus, Charge, NanoUsd, UsageRecord, new_id};
 

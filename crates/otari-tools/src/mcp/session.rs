@@ -41,7 +41,7 @@ impl Session {
     ) -> Result<Self, McpFault> {
         let faults = Faults::default();
         let running = match &server.endpoint {
-            McpEndpoint::Http { url, token } => {
+            McpEndpoint::Http { url, token } | McpEndpoint::Trusted { url, token } => {
                 let http = McpHttp::new(client.clone(), token.clone(), limits, faults.clone());
                 connect(&http, url).await
             }

@@ -17,6 +17,14 @@ struct Site {
     path: String,
 }
 
+/// What no result can be on: two lists of allowed sites without one in common.
+fn nowhere() -> Site {
+    Site {
+        host: "invalid.".to_owned(),
+        path: String::new(),
+    }
+}
+
 impl DomainFilter {
     /// Entries may carry a scheme, a `*.` and a path; empty ones are ignored.
     pub fn new<'a>(
@@ -52,6 +60,31 @@ impl DomainFilter {
         !on(&self.blocked) && (self.allowed.is_empty() || on(&self.allowed))
     }
 
+    /// What both filters permit.
+    #[must_use]
+    pub fn within(mut self, outer: &Self) -> Self {
+        self.blocked.extend(outer.blocked.iter().cloned());
+        if outer.allowed.is_empty() {
+            return self;
+        }
+        if self.allowed.is_empty() {
+            self.allowed.clone_from(&outer.allowed);
+            return self;
+        }
+        let pairs = self.allowed.iter().flat_map(|inner| {
+            outer.allowed.iter().filter_map(move |outer| {
+                let narrower = inner.lies_in(outer).then_some(inner);
+                narrower.or_else(|| outer.lies_in(inner).then_some(outer))
+            })
+        });
+        let mut common: Vec<Site> = pairs.cloned().collect();
+        if common.is_empty() {
+            common.push(nowhere());
+        }
+        self.allowed = common;
+        self
+    }
+
     pub(super) fn allowed_hosts(&self) -> impl Iterator<Item = &str> {
         self.allowed.iter().map(|site| site.host.as_str())
     }
@@ -84,15 +117,20 @@ impl Site {
 
     fn holds(&self, url: &Url) -> bool {
         let host = url.host_str().unwrap_or_default().trim_end_matches('.');
+        self.covers(host, url.path())
+    }
+
+    fn lies_in(&self, wider: &Self) -> bool {
+        wider.covers(&self.host, &self.path)
+    }
+
+    fn covers(&self, host: &str, path: &str) -> bool {
         let at_host = host
             .strip_suffix(self.host.as_str())
             .is_some_and(|before| before.is_empty() || before.ends_with('.'));
-        let under = url
-            .path()
-            .strip_prefix(self.path.as_str())
-            .is_some_and(|after| {
-                self.path.is_empty() || after.is_empty() || after.starts_with('/')
-            });
+        let under = path.strip_prefix(self.path.as_str()).is_some_and(|after| {
+            self.path.is_empty() || after.is_empty() || after.starts_with('/')
+        });
         at_host && under
     }
 }

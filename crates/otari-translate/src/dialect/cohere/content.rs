@@ -1,6 +1,7 @@
 //! Turns and blocks as Cohere messages.
 
 use crate::call::{Block, Call, Media, MediaKind, Part, Role, Source, ToolResult, Turn};
+use crate::dialect::failed::result_text;
 use crate::error::TranslateError;
 use crate::json::{Json, Object};
 
@@ -40,11 +41,7 @@ fn user(turn: &Turn, messages: &mut Vec<Object>) -> Result<()> {
 /// There is no member for a failed tool, so the text says it.
 fn tool(result: &ToolResult) -> Result<Object> {
     let text = text_of(&result.content)?;
-    let text = if result.is_error {
-        format!("Error: {text}")
-    } else {
-        text
-    };
+    let text = result_text(text, result.is_error);
     Ok(Object::new()
         .with("role", "tool")
         .with("tool_call_id", &result.call_id)

@@ -1,6 +1,7 @@
 //! Turns and blocks as Mistral messages and content chunks.
 
 use crate::call::{Block, Call, Media, MediaKind, Part, Reasoning, Role, Source, ToolResult, Turn};
+use crate::dialect::failed::result_text;
 use crate::error::TranslateError;
 use crate::json::{Json, Object};
 use crate::origin::Origin;
@@ -62,8 +63,8 @@ fn tool(call: &Call, result: &ToolResult) -> Result<Object> {
     if result.is_error {
         // There is no member for a failed tool, so the text says it.
         match parts.first_mut().map(|part| &mut part.block) {
-            Some(Block::Text(text)) => text.insert_str(0, "Error: "),
-            _ => parts.insert(0, Part::text("Error: ")),
+            Some(Block::Text(text)) => *text = result_text(std::mem::take(text), true),
+            _ => parts.insert(0, Part::text(result_text(String::new(), true))),
         }
     }
     Ok(message("tool", call, &parts)?

@@ -4,6 +4,7 @@ use crate::call::{
     Block, Call, Media, MediaKind, Part, ResponseFormat, Role, Source, Thinking, Tool, ToolChoice,
     ToolResult, Turn,
 };
+use crate::dialect::failed::result_text;
 use crate::effort::Effort;
 use crate::error::TranslateError;
 use crate::json::{Json, Object};
@@ -158,11 +159,7 @@ fn user(call: &Call, turn: &Turn, messages: &mut Vec<Object>) -> Result<()> {
 /// There is no member for a failed tool, so the text says it. Older versions know results by the tool's name only.
 fn tool(call: &Call, result: &ToolResult) -> Result<Object> {
     let Content { text, images } = content(&result.content)?;
-    let text = if result.is_error {
-        format!("Error: {text}")
-    } else {
-        text
-    };
+    let text = result_text(text, result.is_error);
     Ok(with_images(
         Object::new().with("role", "tool").with("content", text),
         images,

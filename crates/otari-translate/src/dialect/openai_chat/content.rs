@@ -1,6 +1,7 @@
 //! Turns and blocks as Chat messages.
 
 use crate::call::{Block, CacheMark, Call, Media, MediaKind, Part, Role, Source, ToolResult, Turn};
+use crate::dialect::failed::result_text;
 use crate::error::TranslateError;
 use crate::json::{Json, Object};
 use crate::route::{Surface, Wire};
@@ -60,11 +61,7 @@ fn tool(result: &ToolResult) -> Object {
         })
         .collect();
     let text = texts.join("\n");
-    let text = if result.is_error {
-        format!("Error: {text}")
-    } else {
-        text
-    };
+    let text = result_text(text, result.is_error);
     Object::new()
         .with("role", "tool")
         .with("tool_call_id", &result.call_id)

@@ -1,6 +1,7 @@
 //! Turns and blocks as input items.
 
 use crate::call::{Block, Call, Media, MediaKind, Part, Reasoning, Role, Source, ToolResult, Turn};
+use crate::dialect::failed::result_text;
 use crate::error::TranslateError;
 use crate::json::{Json, Object};
 use crate::origin::Origin;
@@ -56,7 +57,7 @@ fn output(call: &Call, result: &ToolResult, target: &Target<'_>) -> Result<Json>
                 block: Block::Text(text),
                 ..
             },
-        ] if result.is_error => Ok(format!("Error: {text}").into()),
+        ] if result.is_error => Ok(result_text(text.clone(), true).into()),
         [
             Part {
                 block: Block::Text(text),

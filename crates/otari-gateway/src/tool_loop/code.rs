@@ -1,0 +1,220 @@
+//! The sandbox session of one request: opened by its first program, fed with the request's files.
+
+use std::sync::Arc;
+
+use bytes::Bytes;
+use otari_sandbox::{
+    CreateSession, ExecOutcome, ExecRequest, Sandbox, SandboxError, SessionId, WorkspaceFile,
+};
+use otari_tools::tool_loop::{OwnedCall, ToolOutcome};
+use otari_types::UserId;
+use tokio::sync::Mutex;
+
+use super::containers::Containers;
+use super::pool::{Coded, Found, MadeFile, Ran, failed, text_argument};
+use crate::files::{Files, NewFile};
+
+/// Files of one program that are kept for the caller.
+const FILES_MAX: usize = 32;
+const FILE_BYTES_MAX: u64 = 64 * 1024 * 1024;
+const PURPOSE: &str = "assistants_output";
+
+/// A file that is put into the workspace before the first program.
+#[derive(Clone, Debug)]
+pub(super) struct GivenFile {
+    pub(super) name: String,
+    pub(super) content: Bytes,
+}
+
+/// Programs of one request run here, one after another.
+#[derive(Debug)]
+pub(super) struct CodeSession {
+    sandbox: Sandbox,
+    files: Option<Arc<Files>>,
+    user: UserId,
+    /// Name of the session, where it outlives the request.
+    kept: Option<(String, Arc<Containers>)>,
+    state: Mutex<State>,
+}
+
+#[derive(Debug)]
+struct State {
+    given: Vec<GivenFile>,
+    session: Option<SessionId>,
+}
+
+/// What a request's session is made of.
+pub(super) struct Opening {
+    pub(super) sandbox: Sandbox,
+    pub(super) files: Option<Arc<Files>>,
+    pub(super) user: UserId,
+    pub(super) given: Vec<GivenFile>,
+    /// Name of a session that outlives the request, and where it is known.
+    pub(super) kept: Option<(String, Arc<Containers>)>,
+    /// It runs already.
+    pub(super) session: Option<SessionId>,
+    /// Begin at once: whether the backend is there is asked before anything else is done.
+    pub(super) at_once: bool,
+}
+
+impl CodeSession {
+    /// Nothing runs before the first program, unless asked to.
+    pub(super) async fn open(opening: Opening) -> Result<Self, SandboxError> {
+        let Opening {
+            sandbox,
+            files,
+            user,
+            given,
+            kept,
+            session,
+            at_once,
+        } = opening;
+        let opened = Self {
+            sandbox,
+            files,
+            user,
+            kept,
+            state: Mutex::new(State { given, session }),
+        };
+        if at_once {
+            opened.session(&mut *opened.state.lock().await).await?;
+        }
+        Ok(opened)
+    }
+
+    /// Name of the session, where it outlives the request.
+    pub(super) fn container(&self) -> Option<&str> {
+        self.kept.as_ref().map(|(name, _)| name.as_str())
+    }
+
+    pub(super) async fn run(&self, call: &OwnedCall) -> Ran {
+        let code = text_argument(&call.arguments, "code").to_owned();
+        if code.trim().is_empty() {
+            return failed(call, "code is empty".to_owned());
+        }
+        // A session runs one program at a time.
+        let mut state = self.state.lock().await;
+        match self.exec(&mut state, &code).await {
+            Ok((outcome, files)) => {
+                let is_error = outcome.return_code != 0
+                    || outcome.stdout.is_empty() && !outcome.stderr.is_empty();
+                let text = text_of(&outcome, &files);
+                Ran {
+                    outcome: ToolOutcome {
+                        is_error,
+                        ..ToolOutcome::text(&call.id, text)
+                    },
+                    found: Found::Code(Coded {
+                        code,
+                        stdout: outcome.stdout,
+                        stderr: outcome.stderr,
+                        return_code: outcome.return_code,
+                        container: self.container().unwrap_or_default().to_owned(),
+                        files,
+                    }),
+                }
+            }
+            Err(error) => {
+                tracing::warn!(%error, "a program could not be run");
+                state.session = None;
+                failed(call, error.to_string())
+            }
+        }
+    }
+
+    async fn exec(
+        &self,
+        state: &mut State,
+        code: &str,
+    ) -> Result<(ExecOutcome, Vec<MadeFile>), SandboxError> {
+        let session = self.session(state).await?;
+        let outcome = self
+            .sandbox
+            .exec(&session, ExecRequest::python(code))
+            .await?;
+        let mut made = Vec::new();
+        for file in outcome.files.iter().take(FILES_MAX) {
+            made.extend(self.keep(&session, file).await);
+        }
+        Ok((outcome, made))
+    }
+
+    async fn session(&self, state: &mut State) -> Result<SessionId, SandboxError> {
+        if let Some(session) = &state.session {
+            return Ok(session.clone());
+        }
+        let handle = self.sandbox.create(CreateSession::default()).await?;
+        state.session = Some(handle.id.clone());
+        if let Some((name, containers)) = &self.kept {
+            containers.remember(name, &self.user, &handle);
+        }
+        for file in std::mem::take(&mut state.given) {
+            self.sandbox
+                .put_file(&handle.id, &file.name, file.content)
+                .await?;
+        }
+        Ok(handle.id)
+    }
+
+    /// A file that cannot be kept is only not offered: the program ran.
+    async fn keep(&self, session: &SessionId, file: &WorkspaceFile) -> Option<MadeFile> {
+        let files = self.files.as_ref()?;
+        if file.size_bytes > FILE_BYTES_MAX {
+            return None;
+        }
+        let content = self.sandbox.get_file(session, &file.path).await.ok()?;
+        let new = NewFile {
+            owner: self.user.clone(),
+            filename: file.path.clone(),
+            purpose: PURPOSE.to_owned(),
+            mime_type: file.mime_type.clone(),
+            expires_after: None,
+        };
+        match files.create(new, content).await {
+            Ok(kept) => Some(MadeFile {
+                id: kept.id,
+                name: file.path.clone(),
+            }),
+            Err(error) => {
+                tracing::warn!(%error, "a file of a program could not be kept");
+                None
+            }
+        }
+    }
+}
+
+impl Drop for CodeSession {
+    fn drop(&mut self) {
+        let session = self.state.get_mut().session.take();
+        let Some(session) = session.filter(|_| self.kept.is_none()) else {
+            return;
+        };
+        let sandbox = self.sandbox.clone();
+        if let Ok(runtime) = tokio::runtime::Handle::try_current() {
+            runtime.spawn(async move { sandbox.destroy(&session).await });
+        }
+    }
+}
+
+/// As the model reads it.
+fn text_of(outcome: &ExecOutcome, files: &[MadeFile]) -> String {
+    let mut parts = Vec::new();
+    for (name, text) in [("stdout", &outcome.stdout), ("stderr", &outcome.stderr)] {
+        if !text.is_empty() {
+            parts.push(format!("{name}:\n{}", text.trim_end()));
+        }
+    }
+    if outcome.return_code != 0 {
+        parts.push(format!("return_code: {}", outcome.return_code));
+    }
+    if !files.is_empty() {
+        let names = files
+            .iter()
+            .map(|file| format!("{} ({})", file.name, file.id));
+        parts.push(format!("files: {}", names.collect::<Vec<_>>().join(", ")));
+    }
+    if parts.is_empty() {
+        return "(no output)".to_owned();
+    }
+    parts.join("\n")
+}

@@ -1,0 +1,239 @@
+//! From what a request asks for to tools that can be called, and a call that offers them to the model.
+
+use std::collections::HashSet;
+use std::sync::Arc;
+
+use otari_tools::definitions::{GatewayTool, ToolEntry, place_purpose, purpose_block};
+use otari_tools::mcp::{McpEndpoint, McpServer};
+use otari_tools::tool_loop::iteration_limit;
+use otari_translate::{Call, Tool, ToolChoice};
+use serde_json::Value;
+
+use super::pool::{Own, Pool, Searching};
+use super::sandboxed;
+use crate::Gateway;
+use crate::admit::Admitted;
+use crate::dispatch::{Outgoing, parse};
+use crate::error::GatewayError;
+use crate::request::{InlineServer, WantedTools};
+use crate::settle::ToolPrices;
+use crate::tools::{ToolSet, ToolUse};
+
+/// What turns a call into a conversation with tools.
+#[derive(Debug)]
+pub(crate) struct Tooling {
+    pub(crate) gateway: Arc<Gateway>,
+    pub(crate) pool: Arc<Pool>,
+    /// With the tools declared to the model.
+    pub(crate) call: Call,
+    /// As the caller made it.
+    pub(crate) asked: Arc<Call>,
+    /// Turns at most.
+    pub(crate) limit: u32,
+}
+
+/// A tool that an entry of the request asks for.
+pub(super) struct Entry {
+    pub(super) tool: GatewayTool,
+    pub(super) settings: ToolEntry,
+    pub(super) raw: Value,
+    /// The name the entry gives the tool; a forced choice may name it.
+    name: String,
+    /// It was declared as a provider's own tool.
+    intercepted: bool,
+}
+
+/// The tools of a request; `None` where the gateway runs none of them.
+pub(crate) async fn set_up(
+    gateway: &Arc<Gateway>,
+    outgoing: &Outgoing<'_>,
+    admitted: &Admitted,
+) -> Result<Option<Tooling>, GatewayError> {
+    let set = gateway.tools.in_force();
+    let intercepts = set.intercepts_web_search();
+    let wanted = outgoing.request.tools.as_ref();
+    let Some(wanted) = wanted.filter(|wanted| wanted.own || wanted.web_search && intercepts) else {
+        return Ok(None);
+    };
+    let mut call = parse(gateway, outgoing)?;
+    if call.choices.unwrap_or(1) > 1 {
+        let text = "must be 1 together with tools that the gateway runs";
+        return Err(GatewayError::field(&["n"], "less_than_equal", text));
+    }
+    let asked = Arc::new(call.clone());
+    let entries = take_entries(&mut call, intercepts)?;
+    let pool = open(gateway, &set, wanted, admitted, &entries, &mut call).await?;
+    declare(&mut call, &pool, &entries, wanted, &set);
+    Ok(Some(Tooling {
+        gateway: Arc::clone(gateway),
+        pool: Arc::new(pool),
+        limit: iteration_limit(wanted.max_iterations, None),
+        call,
+        asked,
+    }))
+}
+
+async fn open(
+    gateway: &Arc<Gateway>,
+    set: &ToolSet,
+    wanted: &WantedTools,
+    admitted: &Admitted,
+    entries: &[Entry],
+    call: &mut Call,
+) -> Result<Pool, GatewayError> {
+    let now = gateway.clock.now();
+    for entry in entries {
+        admitted.check_tool(ToolUse::Own(entry.tool))?;
+    }
+    let tools: Vec<GatewayTool> = entries.iter().map(|entry| entry.tool).collect();
+    gateway
+        .check_tool_prices(admitted.billed.exempt, &tools, now)
+        .await?;
+    let mut taken = names(call);
+    let mut pool = Pool::default();
+    for entry in entries {
+        let own = match entry.tool {
+            GatewayTool::WebSearch => Own::Search(Box::new(Searching {
+                service: set.require_web_search()?.clone(),
+                entry: entry.settings.clone(),
+                max_results: set.max_results(),
+            })),
+            GatewayTool::WebFetch => Own::Fetch(set.require_web_fetch()?.clone()),
+            GatewayTool::CodeExecution => {
+                let session = sandboxed::open(gateway, wanted, &admitted.billed, entry, call);
+                Own::Code(session.await?)
+            }
+        };
+        let hint = entry.settings.purpose_hint.clone();
+        let hint = hint.unwrap_or_else(|| set.purpose_hint(entry.tool).to_owned());
+        pool.add(entry.tool, own, hint, &taken);
+        if entry.intercepted {
+            pool.show_searches();
+        }
+    }
+    let servers = servers(gateway, wanted, admitted).await?;
+    if !servers.is_empty() {
+        taken.extend(pool.names());
+        let opened = gateway.tools.mcp().open(&servers, &taken).await;
+        pool.add_servers(opened.map_err(GatewayError::Mcp)?);
+    }
+    let mut prices = ToolPrices::default();
+    for name in pool.names() {
+        if let Some(price) = gateway.tool_price(&name, now).await? {
+            prices.set(name, price);
+        }
+    }
+    pool.set_prices(prices);
+    Ok(pool)
+}
+
+async fn servers(
+    gateway: &Gateway,
+    wanted: &WantedTools,
+    admitted: &Admitted,
+) -> Result<Vec<McpServer>, GatewayError> {
+    let mut servers = Vec::new();
+    if !wanted.servers.is_empty() {
+        admitted.check_tool(ToolUse::InlineMcp)?;
+        servers.extend(wanted.servers.iter().map(of_request));
+    }
+    let named = gateway
+        .tools
+        .named_servers(admitted.workspace(), &wanted.server_ids)
+        .await?;
+    for server in named {
+        admitted.check_tool(ToolUse::Mcp(&server.name))?;
+        servers.push(server);
+    }
+    Ok(servers)
+}
+
+fn of_request(server: &InlineServer) -> McpServer {
+    McpServer {
+        name: server.name.clone(),
+        endpoint: McpEndpoint::Http {
+            url: server.url.clone(),
+            token: server.authorization_token.clone(),
+        },
+        purpose_hint: server.purpose_hint.clone(),
+        allowed_tools: server.allowed(),
+    }
+}
+
+/// Takes the gateway's entries out of what is sent on.
+fn take_entries(call: &mut Call, intercepts: bool) -> Result<Vec<Entry>, GatewayError> {
+    let mut entries: Vec<Entry> = Vec::new();
+    let mut rest = Vec::with_capacity(call.tools.len());
+    for tool in call.tools.drain(..) {
+        let Tool::Native(native) = &tool else {
+            rest.push(tool);
+            continue;
+        };
+        let raw: Value = serde_json::from_str(native.raw.get()).unwrap_or_default();
+        let text = |name: &str| raw.get(name).and_then(Value::as_str).unwrap_or_default();
+        let kind = text("type");
+        // Anthropic's connector declares the tools of each server here too.
+        if kind == "mcp_toolset" {
+            continue;
+        }
+        let Some(own) = GatewayTool::claimed_by(kind, intercepts) else {
+            rest.push(tool);
+            continue;
+        };
+        if entries.iter().any(|entry| entry.tool == own) {
+            let text = format!("declares {kind} a second time");
+            return Err(GatewayError::field(&["tools"], "value_error", text));
+        }
+        let name = if text("name").is_empty() {
+            kind
+        } else {
+            text("name")
+        };
+        entries.push(Entry {
+            tool: own,
+            settings: ToolEntry::read(&raw).map_err(|error| {
+                GatewayError::field(&["tools"], "value_error", format!("{kind}: {error}"))
+            })?,
+            name: name.to_owned(),
+            intercepted: kind != own.kind(),
+            raw,
+        });
+    }
+    call.tools = rest;
+    Ok(entries)
+}
+
+/// The names of the caller's own functions.
+fn names(call: &Call) -> HashSet<String> {
+    let names = call.tools.iter().filter_map(|tool| match tool {
+        Tool::Function(function) => Some(function.name.clone()),
+        Tool::Native(_) => None,
+    });
+    names.collect()
+}
+
+/// Offers the tools to the model, with what they are for.
+fn declare(call: &mut Call, pool: &Pool, entries: &[Entry], wanted: &WantedTools, set: &ToolSet) {
+    if let Some(ToolChoice::Named(name)) = &mut call.tool_choice {
+        let forced = entries.iter().find(|entry| entry.name == *name);
+        if let Some(entry) = forced {
+            let function = entry.tool.function(&names_of(&call.tools));
+            *name = function.name;
+        }
+    }
+    let declared = pool.functions().iter().cloned().map(Tool::Function);
+    call.tools.extend(declared);
+    call.extra.retain(|(name, _)| name != "container");
+    let header = wanted.header.as_deref().or(set.header());
+    if let Some(block) = purpose_block(header, pool.hints()) {
+        place_purpose(call, block);
+    }
+}
+
+fn names_of(tools: &[Tool]) -> HashSet<String> {
+    let names = tools.iter().filter_map(|tool| match tool {
+        Tool::Function(function) => Some(function.name.clone()),
+        Tool::Native(_) => None,
+    });
+    names.collect()
+}

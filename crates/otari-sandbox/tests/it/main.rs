@@ -1,0 +1,4 @@
+//! Sessions through the public door, on every backend this machine has.
+
+mod support;
+mod wasm;
