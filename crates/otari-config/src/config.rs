@@ -14,6 +14,11 @@ use crate::section::{
     mail::Mail, metrics::Dashboard, metrics::Metrics, models::Models, pricing::Pricing,
     providers::Providers, rate_limit::RateLimit, responses::Responses, routing::Routing,
     sandbox::Sandbox, server::Server, tls::Tls, tools::Tools, upstream::Upstream,
+    Field, Section, auth::Auth, batches::Batches, budgets::Budgets, cors::Cors, database::Database,
+    files::Files, guardrails::Guardrails, hybrid::Mode, hybrid::Operation, ledger::Ledger,
+    logging::Logging, mail::Mail, metrics::Dashboard, metrics::Metrics, models::Models,
+    pricing::Pricing, providers::Providers, rate_limit::RateLimit, responses::Responses,
+    routing::Routing, server::Server, tls::Tls, tools::Tools, upstream::Upstream,
 };
 use crate::setting::Reader;
 use crate::source::Environment;
@@ -93,6 +98,7 @@ sections! {
     sandbox: Sandbox,
     guardrails: Guardrails,
     files: Files,
+    batches: Batches,
     cors: Cors,
     metrics: Metrics,
     logging: Logging,

@@ -20,6 +20,7 @@ pub use load::{Loaded, load};
 pub use problem::{Problem, ProblemKind, Report};
 pub use reference::{configuration_md, environment_md, example_yml};
 pub use section::Field;
+pub use section::batches::Hours;
 pub use section::guardrails::{
     Direction, GuardrailMode, GuardrailSpec, OnUnavailable, ProfileSpec,
 };

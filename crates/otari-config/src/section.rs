@@ -4,6 +4,7 @@
 //! Reading, the environment variable, the redacted view and the reference pages follow from it.
 
 pub mod auth;
+pub mod batches;
 pub mod budgets;
 pub mod cors;
 pub mod database;

@@ -5,13 +5,13 @@
 
 use std::sync::Arc;
 
-use otari_types::{AccountId, KeyId, UserId};
+use otari_types::{AccountId, KeyId, Timestamp, UserId};
 
 use crate::Gateway;
 use crate::caller::Caller;
 use crate::credentials::Credential;
 use crate::error::GatewayError;
-use crate::inbound::Inbound;
+use crate::inbound::{Behalf, Inbound};
 use crate::rate_limit::Window;
 use crate::target::Target;
 use crate::tools::{ToolUse, permit};
@@ -66,6 +66,16 @@ impl Refused {
 }
 
 impl Billed {
+    fn of(caller: &Caller) -> Self {
+        Self {
+            user: caller.user_id.clone(),
+            key: Some(caller.key_id.clone()),
+            exempt: caller.exclude_from_budget,
+            accounts: caller.accounts.clone(),
+            blocked: caller.blocked,
+        }
+    }
+
     /// What the calls charge, in the order they are held.
     pub(crate) fn accounts(&self) -> &[AccountId] {
         &self.accounts
@@ -107,6 +117,8 @@ pub(crate) async fn admit(
 ) -> Result<Admitted, Refused> {
     let (billed, caller) = identify(gateway, inbound, named_user).await?;
     let rate = match &gateway.rate_limiter {
+        // A batch has limits of its own; its lines shall not take the place of its user's other calls.
+        _ if inbound.behalf.is_some() => None,
         None => None,
         Some(limiter) => {
             let checked = limiter.check(&billed.user, inbound.origin.received_at);
@@ -122,6 +134,7 @@ pub(crate) async fn admit(
         caller,
     })
 }
+
 /// The billed user: the key's owner, or whom the operator names.
 async fn identify(
     gateway: &Gateway,
@@ -132,38 +145,24 @@ async fn identify(
         gateway.metrics.count_auth_failure(&error);
         Refused::early(error)
     };
+    if let Some(behalf) = &inbound.behalf {
+        return identify_behalf(gateway, behalf, inbound.origin.received_at)
+            .await
+            .map_err(Refused::early);
+    }
     let credential = Credential::from_headers(&inbound.headers).map_err(count)?;
     if gateway.operator.matches(&credential).await.map_err(count)? {
         let user = named_user.filter(|user| !user.is_empty());
         let user = UserId::from(user.ok_or_else(|| Refused::early(GatewayError::UserRequired))?);
-        let row = otari_store::users::get(&gateway.store, &user)
-            .await
-            .map_err(|error| Refused::early(error.into()))?;
-        let row = row.ok_or_else(|| Refused::early(GatewayError::UnknownUser(user.to_string())))?;
-        let accounts = vec![AccountId::of_user(&user)];
-        return Ok((
-            Billed {
-                user,
-                key: None,
-                exempt: false,
-                accounts,
-                blocked: row.blocked,
-            },
-            None,
-        ));
+        let billed = of_operator(gateway, user).await.map_err(Refused::early)?;
+        return Ok((billed, None));
     }
     let caller = gateway
         .callers
         .identify(&credential, inbound.origin.received_at)
         .await
         .map_err(count)?;
-    let billed = Billed {
-        user: caller.user_id.clone(),
-        key: Some(caller.key_id.clone()),
-        exempt: caller.exclude_from_budget,
-        accounts: caller.accounts.clone(),
-        blocked: caller.blocked,
-    };
+    let billed = Billed::of(&caller);
     let strict = caller
         .reject_user_mismatch
         .unwrap_or_else(|| gateway.settings.reject_user_mismatch());
@@ -183,4 +182,34 @@ async fn identify(
         });
     }
     Ok((billed, Some(caller)))
+}
+
+/// Whom a call of the operator's is billed to.
+async fn of_operator(gateway: &Gateway, user: UserId) -> Result<Billed, GatewayError> {
+    let row = otari_store::users::get(&gateway.store, &user).await?;
+    let row = row.ok_or_else(|| GatewayError::UnknownUser(user.to_string()))?;
+    Ok(Billed {
+        key: None,
+        exempt: false,
+        accounts: vec![AccountId::of_user(&user)],
+        blocked: row.blocked,
+        user,
+    })
+}
+
+/// The key that asked may be gone, inactive or somebody else's by now.
+async fn identify_behalf(
+    gateway: &Gateway,
+    behalf: &Behalf,
+    now: Timestamp,
+) -> Result<(Billed, Option<Arc<Caller>>), GatewayError> {
+    let Some(key) = &behalf.key else {
+        let billed = of_operator(gateway, behalf.user.clone()).await?;
+        return Ok((billed, None));
+    };
+    let caller = gateway.callers.by_id(key, now).await?;
+    if caller.user_id != behalf.user {
+        return Err(GatewayError::InvalidKey);
+    }
+    Ok((Billed::of(&caller), Some(caller)))
 }

@@ -169,7 +169,7 @@ impl Gateway {
         let reserved = reserve(self, &admitted.billed, demand, &plan.first.target)
             .await
             .map_err(refuse)?;
-        let settlement = Settlement::open(
+        let mut settlement = Settlement::open(
             self,
             &inbound.origin,
             &admitted.billed,
@@ -177,6 +177,9 @@ impl Gateway {
             reserved,
             demand,
         );
+        if let Some(behalf) = &inbound.behalf {
+            settlement.charge_once_as(&behalf.row_id);
+        }
         Underway::begin(&self.in_flight, inbound, &admitted.billed, &plan);
         Ok(Begun {
             admitted,

@@ -4,6 +4,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicI64, Ordering};
 
 use moka::sync::Cache;
+use otari_store::api_keys::KeyWithUser;
 use otari_store::{Store, api_keys};
 use otari_types::{AccountId, KeyId, Timestamp, UserId};
 
@@ -43,6 +44,8 @@ pub struct Caller {
 pub struct Callers {
     store: Store,
     by_hash: Cache<[u8; 32], Arc<Caller>>,
+    /// Of keys whose calls the gateway makes for them.
+    by_id: Cache<KeyId, Arc<Caller>>,
     /// Keys whose `last_used_at` is due; a background task writes them together.
     used: tokio::sync::mpsc::UnboundedSender<KeyId>,
 }
@@ -51,11 +54,14 @@ impl Callers {
     pub fn new(store: Store, used: tokio::sync::mpsc::UnboundedSender<KeyId>) -> Self {
         let by_hash = Cache::builder()
             .max_capacity(CALLERS_MAX)
-            .support_invalidation_closures()
-            .build();
+            .support_invalidation_closures();
+        let by_id = Cache::builder()
+            .max_capacity(CALLERS_MAX)
+            .support_invalidation_closures();
         Self {
             store,
-            by_hash,
+            by_hash: by_hash.build(),
+            by_id: by_id.build(),
             used,
         }
     }
@@ -70,6 +76,25 @@ impl Callers {
             Some(caller) => caller,
             None => self.read(&credential.hash).await?,
         };
+        self.checked(caller, now)
+    }
+
+    /// The caller whose key has this id.
+    pub(crate) async fn by_id(
+        &self,
+        key: &KeyId,
+        now: Timestamp,
+    ) -> Result<Arc<Caller>, GatewayError> {
+        if let Some(caller) = self.by_id.get(key) {
+            return self.checked(caller, now);
+        }
+        let row = api_keys::find_by_id(&self.store, key).await?;
+        let caller = caller(row)?;
+        self.by_id.insert(key.clone(), Arc::clone(&caller));
+        self.checked(caller, now)
+    }
+
+    fn checked(&self, caller: Arc<Caller>, now: Timestamp) -> Result<Arc<Caller>, GatewayError> {
         if !caller.is_active {
             return Err(GatewayError::InactiveKey);
         }
@@ -92,16 +117,20 @@ impl Callers {
 
     pub fn forget_all(&self) {
         self.by_hash.invalidate_all();
+        self.by_id.invalidate_all();
     }
 
-    fn forget_if(&self, predicate: impl Fn(&Caller) -> bool + Send + Sync + 'static) {
-        // The builder supports closures, so this cannot be refused; forgetting everything is always correct.
-        if self
+    fn forget_if(&self, predicate: impl Fn(&Caller) -> bool + Clone + Send + Sync + 'static) {
+        let same = predicate.clone();
+        let by_hash = self
             .by_hash
-            .invalidate_entries_if(move |_, caller| predicate(caller))
-            .is_err()
-        {
-            self.by_hash.invalidate_all();
+            .invalidate_entries_if(move |_, caller| predicate(caller));
+        let by_id = self
+            .by_id
+            .invalidate_entries_if(move |_, caller| same(caller));
+        // The builders support closures, so this cannot be refused; forgetting everything is always correct.
+        if by_hash.is_err() || by_id.is_err() {
+            self.forget_all();
         }
     }
 
@@ -112,26 +141,7 @@ impl Callers {
                 tracing::error!(%error, "an API key could not be looked up");
                 GatewayError::AuthUnavailable
             })?;
-        let row = row.ok_or(GatewayError::InvalidKey)?;
-        let user_id = row.key.user_id.clone().ok_or(GatewayError::InvalidKey)?;
-        let caller = Arc::new(Caller {
-            key_id: row.key.id.clone(),
-            accounts: vec![AccountId::of_user(&user_id)],
-            user_id,
-            allowed: row
-                .key
-                .allowed_models
-                .or(row.user_allowed_models)
-                .map(AllowList::new),
-            allowed_tools: row.key.allowed_tools.map(ToolList::new),
-            workspace: row.key.workspace_id,
-            exclude_from_budget: row.key.exclude_from_budget,
-            reject_user_mismatch: row.key.reject_user_mismatch,
-            blocked: row.user_blocked,
-            is_active: row.key.is_active && !row.user_deleted,
-            expires_at: row.key.expires_at,
-            last_used: AtomicI64::new(row.key.last_used_at.map_or(0, Timestamp::as_secs)),
-        });
+        let caller = caller(row)?;
         self.by_hash.insert(*hash, Arc::clone(&caller));
         Ok(caller)
     }
@@ -153,4 +163,27 @@ impl Callers {
             let _ = self.used.send(caller.key_id.clone());
         }
     }
+}
+
+fn caller(row: Option<KeyWithUser>) -> Result<Arc<Caller>, GatewayError> {
+    let row = row.ok_or(GatewayError::InvalidKey)?;
+    let user_id = row.key.user_id.clone().ok_or(GatewayError::InvalidKey)?;
+    Ok(Arc::new(Caller {
+        key_id: row.key.id.clone(),
+        accounts: vec![AccountId::of_user(&user_id)],
+        user_id,
+        allowed: row
+            .key
+            .allowed_models
+            .or(row.user_allowed_models)
+            .map(AllowList::new),
+        allowed_tools: row.key.allowed_tools.map(ToolList::new),
+        workspace: row.key.workspace_id,
+        exclude_from_budget: row.key.exclude_from_budget,
+        reject_user_mismatch: row.key.reject_user_mismatch,
+        blocked: row.user_blocked,
+        is_active: row.key.is_active && !row.user_deleted,
+        expires_at: row.key.expires_at,
+        last_used: AtomicI64::new(row.key.last_used_at.map_or(0, Timestamp::as_secs)),
+    }))
 }

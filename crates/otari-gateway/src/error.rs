@@ -93,6 +93,14 @@ pub enum GatewayError {
     FileNotFound(String),
     #[error("Files are switched off here (files_enabled)")]
     FilesDisabled,
+    #[error("Batch '{0}' not found")]
+    BatchNotFound(String),
+    #[error("Batch '{id}' is not yet complete (status: {status})")]
+    BatchNotComplete { id: String, status: &'static str },
+    #[error("Batch '{id}' cannot be cancelled (status: {status})")]
+    BatchEnded { id: String, status: &'static str },
+    #[error("Batches are switched off here (batches_enabled)")]
+    BatchesDisabled,
     #[error("{0}")]
     UnknownModel(String),
     #[error("Model '{0}' not found")]

@@ -147,6 +147,11 @@ impl Files {
         Upload::begin(self).await
     }
 
+    /// As [`Files::begin`], for what the gateway makes itself: limits on what callers upload do not apply.
+    pub(crate) async fn begin_own(&self) -> Result<Upload<'_>, GatewayError> {
+        Ok(self.begin().await?.unlimited())
+    }
+
     /// A user's own file; unknown, expired, deleted and foreign ones are all not found.
     pub async fn get(&self, owner: &UserId, id: &str) -> Result<FileObject, GatewayError> {
         let row = if is_file_id(id) {

@@ -285,6 +285,7 @@ mod tests {
             headers,
             body: Bytes::copy_from_slice(body),
             named: None,
+            behalf: None,
             underway: crate::in_flight::Underway::default(),
         }
     }

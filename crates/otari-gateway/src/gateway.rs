@@ -12,6 +12,7 @@ use otari_tools::definitions::GatewayTool;
 use otari_types::{AccountId, Clock, KeyId, Secret};
 use tokio::sync::mpsc;
 
+use crate::batches::{BatchOptions, Batches};
 use crate::caller::Callers;
 use crate::error::GatewayError;
 use crate::files::{Files, FilesOptions};
@@ -46,6 +47,10 @@ pub struct GatewayOptions {
     /// `None`: switched off.
     pub files: Option<FilesOptions>,
     pub sandbox: SandboxOptions,
+    /// `None`: switched off.
+    pub batches: Option<BatchOptions>,
+    /// `None`: no code is run.
+    pub sandbox: Option<Sandbox>,
     pub settings: Settings,
     pub rate_limit_rpm: Option<u32>,
     pub master_key: Option<Secret>,
@@ -67,6 +72,7 @@ pub struct Gateway {
     pub(crate) guardrails: Guardrails,
     pub tools: Tools,
     files: Option<Arc<Files>>,
+    pub(crate) batches: Option<Arc<Batches>>,
     pub prices: Arc<Prices>,
     pub callers: Callers,
     pub operator: Operator,
@@ -94,6 +100,7 @@ impl Gateway {
             guardrails,
             tools,
             files,
+            batches,
             settings,
             ..
         } = options;
@@ -114,6 +121,7 @@ impl Gateway {
             tools: Tools::new(store.clone(), tools, options.sandbox.local.is_some()),
             sandboxes: Sandboxes::new(options.sandbox, Arc::clone(&clock)),
             files: files.map(Arc::new),
+            batches: batches.map(|options| Arc::new(Batches::new(options))),
             callers: Callers::new(store.clone(), used),
             operator: Operator::new(store.clone(), options.master_key.as_ref()),
             models: Models::new(Arc::clone(&settings)),

@@ -5,7 +5,7 @@ use std::time::Instant;
 
 use bytes::Bytes;
 use http::{HeaderMap, HeaderValue};
-use otari_types::Timestamp;
+use otari_types::{KeyId, Timestamp, UserId};
 
 use crate::in_flight::Underway;
 use crate::pass::ByteStream;
@@ -20,6 +20,8 @@ pub struct Inbound {
     pub body: Bytes,
     /// Where the address, not the body, says what is called: Gemini's routes.
     pub named: Option<Named>,
+    /// `None`: the credential in the headers tells whose call it is, and now is when it was asked for.
+    pub behalf: Option<Behalf>,
     /// Outlives the walk: it goes with the answer until the last byte is sent.
     pub underway: Underway,
 }
@@ -35,6 +37,16 @@ pub struct Origin {
     pub received_at: Timestamp,
     /// W3C trace context, passed on.
     pub traceparent: Option<HeaderValue>,
+}
+
+/// Whose call it is, where the gateway makes it later than it was asked for: a line of a batch.
+#[derive(Clone, Debug)]
+pub struct Behalf {
+    pub user: UserId,
+    /// `None`: the operator asked for it.
+    pub key: Option<KeyId>,
+    /// Of the usage row that charges for it: a call that is made again after a crash is charged once.
+    pub row_id: Arc<str>,
 }
 
 /// What an address says of a call.

@@ -5,6 +5,7 @@
 
 mod admit;
 mod allow_list;
+mod batches;
 mod call;
 mod caller;
 mod count;
@@ -46,6 +47,7 @@ mod transcribe;
 mod unit;
 
 pub use allow_list::AllowList;
+pub use batches::{BatchAnswers, BatchOptions, BatchesPage, RenderError};
 pub use caller::{Caller, Callers};
 pub use error::{FieldProblem, GatewayError, UpstreamFailure};
 pub use files::{
@@ -54,7 +56,7 @@ pub use files::{
 pub use gateway::{Gateway, GatewayOptions};
 pub use guardrails::{Blocked, GuardrailOptions, Violation};
 pub use in_flight::{InFlight, InFlightCall, Underway};
-pub use inbound::{Inbound, Named, Origin, Reply, ReplyBody};
+pub use inbound::{Behalf, Inbound, Named, Origin, Reply, ReplyBody};
 pub use metrics::{EndpointLabels, Metrics, RequestLabels};
 pub use operator::{Operator, to_hex};
 pub use otari_translate::Surface;

@@ -69,6 +69,20 @@ pub(crate) struct GuardrailLabels {
 }
 
 #[derive(Clone, Debug, PartialEq, Eq, Hash, EncodeLabelSet)]
+struct LineLabels {
+    /// `completed`, `failed` or `retried`.
+    outcome: &'static str,
+}
+
+/// What came of an attempt at a line of a batch.
+#[derive(Clone, Copy, Debug)]
+pub(crate) enum LineOutcome {
+    Completed,
+    Failed,
+    Retried,
+}
+
+#[derive(Clone, Debug, PartialEq, Eq, Hash, EncodeLabelSet)]
 pub(crate) struct FlushLabels {
     pub(crate) writer: &'static str,
     /// `ok` or `error`.
@@ -126,6 +140,7 @@ pub struct Metrics {
     pub missing_usage: Counter,
     abandoned_attempts: Family<AbandonedLabels, Counter>,
     guardrail_verdicts: Family<GuardrailLabels, Counter>,
+    batch_lines: Family<LineLabels, Counter>,
     pub usage_log_queue_depth: Gauge,
     usage_log_batch_size: Family<WriterLabels, Histogram, fn() -> Histogram>,
     usage_log_flush_duration: Family<FlushLabels, Histogram, fn() -> Histogram>,
@@ -147,6 +162,7 @@ impl Default for Metrics {
             missing_usage: Counter::default(),
             abandoned_attempts: Family::default(),
             guardrail_verdicts: Family::default(),
+            batch_lines: Family::default(),
             usage_log_queue_depth: Gauge::default(),
             usage_log_batch_size: Family::new_with_constructor(batch as fn() -> Histogram),
             usage_log_flush_duration: Family::new_with_constructor(flush as fn() -> Histogram),
@@ -215,6 +231,17 @@ impl Metrics {
             "Results of guardrail checks by kind, direction and result",
             self.guardrail_verdicts.clone(),
         );
+        self.register_background();
+    }
+
+    /// What happens beside the calls.
+    fn register_background(&mut self) {
+        let registry = &mut self.registry;
+        registry.register(
+            "batch_lines",
+            "Lines of batches that were answered, failed, or are tried again",
+            self.batch_lines.clone(),
+        );
         registry.register(
             "usage_log_queue_depth",
             "Usage rows in the journal that are not yet in the database",
@@ -235,6 +262,16 @@ impl Metrics {
             "Usage rows written, or refused by the database and kept aside",
             self.usage_log_rows.clone(),
         );
+    }
+
+    pub(crate) fn count_line(&self, outcome: LineOutcome) {
+        let outcome = match outcome {
+            LineOutcome::Completed => "completed",
+            LineOutcome::Failed => "failed",
+            LineOutcome::Retried => "retried",
+        };
+        let labels = LineLabels { outcome };
+        self.batch_lines.get_or_create(&labels).inc();
     }
 
     /// The exposition, in the text format Prometheus scrapes.

@@ -79,6 +79,8 @@ struct Turns {
 #[derive(Clone, Debug)]
 struct Row {
     origin: Origin,
+    /// Of the row that charges; `None`: a fresh one.
+    id: Option<Arc<str>>,
     model: String,
     provider: Option<String>,
     user: Option<String>,
@@ -114,6 +116,14 @@ impl Settlement {
         };
         settlement.aim(&plan.first);
         settlement
+    }
+
+    /// What is charged is charged under this id: a second row of the same id changes nothing. Rows that charge nobody
+    /// keep ids of their own, so that a failure never stands in the way of the success that follows it.
+    pub(crate) fn charge_once_as(&mut self, id: &Arc<str>) {
+        if let Some(open) = &mut self.open {
+            open.row.id = Some(Arc::clone(id));
+        }
     }
 
     /// From here on it is this attempt that is billed.
@@ -388,7 +398,11 @@ impl Open {
             usage.as_ref(),
             total,
         );
+        let id = self.row.id.clone().filter(|_| charged);
         let mut record = self.row.record(ending.status, self.route.as_ref());
+        if let Some(id) = id {
+            record.id = id.to_string();
+        }
         record.usage = usage;
         record.usage_estimated = ending.estimated;
         record.cost = total;
@@ -453,6 +467,7 @@ impl Row {
     fn new(origin: &Origin, billed: Option<&Billed>) -> Self {
         Self {
             origin: origin.clone(),
+            id: None,
             model: String::new(),
             provider: None,
             user: billed.map(|billed| billed.user.to_string()),

@@ -26,6 +26,7 @@ pub(crate) fn inbound(origin: &Origin, endpoint: &'static str, body: String) -> 
         headers: HeaderMap::new(),
         body: Bytes::from(body),
         named: None,
+        behalf: None,
         underway: Underway::default(),
     }
 }

@@ -15,6 +15,8 @@ use otari_gateway::tools::ToolOptions;
 use otari_gateway::{
     FilesOptions, GatewayOptions, GuardrailOptions, HotSettings, MissingUsagePolicy,
     SandboxOptions, Settings,
+    BatchOptions, FilesOptions, GatewayOptions, GuardrailOptions, HotSettings, MissingUsagePolicy,
+    Settings,
 };
 use otari_ledger::{Durability, LedgerOptions, WhenUnwritable};
 use otari_providers::{
@@ -59,6 +61,8 @@ pub(crate) fn gateway_options(
         tools: tools(config, workspace)?,
         files: files(config, &clock),
         sandbox: sandbox(config, &clock)?,
+        batches: batches(config),
+        sandbox: None,
         ledger: ledger_options(config),
         settings: settings(config),
         rate_limit_rpm: config.rate_limit.rate_limit_rpm,
@@ -101,6 +105,18 @@ fn files(config: &Config, clock: &Arc<dyn Clock>) -> Option<FilesOptions> {
         retention: section
             .files_retention_hours
             .map(|hours| Duration::from_secs(u64::from(hours) * 3600)),
+    })
+}
+
+fn batches(config: &Config) -> Option<BatchOptions> {
+    let section = &config.batches;
+    let whole = |number: u32| usize::try_from(number).unwrap_or(usize::MAX);
+    section.batches_enabled.then(|| BatchOptions {
+        concurrency: whole(section.batch_concurrency),
+        hours: section.batch_hours,
+        line_attempts: section.batch_line_attempts,
+        max_lines: whole(section.batch_max_lines),
+        retention_days: section.batch_retention_days,
     })
 }
 

@@ -1,6 +1,7 @@
 //! The inference surfaces.
 
 pub(crate) mod audio;
+pub(crate) mod batches;
 pub(crate) mod chat;
 pub(crate) mod completions;
 pub(crate) mod embeddings;

@@ -281,7 +281,8 @@ impl From<GatewayError> for ApiError {
                 error.param = Some("previous_response_id".to_owned());
                 error
             }
-            E::UnknownUser(_) | E::ModelNotFound(_) | E::ResponseNotFound(_) | E::FileNotFound(_) | E::FilesDisabled => {
+            E::UnknownUser(_) | E::ModelNotFound(_) | E::ResponseNotFound(_) | E::FileNotFound(_) | E::FilesDisabled
+            | E::BatchNotFound(_) | E::BatchesDisabled => {
                 Self::not_found(text)
             }
             E::Unpriced { .. } => {
@@ -302,6 +303,7 @@ impl From<GatewayError> for ApiError {
                 error.param = Some("file".to_owned());
                 error.code("request_too_large")
             }
+            E::BatchNotComplete { .. } | E::BatchEnded { .. } => Self::conflict(text),
             E::FileSpaceExhausted { .. } => {
                 Self::forbidden(text).code("file_space_exhausted")
             }

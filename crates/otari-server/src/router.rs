@@ -20,6 +20,8 @@ pub fn router(app: &App) -> Router {
         .merge(health("/api/v1"))
         .merge(inference("/v1"))
         .merge(inference("/api/v1"))
+        .merge(work("/v1"))
+        .merge(work("/api/v1"))
         .merge(management("/v1"))
         .merge(management("/api/v1"))
         .merge(tool_management("/v1"))
@@ -106,6 +108,24 @@ fn inference(prefix: &str) -> Router<App> {
             &at("/audio/translations"),
             post(data::audio::create_translation),
         )
+        .route(&at("/tools"), get(data::tools::list_tools))
+        .route(&at("/search"), post(data::search::create_search))
+        .route(
+            &at("/search/{search_tool_name}"),
+            post(data::search::create_search_for_tool),
+        )
+        .route(&at("/models"), get(data::models::list_models))
+        // Gemini's newer clients post to the models of version 1.
+        .route(
+            &at("/models/{*model_id}"),
+            get(data::models::get_model).post(data::gemini::generate_content),
+        )
+}
+
+/// Files and batches, for the same callers.
+fn work(prefix: &str) -> Router<App> {
+    let at = |path: &str| format!("{prefix}{path}");
+    Router::new()
         .route(
             &at("/files"),
             post(data::files::create_file).get(data::files::list_files),
@@ -118,17 +138,18 @@ fn inference(prefix: &str) -> Router<App> {
             &at("/files/{file_id}/content"),
             get(data::files::get_file_content),
         )
-        .route(&at("/tools"), get(data::tools::list_tools))
-        .route(&at("/search"), post(data::search::create_search))
         .route(
-            &at("/search/{search_tool_name}"),
-            post(data::search::create_search_for_tool),
+            &at("/batches"),
+            post(data::batches::create_batch).get(data::batches::list_batches),
         )
-        .route(&at("/models"), get(data::models::list_models))
-        // Gemini's newer clients post to the models of version 1.
+        .route(&at("/batches/{batch_id}"), get(data::batches::get_batch))
         .route(
-            &at("/models/{*model_id}"),
-            get(data::models::get_model).post(data::gemini::generate_content),
+            &at("/batches/{batch_id}/cancel"),
+            post(data::batches::cancel_batch),
+        )
+        .route(
+            &at("/batches/{batch_id}/results"),
+            get(data::batches::get_batch_results),
         )
 }
 

@@ -9,7 +9,7 @@ use otari_config::Config;
 use otari_config::section::pricing::{PriceEntry, PriceRates};
 use otari_config::section::tools::SearchProvider;
 use otari_gateway::credentials::hash_token;
-use otari_gateway::{Gateway, GatewayError};
+use otari_gateway::{Gateway, GatewayError, Surface};
 use otari_store::{
     Store, StoreError, StoreOptions, api_keys, model_pricing, runtime_settings, users,
 };
@@ -17,8 +17,10 @@ use otari_types::{Clock, KeyId, Secret, UserId, new_id, random_token};
 use tokio::net::TcpListener;
 use tokio_rustls::TlsAcceptor;
 use tokio_util::sync::CancellationToken;
+use tokio_util::task::TaskTracker;
 
 use crate::compose::{ComposeError, gateway_options};
+use crate::error::ApiError;
 use crate::listener::{TlsError, acceptor, bind};
 use crate::state::{App, Inner};
 
@@ -115,12 +117,17 @@ pub async fn start(
         bind(&host, port)
             .await
             .map_err(|source| StartError::Bind { host, port, source })?;
+    let (background, draining) = (TaskTracker::new(), CancellationToken::new());
+    let batches = Arc::clone(&gateway).run_batches(line_error, draining.clone());
+    background.spawn(batches);
+    background.close();
     let app = App::new(Inner {
         gateway,
         config,
         version,
         workspace_id,
-        draining: CancellationToken::new(),
+        background,
+        draining,
     });
     Ok(Started {
         app,
@@ -129,6 +136,16 @@ pub async fn start(
         tls,
         first_run,
     })
+}
+
+/// What a line of a batch is answered that fails: what its call would have been.
+fn line_error(surface: Surface, error: GatewayError) -> (u16, String) {
+    let error = ApiError::from(error);
+    let error = match surface {
+        Surface::Messages => error.for_messages(None),
+        _ => error,
+    };
+    (error.status.as_u16(), error.body().to_string())
 }
 
 /// A fresh virtual key.

@@ -5,6 +5,7 @@ use std::sync::Arc;
 use otari_config::Config;
 use otari_gateway::Gateway;
 use tokio_util::sync::CancellationToken;
+use tokio_util::task::TaskTracker;
 
 /// Cheap to clone: one pointer.
 #[derive(Clone, Debug)]
@@ -18,6 +19,8 @@ pub struct Inner {
     pub version: String,
     /// The one workspace of a deployment without tenancy; keys name it.
     pub workspace_id: String,
+    /// Work beside the requests; it ends when shutdown begins.
+    pub background: TaskTracker,
     /// Set when shutdown begins: readiness turns 503.
     pub draining: CancellationToken,
 }

@@ -38,6 +38,12 @@ const MIGRATIONS: &[Migration] = &[
         sqlite: include_str!("../migrations/sqlite/0004_tools.sql"),
         postgres: include_str!("../migrations/postgres/0004_tools.sql"),
     },
+    Migration {
+        version: 5,
+        name: "batches",
+        sqlite: include_str!("../migrations/sqlite/0005_batches.sql"),
+        postgres: include_str!("../migrations/postgres/0005_batches.sql"),
+    },
 ];
 
 /// Any constant does, as long as every version of the gateway takes the same.

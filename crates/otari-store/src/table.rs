@@ -2,6 +2,8 @@
 
 pub mod accounts;
 pub mod api_keys;
+pub mod batch_lines;
+pub mod batches;
 pub mod budget_reset_logs;
 pub mod budgets;
 pub mod files;

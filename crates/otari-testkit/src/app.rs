@@ -71,6 +71,8 @@ impl TestAppBuilder {
         let TestApp {
             upstream, dir, app, ..
         } = stopped;
+        app.draining.cancel();
+        app.background.wait().await;
         app.gateway
             .ledger
             .close(std::time::Duration::from_secs(10))

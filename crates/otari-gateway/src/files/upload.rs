@@ -17,6 +17,7 @@ pub struct Upload<'a> {
     files: &'a Files,
     leftovers: Leftovers,
     written: u64,
+    limited: bool,
 }
 
 /// What there is to remove if the upload does not come to its end.
@@ -51,14 +52,27 @@ impl<'a> Upload<'a> {
                 write: Some(write),
             },
             written: 0,
+            limited: true,
         })
+    }
+
+    pub(super) fn unlimited(self) -> Self {
+        Self {
+            limited: false,
+            ..self
+        }
+    }
+
+    /// What the file will be called by.
+    pub fn id(&self) -> &str {
+        &self.leftovers.id
     }
 
     /// Adds bytes; [`GatewayError::FileTooLarge`] as soon as they are too many.
     pub async fn write(&mut self, bytes: Bytes) -> Result<(), GatewayError> {
         let more = u64::try_from(bytes.len()).unwrap_or(u64::MAX);
         self.written = self.written.saturating_add(more);
-        if self.written > self.files.max_bytes {
+        if self.limited && self.written > self.files.max_bytes {
             let max = usize::try_from(self.files.max_bytes).unwrap_or(usize::MAX);
             return Err(GatewayError::FileTooLarge { max });
         }
@@ -113,7 +127,7 @@ impl<'a> Upload<'a> {
     }
 
     async fn check_room(&self, file: &FileObject) -> Result<(), GatewayError> {
-        let Some(max) = self.files.user_max_bytes else {
+        let Some(max) = self.files.user_max_bytes.filter(|_| self.limited) else {
             return Ok(());
         };
         let used = rows::total_bytes(&self.files.store, &file.owner).await?;

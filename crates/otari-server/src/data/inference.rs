@@ -75,6 +75,7 @@ pub(super) async fn inbound(
         headers: parts.headers,
         body,
         named: None,
+        behalf: None,
         underway: Underway::default(),
     })
 }

@@ -1,4 +1,5 @@
 mod audio;
+mod batches;
 mod chat;
 mod chat_errors;
 mod chat_stream;

@@ -129,13 +129,26 @@ pub async fn find_by_hash(
     store: &Store,
     hash: &[u8; 32],
 ) -> Result<Option<KeyWithUser>, StoreError> {
+    find(store, "k.key_hash", hex(hash)).await
+}
+
+/// The key with this id, and its owner.
+pub async fn find_by_id(store: &Store, id: &KeyId) -> Result<Option<KeyWithUser>, StoreError> {
+    find(store, "k.id", id.to_string()).await
+}
+
+async fn find(
+    store: &Store,
+    column: &str,
+    value: String,
+) -> Result<Option<KeyWithUser>, StoreError> {
     let text = format!(
         "SELECT {COLUMNS}, u.alias AS user_alias, u.blocked AS user_blocked, u.deleted_at AS user_deleted_at, \
          u.created_at AS user_created_at, u.allowed_models AS user_allowed_models, a.budget_id AS user_budget_id \
          FROM api_keys k LEFT JOIN users u ON u.user_id = k.user_id \
-         LEFT JOIN accounts a ON a.account_id = 'user:' || k.user_id WHERE k.key_hash = $1"
+         LEFT JOIN accounts a ON a.account_id = 'user:' || k.user_id WHERE {column} = $1"
     );
-    let Some(row) = store.row(Query::new(TABLE, text).bind(hex(hash))).await? else {
+    let Some(row) = store.row(Query::new(TABLE, text).bind(value)).await? else {
         return Ok(None);
     };
     let exists = row.opt::<Timestamp>("user_created_at")?.is_some();

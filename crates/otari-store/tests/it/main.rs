@@ -8,6 +8,7 @@
 
 mod accounts;
 mod api_keys;
+mod batches;
 mod budgets;
 mod changes;
 mod files;

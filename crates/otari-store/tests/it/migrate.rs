@@ -11,7 +11,13 @@ async fn many_processes_may_migrate_at_once_and_again() {
     for db in fresh {
         assert_eq!(
             db.pending_migrations().await.unwrap(),
-            ["0001_init", "0002_responses", "0003_files", "0004_tools"]
+            [
+                "0001_init",
+                "0002_responses",
+                "0003_files",
+                "0004_tools",
+                "0005_batches"
+            ]
         );
         let mut tasks = tokio::task::JoinSet::new();
         for _ in 0..4 {

@@ -53,6 +53,14 @@ async fn serve(config: Config) -> anyhow::Result<()> {
     let watching = tokio::spawn(signals.run(drain.clone(), stop.clone(), grace));
     listener::serve(listener, tls, router(&app), drain, stop).await;
     watching.abort();
+    if tokio::time::timeout(FLUSH_MAX, app.background.wait())
+        .await
+        .is_err()
+    {
+        tracing::warn!(
+            "lines of batches are still being answered; they are run again at the next start"
+        );
+    }
     app.gateway.ledger.close(FLUSH_MAX).await;
     app.gateway.store.close().await;
     tracing::info!("stopped");
