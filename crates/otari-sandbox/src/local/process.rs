@@ -123,6 +123,8 @@ fn spawn(program: &Path) -> io::Result<(Child, ChildStdin, ChildStdout)> {
         .arg(WORKER_ARGUMENT)
         // Not one of our keys is in there.
         .env_clear()
+        // The binary's allocator takes a gigabyte at once otherwise, which the limit on a worker's data counts in full.
+        .env("MIMALLOC_ARENA_EAGER_COMMIT", "0")
         .stdin(Stdio::piped())
         .stdout(Stdio::piped())
         .stderr(Stdio::piped())
