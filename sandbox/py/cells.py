@@ -23,7 +23,8 @@ class Cells:
     def run(self, code):
         """Runs a cell and answers its exit status. Never raises."""
         sys.modules["__main__"] = self.main
-        self.count += 1
+        # An empty cell starts the session before anyone has written one.
+        self.count += bool(code)
         name = f"<cell {self.count}>"
         linecache.cache[name] = (len(code), None, code.splitlines(True), name)
         try:
