@@ -9,16 +9,11 @@ use serde_json::{Value, json};
 use crate::env;
 use crate::section::hybrid::Platform;
 use crate::section::{
-    Field, Section, auth::Auth, budgets::Budgets, cors::Cors, database::Database, files::Files,
-    guardrails::Guardrails, hybrid::Mode, hybrid::Operation, ledger::Ledger, logging::Logging,
-    mail::Mail, metrics::Dashboard, metrics::Metrics, models::Models, pricing::Pricing,
-    providers::Providers, rate_limit::RateLimit, responses::Responses, routing::Routing,
-    sandbox::Sandbox, server::Server, tls::Tls, tools::Tools, upstream::Upstream,
     Field, Section, auth::Auth, batches::Batches, budgets::Budgets, cors::Cors, database::Database,
     files::Files, guardrails::Guardrails, hybrid::Mode, hybrid::Operation, ledger::Ledger,
     logging::Logging, mail::Mail, metrics::Dashboard, metrics::Metrics, models::Models,
     pricing::Pricing, providers::Providers, rate_limit::RateLimit, responses::Responses,
-    routing::Routing, server::Server, tls::Tls, tools::Tools, upstream::Upstream,
+    routing::Routing, sandbox::Sandbox, server::Server, tls::Tls, tools::Tools, upstream::Upstream,
 };
 use crate::setting::Reader;
 use crate::source::Environment;

@@ -49,8 +49,6 @@ pub struct GatewayOptions {
     pub sandbox: SandboxOptions,
     /// `None`: switched off.
     pub batches: Option<BatchOptions>,
-    /// `None`: no code is run.
-    pub sandbox: Option<Sandbox>,
     pub settings: Settings,
     pub rate_limit_rpm: Option<u32>,
     pub master_key: Option<Secret>,

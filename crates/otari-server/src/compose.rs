@@ -13,10 +13,8 @@ use otari_config::section::tools::SearchProvider;
 use otari_config::{Config, Environment};
 use otari_gateway::tools::ToolOptions;
 use otari_gateway::{
-    FilesOptions, GatewayOptions, GuardrailOptions, HotSettings, MissingUsagePolicy,
-    SandboxOptions, Settings,
     BatchOptions, FilesOptions, GatewayOptions, GuardrailOptions, HotSettings, MissingUsagePolicy,
-    Settings,
+    SandboxOptions, Settings,
 };
 use otari_ledger::{Durability, LedgerOptions, WhenUnwritable};
 use otari_providers::{
@@ -62,7 +60,6 @@ pub(crate) fn gateway_options(
         files: files(config, &clock),
         sandbox: sandbox(config, &clock)?,
         batches: batches(config),
-        sandbox: None,
         ledger: ledger_options(config),
         settings: settings(config),
         rate_limit_rpm: config.rate_limit.rate_limit_rpm,

@@ -39,8 +39,6 @@ pub(super) struct CodeSession {
     kept: Option<(String, Arc<Containers>)>,
     timeout: Option<Duration>,
     state: Mutex<State>,
-    /// Of one program; the sandbox's own limit when absent.
-    timeout: Option<Duration>,
 }
 
 #[derive(Debug)]
@@ -85,18 +83,11 @@ impl CodeSession {
             kept,
             timeout,
             state: Mutex::new(State { given, session }),
-            timeout: None,
         };
         if at_once {
             opened.session(&mut *opened.state.lock().await).await?;
         }
         Ok(opened)
-    }
-
-    /// The same with less time for each program.
-    pub(super) fn limited_to(mut self, timeout: Option<Duration>) -> Self {
-        self.timeout = timeout;
-        self
     }
 
     /// Name of the session, where it outlives the request.
@@ -150,11 +141,6 @@ impl CodeSession {
             ..ExecRequest::python(code)
         };
         let outcome = self.sandbox.exec(&session, program).await?;
-        let request = ExecRequest {
-            timeout: self.timeout,
-            ..ExecRequest::python(code)
-        };
-        let outcome = self.sandbox.exec(&session, request).await?;
         let mut made = Vec::new();
         for file in outcome.files.iter().take(FILES_MAX) {
             made.extend(self.keep(&session, file).await);

@@ -32,8 +32,6 @@ pub(super) enum Own {
     Search(Box<Searching>),
     Fetch(Box<Fetching>),
     Code(Box<CodeSession>),
-    Fetch(WebFetch, Box<WebAllowance>),
-    Code(CodeSession),
 }
 
 #[derive(Debug)]
@@ -48,7 +46,6 @@ pub(super) struct Searching {
 pub(super) struct Fetching {
     pub(super) fetch: WebFetch,
     pub(super) web: WebAllowance,
-    pub(super) allowance: WebAllowance,
 }
 
 /// A call that was run.
@@ -155,7 +152,7 @@ impl Pool {
     pub(crate) fn container(&self) -> Option<&str> {
         self.own.values().find_map(|own| match own {
             Own::Code(session) => session.container(),
-            Own::Search(_) | Own::Fetch(..) => None,
+            Own::Search(_) | Own::Fetch(_) => None,
         })
     }
 
@@ -168,7 +165,6 @@ impl Pool {
         match self.own.get(&call.name) {
             Some(Own::Search(searching)) => searching.run(&call).await,
             Some(Own::Fetch(fetching)) => fetching.run(&call).await,
-            Some(Own::Fetch(fetch, allowance)) => read_page(fetch, allowance, &call).await,
             Some(Own::Code(session)) => session.run(&call).await,
             None => self.run_mcp(call).await,
         }
@@ -204,8 +200,6 @@ impl Searching {
     async fn run(&self, call: &OwnedCall) -> Ran {
         let query = text_argument(&call.arguments, "query");
         let query = self.web.narrow(self.entry.query(query, self.max_results));
-        let query = self.entry.query(query, self.max_results);
-        let query = self.allowance.narrow(query);
         match self.service.search(&query).await {
             Ok(answer) => Ran {
                 outcome: ToolOutcome::text(&call.id, answer.text()),
@@ -241,14 +235,7 @@ impl Fetching {
 }
 
 async fn read_page(fetch: &WebFetch, call: &OwnedCall, url: &str) -> Ran {
-async fn read_page(fetch: &WebFetch, allowance: &WebAllowance, call: &OwnedCall) -> Ran {
-    let url = text_argument(&call.arguments, "url");
-    let forbidden = || failed(call, format!("{url} may not be read here"));
-    if !allowance.permits_page(url) {
-        return forbidden();
-    }
     match fetch.read(url).await {
-        Ok(page) if !allowance.permits_page(&page.url) => forbidden(),
         Ok(page) => {
             let cut = if page.truncated {
                 "\n\n[The page goes on.]"

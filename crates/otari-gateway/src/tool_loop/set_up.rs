@@ -19,7 +19,6 @@ use crate::dispatch::{Outgoing, parse};
 use crate::error::GatewayError;
 use crate::request::{InlineServer, WantedTools};
 use crate::settle::ToolPrices;
-use crate::tools::{ToolSet, ToolUse, WebAllowance};
 use crate::tools::{ToolSet, ToolUse, WebAllowance, exec_timeout};
 
 /// What turns a call into a conversation with tools.
@@ -74,14 +73,11 @@ pub(crate) async fn set_up(
         policies: &policies,
     };
     let pool = opening.open(&entries, &mut call).await?;
-    let left = what_is_left(gateway, admitted, &entries).await?;
-    let pool = open(gateway, &set, wanted, admitted, &entries, &left, &mut call).await?;
     declare(&mut call, &pool, &entries, wanted, &set);
     Ok(Some(Tooling {
         gateway: Arc::clone(gateway),
         pool: Arc::new(pool),
         limit: iteration_limit(wanted.max_iterations, policies.iterations()),
-        limit: iteration_limit(wanted.max_iterations, left.turns()),
         call,
         asked,
     }))
@@ -113,18 +109,6 @@ impl Policies {
             }
         }
         Ok(policies)
-async fn open(
-    gateway: &Arc<Gateway>,
-    set: &ToolSet,
-    wanted: &WantedTools,
-    admitted: &Admitted,
-    entries: &[Entry],
-    left: &Left,
-    call: &mut Call,
-) -> Result<Pool, GatewayError> {
-    let now = gateway.clock.now();
-    for entry in entries {
-        admitted.check_tool(ToolUse::Own(entry.tool))?;
     }
 
     fn iterations(&self) -> Option<u32> {
@@ -132,15 +116,13 @@ async fn open(
     }
 
     pub(super) fn exec_timeout(&self) -> Option<Duration> {
-        let seconds = u64::try_from(self.code.as_ref()?.exec_timeout_s?).ok()?;
-        Some(Duration::from_secs(seconds))
+        exec_timeout(self.code.as_ref())
     }
 
     fn hint(&self, tool: GatewayTool) -> Option<&str> {
         match tool {
             GatewayTool::CodeExecution => self.code.as_ref()?.default_purpose_hint.as_deref(),
-            GatewayTool::WebSearch => self.web.purpose_hint(),
-            GatewayTool::WebFetch => None,
+            GatewayTool::WebSearch | GatewayTool::WebFetch => self.web.purpose_hint(tool),
         }
     }
 }
@@ -208,32 +190,6 @@ impl Opening<'_> {
                 Own::Code(Box::new(sandboxed::open(self, user, entry, call).await?))
             }
         })
-                max_results: set.max_results(),
-                allowance: left.web.clone(),
-            })),
-            GatewayTool::WebFetch => {
-                Own::Fetch(set.require_web_fetch()?.clone(), Box::new(left.web.clone()))
-            }
-            GatewayTool::CodeExecution => {
-                let session = sandboxed::open(gateway, wanted, &admitted.billed, entry, call);
-                Own::Code(session.await?.limited_to(left.exec_timeout()))
-            }
-        };
-        let hint = entry.settings.purpose_hint.clone();
-        let of_workspace = || left.purpose_hint(entry.tool).map(str::to_owned);
-        let hint = hint
-            .or_else(of_workspace)
-            .unwrap_or_else(|| set.purpose_hint(entry.tool).to_owned());
-        pool.add(entry.tool, own, hint, &taken);
-        if entry.intercepted {
-            pool.show_searches();
-        }
-    }
-    let servers = servers(gateway, wanted, admitted).await?;
-    if !servers.is_empty() {
-        taken.extend(pool.names());
-        let opened = gateway.tools.mcp().open(&servers, &taken).await;
-        pool.add_servers(opened.map_err(GatewayError::Mcp)?);
     }
 
     /// The request's word for it, else the workspace's, else the operator's.
@@ -244,56 +200,6 @@ impl Opening<'_> {
             .unwrap_or_else(|| self.set.purpose_hint(entry.tool))
             .to_owned()
     }
-}
-
-/// What the caller's workspace leaves of the tools.
-struct Left {
-    web: WebAllowance,
-    code: Option<CodeExecutionPolicy>,
-}
-
-impl Left {
-    fn turns(&self) -> Option<u32> {
-        let most = self.code.as_ref()?.max_iterations?;
-        u32::try_from(most).ok()
-    }
-
-    fn exec_timeout(&self) -> Option<Duration> {
-        exec_timeout(self.code.as_ref())
-    }
-
-    fn purpose_hint(&self, tool: GatewayTool) -> Option<&str> {
-        match tool {
-            GatewayTool::CodeExecution => self.code.as_ref()?.default_purpose_hint.as_deref(),
-            GatewayTool::WebSearch | GatewayTool::WebFetch => self.web.purpose_hint(tool),
-        }
-    }
-}
-
-/// A tool that the workspace leaves nothing of refuses the call.
-async fn what_is_left(
-    gateway: &Gateway,
-    admitted: &Admitted,
-    entries: &[Entry],
-) -> Result<Left, GatewayError> {
-    let workspace = admitted.workspace();
-    let (code, web): (Vec<GatewayTool>, Vec<GatewayTool>) = entries
-        .iter()
-        .map(|entry| entry.tool)
-        .partition(|tool| *tool == GatewayTool::CodeExecution);
-    let code = match code.first() {
-        Some(_) => gateway.tools.code_policy(workspace).await?,
-        None => None,
-    };
-    let web = match web.first() {
-        Some(tool) => {
-            let allowance = gateway.tools.web_allowance(workspace).await?;
-            allowance.check(tool.kind())?;
-            allowance
-        }
-        None => WebAllowance::default(),
-    };
-    Ok(Left { web, code })
 }
 
 async fn servers(

@@ -167,15 +167,13 @@ impl Gateway {
         program: &str,
     ) -> Result<McpResult, GatewayError> {
         let sandbox = self.sandbox()?;
-        let owner = admitted.billed.key.as_ref().map_or("", |key| key.as_str());
-        Ok(self.tools.sessions.run(&sandbox, owner, program).await)
         let policy = self.tools.code_policy(admitted.workspace()).await?;
         let request = ExecRequest {
             timeout: super::exec_timeout(policy.as_ref()),
             ..ExecRequest::python(program)
         };
         let owner = owner(admitted);
-        Ok(self.tools.sessions.run(sandbox, owner, request).await)
+        Ok(self.tools.sessions.run(&sandbox, owner, request).await)
     }
 
     async fn search_for(

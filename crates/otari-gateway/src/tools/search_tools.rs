@@ -59,39 +59,40 @@ impl Workshop<'_> {
     }
 
     fn configured(&self, name: &str, spec: &SearchToolSpec) -> SearchTool {
-        let key = spec.api_key.clone();
-        let timeout = spec.timeout.unwrap_or(TIMEOUT);
-        let base = spec.api_base.clone();
-        self.tool(name, spec.provider, Ok(key), base, timeout, &spec.options)
+        let given = Given {
+            provider: spec.provider,
+            key: Ok(spec.api_key.clone()),
+            base: spec.api_base.clone(),
+            timeout: spec.timeout.unwrap_or(TIMEOUT),
+            options: spec.options.clone(),
+        };
+        self.tool(name, given)
     }
 
     fn stored(&self, row: &SearchToolRow) -> Option<SearchTool> {
-        let provider = SearchProvider::named(&row.provider)?;
         let key = row.sealed_key.as_deref().map(|sealed| {
             let opened = open(self.sealer, TABLE, &row.name, sealed);
             opened.map_err(|error| error.to_string())
         });
         let millis = row.timeout_ms.and_then(|millis| u64::try_from(millis).ok());
-        let options: Map<String, Value> = serde_json::from_str(&row.options).unwrap_or_default();
-        Some(self.tool(
-            &row.name,
-            provider,
-            key.transpose(),
-            row.api_base.clone(),
-            millis.map_or(TIMEOUT, Duration::from_millis),
-            &options,
-        ))
+        let given = Given {
+            provider: SearchProvider::named(&row.provider)?,
+            key: key.transpose(),
+            base: row.api_base.clone(),
+            timeout: millis.map_or(TIMEOUT, Duration::from_millis),
+            options: serde_json::from_str(&row.options).unwrap_or_default(),
+        };
+        Some(self.tool(&row.name, given))
     }
 
-    fn tool(
-        &self,
-        name: &str,
-        provider: SearchProvider,
-        key: Result<Option<Secret>, String>,
-        base: Option<String>,
-        timeout: Duration,
-        options: &Map<String, Value>,
-    ) -> SearchTool {
+    fn tool(&self, name: &str, given: Given) -> SearchTool {
+        let Given {
+            provider,
+            key,
+            base,
+            timeout,
+            options,
+        } = given;
         let searxng = provider == SearchProvider::Searxng;
         let inherited = self.section.web_search_url.clone().filter(|_| searxng);
         let search = key.and_then(|key| {
@@ -100,7 +101,7 @@ impl Workshop<'_> {
                 base: base.or(inherited),
                 key: key.or_else(|| key_of(self.keys, provider)),
                 engines: self.section.web_search_engines.clone(),
-                options: options.clone(),
+                options,
                 timeout,
                 ..SearchBackend::new(service)
             };
@@ -113,6 +114,16 @@ impl Workshop<'_> {
             search,
         }
     }
+}
+
+/// What is known of a tool, wherever it is written down.
+struct Given {
+    provider: SearchProvider,
+    /// Or why it cannot be read.
+    key: Result<Option<Secret>, String>,
+    base: Option<String>,
+    timeout: Duration,
+    options: Map<String, Value>,
 }
 
 /// The tool a request means: the one it names, or the only one there is.

@@ -125,7 +125,6 @@ fn spawn(program: &Path) -> io::Result<(Child, ChildStdin, ChildStdout)> {
         .env_clear()
         // The gateway's allocator sets a gigabyte aside at once, more than a worker may have.
         .env("MIMALLOC_ARENA_RESERVE", "0")
-        // The binary's allocator takes a gigabyte at once otherwise, which the limit on a worker's data counts in full.
         .env("MIMALLOC_ARENA_EAGER_COMMIT", "0")
         .stdin(Stdio::piped())
         .stdout(Stdio::piped())

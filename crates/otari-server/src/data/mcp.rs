@@ -124,6 +124,7 @@ impl Door {
             headers: parts.headers.clone(),
             body: Bytes::new(),
             named: None,
+            behalf: None,
             underway: Underway::default(),
         }
     }

@@ -608,6 +608,8 @@ async fn a_folder_of_texts_is_searched_without_any_service() {
     );
     assert!(search("zebra").await.unwrap().hits.is_empty());
     drop(folder);
+}
+
 #[test]
 fn what_two_filters_permit_is_what_both_do() {
     let filter = |allowed: &[&'static str], blocked: &[&'static str]| {
