@@ -1,12 +1,12 @@
 //! Sessions on this machine: a worker process each, some kept warm, all ended when their time is over.
 
 mod directory;
+mod pool;
 mod process;
 mod session;
 
 use std::collections::HashMap;
 use std::fmt;
-use std::path::PathBuf;
 use std::sync::{Arc, Weak};
 use std::time::Duration;
 
@@ -15,17 +15,15 @@ use otari_types::{Clock, Timestamp};
 use parking_lot::Mutex;
 use tokio::sync::{OnceCell, OwnedSemaphorePermit, Semaphore};
 
-use crate::frame::{Bounds, Reply, Request, Start};
+use crate::frame::{Reply, Request};
 use crate::{
     Backend, CreateSession, ExecOutcome, ExecRequest, Kind, SandboxError, SessionHandle, SessionId,
     Settings, WorkspaceFile,
 };
-use directory::Directory;
+use pool::Ready;
 use process::Worker;
 use session::Session;
 
-/// How often sessions whose time is over are looked for. Until then, they are only not found.
-const SWEEP_EVERY: Duration = Duration::from_secs(5);
 /// Workers that start at the same moment; more would only be slower together.
 const STARTING_MAX: usize = 4;
 /// Longer than any program may be; a longer one is a mistake of the caller.
@@ -44,13 +42,6 @@ pub(crate) struct Local {
     /// The compiled interpreter and the directory of this process's workspaces, once they are there.
     ready: OnceCell<Ready>,
     myself: Weak<Local>,
-}
-
-#[derive(Debug)]
-struct Ready {
-    /// `None` for backends that compile nothing.
-    compiled: Option<PathBuf>,
-    directory: Directory,
 }
 
 impl fmt::Debug for Local {
@@ -80,17 +71,6 @@ impl Local {
 
     pub(crate) fn runs(&self, kind: Kind) -> bool {
         kind != Kind::Bash || matches!(self.settings.backend, Backend::Native { .. })
-    }
-
-    /// Compiles what must be, and fills the pool.
-    pub(crate) async fn prepare(&self) -> Result<(), SandboxError> {
-        self.ready().await?;
-        let _turn = self.filling.lock().await;
-        while self.warm.lock().len() < self.settings.limits.warm_sessions {
-            let worker = self.start_worker().await?;
-            self.warm.lock().push(worker);
-        }
-        Ok(())
     }
 
     pub(crate) async fn create(
@@ -266,86 +246,6 @@ impl Local {
                 "sandbox sessions ended by their time limits"
             );
         }
-    }
-
-    fn take_warm(&self) -> Option<Worker> {
-        loop {
-            let mut worker = self.warm.lock().pop()?;
-            if worker.alive() {
-                return Some(worker);
-            }
-        }
-    }
-
-    /// Starts workers for the next sessions, while this one is at work.
-    fn refill(&self) {
-        let Some(local) = self.myself.upgrade() else {
-            return;
-        };
-        let full = local.warm.lock().len() >= local.settings.limits.warm_sessions;
-        if full || local.filling.try_lock().is_err() {
-            return;
-        }
-        tokio::spawn(async move {
-            if let Err(error) = local.prepare().await {
-                tracing::warn!(%error, "no sandbox could be started ahead of need");
-            }
-        });
-    }
-
-    async fn start_worker(&self) -> Result<Worker, SandboxError> {
-        let ready = self.ready().await?;
-        let _turn = self.starting.acquire().await.map_err(unavailable)?;
-        let workspace = ready.directory.session().await.map_err(unavailable)?;
-        let bounds = Bounds::from(&self.settings.limits);
-        let start = match (&self.settings.backend, &ready.compiled) {
-            (Backend::Native { python }, _) => Start::Native {
-                python: python.clone(),
-                directory: workspace.path().to_owned(),
-                bounds,
-            },
-            (_, Some(compiled)) => Start::Wasm {
-                compiled: compiled.clone(),
-                directory: workspace.path().to_owned(),
-                bounds,
-            },
-            _ => return Err(unavailable("nothing is compiled")),
-        };
-        Worker::start(&self.settings.worker, &start, workspace).await
-    }
-
-    async fn ready(&self) -> Result<&Ready, SandboxError> {
-        self.ready
-            .get_or_try_init(|| async {
-                let directory = Directory::claim(&self.settings.data_dir)
-                    .await
-                    .map_err(unavailable)?;
-                let compiled = match self.settings.backend {
-                    Backend::Wasm => {
-                        let cache = self.settings.data_dir.join("cache");
-                        Some(process::compile(&self.settings.worker, cache).await?)
-                    }
-                    Backend::Native { .. } | Backend::Http { .. } => None,
-                };
-                if let Some(local) = self.myself.upgrade() {
-                    tokio::spawn(sweeping(Arc::downgrade(&local)));
-                }
-                Ok(Ready {
-                    compiled,
-                    directory,
-                })
-            })
-            .await
-    }
-}
-
-/// Ends sessions whose time is over, for as long as there is anyone to end them for.
-async fn sweeping(local: Weak<Local>) {
-    let mut every = tokio::time::interval(SWEEP_EVERY);
-    loop {
-        every.tick().await;
-        let Some(local) = local.upgrade() else { return };
-        local.sweep(local.clock.now());
     }
 }
 

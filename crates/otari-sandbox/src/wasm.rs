@@ -53,6 +53,8 @@ pub(crate) struct Wasm {
     ticker: Ticker,
     runtime: tokio::runtime::Runtime,
     bounds: Bounds,
+    /// Bytes of nameless files that were open before any program: ours, as a cache file that was replaced.
+    unlinked: u64,
 }
 
 struct Live {
@@ -88,6 +90,7 @@ pub(crate) fn start(compiled: &Path, directory: &Path, bounds: Bounds) -> Result
         ticker,
         runtime,
         bounds,
+        unlinked: confine::unlinked_bytes(workspace.device()),
     };
     // An empty cell: what the first one would do once is done while nobody waits.
     let warm = interpreter.cell("", bounds.exec_timeout_ms, &workspace);
@@ -181,14 +184,14 @@ impl Wasm {
                 biased;
                 returned = call => End::Returned(returned),
                 () = deadline => End::OutOfTime,
-                () = full(workspace) => End::OutOfSpace,
+                () = full(workspace, self.unlinked) => End::OutOfSpace,
             }
         });
         drop(ticking);
         match end {
             End::Returned(Ok((status,))) => {
                 self.live = Some(live);
-                if over(workspace) {
+                if over(workspace, self.unlinked) {
                     return (
                         STOPPED,
                         Some(out_of_space(workspace, "files over the limit were removed")),
@@ -241,20 +244,21 @@ impl Wasm {
     }
 }
 
-/// Resolves when the workspace is over its limits.
-async fn full(workspace: &Workspace) {
+/// Resolves when the workspace is over its limits. `unlinked` is not its programs' doing.
+async fn full(workspace: &Workspace, unlinked: u64) {
     let mut every = tokio::time::interval(MEASURE_EVERY);
     every.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Delay);
     loop {
         every.tick().await;
-        if over(workspace) {
+        if over(workspace, unlinked) {
             return;
         }
     }
 }
 
-fn over(workspace: &Workspace) -> bool {
-    workspace.over(confine::unlinked_bytes(workspace.device()))
+fn over(workspace: &Workspace, unlinked: u64) -> bool {
+    let now = confine::unlinked_bytes(workspace.device());
+    workspace.over(now.saturating_sub(unlinked))
 }
 
 fn out_of_space(workspace: &Workspace, consequence: &str) -> String {

@@ -4,6 +4,7 @@ use std::fs;
 use std::io::{self, Write as _};
 use std::os::unix::process::ExitStatusExt as _;
 use std::process::{Child, Command, ExitStatus, Stdio};
+use std::time::Duration;
 
 use nix::sys::signal::{Signal, kill};
 use nix::sys::wait::{WaitPidFlag, WaitStatus, waitpid};
@@ -14,7 +15,8 @@ use super::{DRIVER_INSIDE, JAIL, Plan, WORKER_INSIDE};
 use crate::worker::WORKER_ARGUMENT;
 
 /// Attempts to end processes that start others meanwhile.
-const ROUNDS_MAX: usize = 20;
+const ROUNDS_MAX: usize = 500;
+const ROUND: Duration = Duration::from_millis(2);
 const ALL: Pid = Pid::from_raw(-1);
 
 pub(super) struct Children {
@@ -106,23 +108,23 @@ impl Children {
         child.wait().map_or(1, code).max(1)
     }
 
-    /// Ends everything but the interpreter.
+    /// Ends everything but the interpreter, and waits until it has ended.
     pub(super) fn end_others(&mut self) {
         let kept = self.interpreter.as_ref().map(Child::id);
+        let is_other = |process: &u32| *process != 1 && Some(*process) != kept;
         for _ in 0..ROUNDS_MAX {
-            let others: Vec<u32> = processes()
-                .into_iter()
-                .filter(|process| *process != 1 && Some(*process) != kept)
-                .collect();
+            let others: Vec<u32> = processes().into_iter().filter(is_other).collect();
             for process in &others {
                 if let Ok(process) = i32::try_from(*process) {
                     let _ = kill(Pid::from_raw(process), Signal::SIGKILL);
+                    // An orphan's parent is us. Of others, the parent is on the list or the interpreter.
+                    let _ = waitpid(Pid::from_raw(process), Some(WaitPidFlag::WNOHANG));
                 }
             }
-            reap(kept);
             if others.is_empty() {
                 break;
             }
+            self.outputs.wait(ROUND);
         }
     }
 
@@ -136,31 +138,23 @@ impl Children {
         {
             let _ = child.wait();
         }
-        reap(None);
-    }
-}
-
-/// Orphans are ours to bury. The interpreter is waited for where its status is wanted.
-fn reap(kept: Option<u32>) {
-    if kept.is_none() {
+        // Orphans are ours to bury.
         let ended = || waitpid(ALL, Some(WaitPidFlag::WNOHANG));
         while ended().is_ok_and(|status| status != WaitStatus::StillAlive) {}
-        return;
-    }
-    for process in processes() {
-        let pid = i32::try_from(process).map(Pid::from_raw);
-        if let (false, Ok(pid)) = (process == 1 || Some(process) == kept, pid) {
-            let _ = waitpid(pid, Some(WaitPidFlag::WNOHANG));
-        }
     }
 }
 
-/// The processes of this namespace.
+/// The processes of this namespace that have not ended.
 fn processes() -> Vec<u32> {
     let entries = fs::read_dir("/proc").into_iter().flatten().flatten();
-    entries
-        .filter_map(|entry| entry.file_name().to_str()?.parse().ok())
-        .collect()
+    let all = entries.filter_map(|entry| entry.file_name().to_str()?.parse().ok());
+    all.filter(|process: &u32| {
+        let status = fs::read_to_string(format!("/proc/{process}/stat")).unwrap_or_default();
+        // The name before it is in brackets and may hold anything.
+        let state = status.rsplit_once(')').map(|(_, rest)| rest.trim_start());
+        state.is_some_and(|state| !state.starts_with(['Z', 'X']))
+    })
+    .collect()
 }
 
 /// As a shell tells it.

@@ -2,7 +2,7 @@
 
 use std::fs::{self, File, OpenOptions};
 use std::hash::{DefaultHasher, Hash as _, Hasher as _};
-use std::io::Write as _;
+use std::io::{self, Write as _};
 use std::os::unix::fs::{
     DirBuilderExt as _, MetadataExt as _, OpenOptionsExt as _, PermissionsExt as _,
 };
@@ -36,7 +36,7 @@ pub(crate) fn compile_into(cache: &Path) -> Result<PathBuf, String> {
         trusted(&path)?;
         return Ok(path);
     }
-    let told = |error: std::io::Error| format!("{}: {error}", cache.display());
+    let told = |error: io::Error| format!("{}: {error}", cache.display());
     fs::DirBuilder::new()
         .recursive(true)
         .mode(0o700)
@@ -57,8 +57,13 @@ pub(crate) fn compile_into(cache: &Path) -> Result<PathBuf, String> {
         .map_err(told)?;
     file.write_all(&code).map_err(told)?;
     file.sync_all().map_err(told)?;
-    fs::rename(&partial, &path).map_err(told)?;
-    Ok(path)
+    // Never over one that is there: workers may have it mapped.
+    let placed = fs::hard_link(&partial, &path);
+    fs::remove_file(&partial).map_err(told)?;
+    match placed {
+        Err(error) if error.kind() != io::ErrorKind::AlreadyExists => Err(told(error)),
+        _ => trusted(&path).map(|()| path),
+    }
 }
 
 /// Another component, another wasmtime, other processor features: another file.
@@ -83,7 +88,7 @@ pub(super) fn load(engine: &Engine, path: &Path) -> Result<Component, String> {
 
 /// Machine code is run as it is, so nobody else may have been able to write it.
 fn trusted(path: &Path) -> Result<(), String> {
-    let told = |error: std::io::Error| format!("{}: {error}", path.display());
+    let told = |error: io::Error| format!("{}: {error}", path.display());
     let file = File::open(path).map_err(told)?;
     let metadata = file.metadata().map_err(told)?;
     let ours = metadata.uid() == nix::unistd::geteuid().as_raw();

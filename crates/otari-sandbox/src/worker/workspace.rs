@@ -3,30 +3,16 @@
 //! Every path goes through a directory handle that cannot be left: neither `..` nor a link out of it is followed,
 //! whatever the program in the sandbox does meanwhile.
 
-use std::collections::BTreeMap;
+mod tree;
+
 use std::io::{self, Read as _, Write as _};
-use std::path::{Component, Path};
+use std::path::Path;
 
 use cap_std::ambient_authority;
-use cap_std::fs::{Dir, Metadata, MetadataExt as _, OpenOptions, OpenOptionsExt as _};
+use cap_std::fs::{Dir, MetadataExt as _, OpenOptions, OpenOptionsExt as _};
 
 use crate::frame::{Entry, Refusal};
-
-/// What programs call the workspace.
-const GUEST_PATH: &str = "/workspace";
-/// Deeper folders are neither listed nor counted by name; programs cannot make a listing endless.
-const DEPTH_MAX: usize = 32;
-
-/// Files by path, as they were after the last operation.
-type Snapshot = BTreeMap<String, Seen>;
-
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-struct Seen {
-    size: u64,
-    modified: (i64, i64),
-    changed: (i64, i64),
-    inode: u64,
-}
+use tree::{Seen, Snapshot, entries, entry, nonblocking, refusal, relative, seen, walk};
 
 /// How much of the workspace is in use.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -254,87 +240,4 @@ impl Workspace {
             limit_bytes: self.bytes_max,
         }
     }
-}
-
-/// Calls `found` for everything below, folders first. What vanishes meanwhile is skipped.
-fn walk(dir: &Dir, prefix: &str, depth: usize, found: &mut dyn FnMut(&str, &Metadata)) {
-    if depth == DEPTH_MAX {
-        return;
-    }
-    for item in dir.entries().into_iter().flatten().flatten() {
-        let (Ok(metadata), Ok(name)) = (item.metadata(), item.file_name().into_string()) else {
-            continue;
-        };
-        let path = format!("{prefix}{name}");
-        found(&path, &metadata);
-        if metadata.is_dir()
-            && let Ok(below) = item.open_dir()
-        {
-            walk(&below, &format!("{path}/"), depth + 1, found);
-        }
-    }
-}
-
-/// The path below the workspace, in normal form; empty for the workspace itself. Links are the handle's business.
-fn relative(path: &str) -> Result<String, Refusal> {
-    if path.contains('\0') {
-        return Err(Refusal::BadRequest("a path cannot contain NUL".to_owned()));
-    }
-    let inside = match Path::new(path).strip_prefix(GUEST_PATH) {
-        Ok(inside) => inside,
-        Err(_) => Path::new(path),
-    };
-    let mut parts: Vec<&str> = Vec::new();
-    for component in inside.components() {
-        match component {
-            Component::Normal(part) => parts.extend(part.to_str()),
-            Component::CurDir => {}
-            Component::ParentDir if parts.pop().is_some() => {}
-            Component::ParentDir | Component::RootDir | Component::Prefix(_) => {
-                return Err(Refusal::PathEscapes(path.to_owned()));
-            }
-        }
-    }
-    Ok(parts.join("/"))
-}
-
-fn refusal(error: &io::Error, path: &str) -> Refusal {
-    match error.kind() {
-        io::ErrorKind::NotFound => Refusal::UnknownFile(path.to_owned()),
-        // How the directory handle refuses to be left.
-        io::ErrorKind::PermissionDenied => Refusal::PathEscapes(path.to_owned()),
-        io::ErrorKind::IsADirectory => Refusal::BadRequest(format!("`{path}` is a folder")),
-        kind => Refusal::BadRequest(format!("`{path}`: {kind}")),
-    }
-}
-
-fn seen(metadata: &Metadata) -> Seen {
-    Seen {
-        size: metadata.len(),
-        modified: (metadata.mtime(), metadata.mtime_nsec()),
-        changed: (metadata.ctime(), metadata.ctime_nsec()),
-        inode: metadata.ino(),
-    }
-}
-
-fn entries(files: &Snapshot) -> Vec<Entry> {
-    files
-        .iter()
-        .map(|(path, seen)| entry(path.clone(), *seen))
-        .collect()
-}
-
-fn entry(path: String, seen: Seen) -> Entry {
-    let (seconds, nanos) = seen.modified;
-    Entry {
-        path,
-        size_bytes: seen.size,
-        modified_micros: seconds
-            .saturating_mul(1_000_000)
-            .saturating_add(nanos / 1_000),
-    }
-}
-
-fn nonblocking() -> i32 {
-    nix::fcntl::OFlag::O_NONBLOCK.bits()
 }

@@ -1,0 +1,115 @@
+//! Workers, from nothing to waiting for their session.
+
+use std::path::PathBuf;
+use std::sync::{Arc, Weak};
+use std::time::Duration;
+
+use super::directory::Directory;
+use super::process::{self, Worker};
+use super::{Local, unavailable};
+use crate::frame::{Bounds, Start};
+use crate::{Backend, SandboxError};
+
+/// How often sessions whose time is over are looked for. Until then, they are only not found.
+const SWEEP_EVERY: Duration = Duration::from_secs(5);
+
+/// What is there once for all sessions.
+#[derive(Debug)]
+pub(super) struct Ready {
+    /// `None` for backends that compile nothing.
+    compiled: Option<PathBuf>,
+    directory: Directory,
+}
+
+impl Local {
+    /// Compiles what must be, and fills the pool.
+    pub(crate) async fn prepare(&self) -> Result<(), SandboxError> {
+        self.ready().await?;
+        let _turn = self.filling.lock().await;
+        while self.warm.lock().len() < self.settings.limits.warm_sessions {
+            let worker = self.start_worker().await?;
+            self.warm.lock().push(worker);
+        }
+        Ok(())
+    }
+
+    pub(super) fn take_warm(&self) -> Option<Worker> {
+        loop {
+            let mut worker = self.warm.lock().pop()?;
+            if worker.alive() {
+                return Some(worker);
+            }
+        }
+    }
+
+    /// Starts workers for the next sessions, while this one is at work.
+    pub(super) fn refill(&self) {
+        let Some(local) = self.myself.upgrade() else {
+            return;
+        };
+        let full = local.warm.lock().len() >= local.settings.limits.warm_sessions;
+        if full || local.filling.try_lock().is_err() {
+            return;
+        }
+        tokio::spawn(async move {
+            if let Err(error) = local.prepare().await {
+                tracing::warn!(%error, "no sandbox could be started ahead of need");
+            }
+        });
+    }
+
+    pub(super) async fn start_worker(&self) -> Result<Worker, SandboxError> {
+        let ready = self.ready().await?;
+        let _turn = self.starting.acquire().await.map_err(unavailable)?;
+        let workspace = ready.directory.session().await.map_err(unavailable)?;
+        let bounds = Bounds::from(&self.settings.limits);
+        let start = match (&self.settings.backend, &ready.compiled) {
+            (Backend::Native { python }, _) => Start::Native {
+                python: python.clone(),
+                directory: workspace.path().to_owned(),
+                bounds,
+            },
+            (_, Some(compiled)) => Start::Wasm {
+                compiled: compiled.clone(),
+                directory: workspace.path().to_owned(),
+                bounds,
+            },
+            _ => return Err(unavailable("nothing is compiled")),
+        };
+        Worker::start(&self.settings.worker, &start, workspace).await
+    }
+
+    async fn ready(&self) -> Result<&Ready, SandboxError> {
+        self.ready
+            .get_or_try_init(|| async {
+                let directory = Directory::claim(&self.settings.data_dir)
+                    .await
+                    .map_err(unavailable)?;
+                let compiled = match self.settings.backend {
+                    Backend::Wasm => {
+                        let cache = self.settings.data_dir.join("cache");
+                        Some(process::compile(&self.settings.worker, cache).await?)
+                    }
+                    Backend::Native { .. } | Backend::Http { .. } => None,
+                };
+                if let Some(local) = self.myself.upgrade() {
+                    tokio::spawn(sweeping(Arc::downgrade(&local)));
+                }
+                Ok(Ready {
+                    compiled,
+                    directory,
+                })
+            })
+            .await
+    }
+}
+
+/// Ends sessions whose time is over, for as long as there is anyone to end them for.
+async fn sweeping(local: Weak<Local>) {
+    let mut every = tokio::time::interval(SWEEP_EVERY);
+    loop {
+        every.tick().await;
+        let Some(local) = local.upgrade() else { return };
+        local.sweep(local.clock.now());
+    }
+}
