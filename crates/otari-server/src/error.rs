@@ -218,6 +218,10 @@ pub fn put_rate_headers(headers: &mut http::HeaderMap, window: &Window) {
 }
 
 impl From<GatewayError> for ApiError {
+    #[expect(
+        clippy::too_many_lines,
+        reason = "one table: no error is without its status"
+    )]
     fn from(error: GatewayError) -> Self {
         use GatewayError as E;
         let text = error.to_string();
@@ -229,7 +233,9 @@ impl From<GatewayError> for ApiError {
             | E::ExpiredKey
             | E::InvalidMasterKey => Self::unauthorized(text),
             E::AuthUnavailable | E::CannotRecord => Self::unavailable(text),
-            E::UserRequired | E::InvalidRequest(_) => Self::bad_request(text),
+            E::UserRequired | E::InvalidRequest(_) | E::Sealed { error: SealError::NoKey, .. } => {
+                Self::bad_request(text)
+            }
             E::ToolUnavailable { .. } => Self::bad_request(text).code("tool_unavailable"),
             E::SearchTool(_) => Self::bad_request(text).code("search_tool_not_found"),
             E::ToolSwitchedOff(_) => Self::forbidden(text).code("tool_switched_off"),
@@ -248,8 +254,6 @@ impl From<GatewayError> for ApiError {
                 }
                 _ => Self::bad_gateway(&text).code("mcp_server_failed"),
             },
-            E::Sandbox(_) => Self::bad_gateway(&text),
-            E::Sealed { error: SealError::NoKey, .. } => Self::bad_request(text),
             E::Sealed { .. } => {
                 tracing::error!(error = text, "a stored secret cannot be used");
                 Self::internal()
@@ -259,7 +263,9 @@ impl From<GatewayError> for ApiError {
                 error.param = Some(member);
                 error
             }
-            E::PolicyUnresolvable(_) | E::AllFailed { timed_out: false } => Self::bad_gateway(&text),
+            E::Sandbox(_) | E::PolicyUnresolvable(_) | E::AllFailed { timed_out: false } => {
+                Self::bad_gateway(&text)
+            }
             E::AllFailed { timed_out: true } => Self::new(StatusCode::GATEWAY_TIMEOUT, "timeout_error", text),
             E::UnknownModel(_) => Self::bad_request(text).code("model_not_found"),
             E::UserMismatch | E::UserBlocked(_) => Self::forbidden(text),

@@ -28,11 +28,12 @@ fn with_search(search: &Upstream) -> TestAppBuilder {
 /// A reply that calls tools: id, name, arguments.
 fn calling(calls: &[(&str, &str, &str)], stream: bool) -> Script {
     let entry = |(at, (id, name, arguments)): (usize, &(&str, &str, &str))| {
-        let mut call = json!({"id": id, "type": "function", "function": {"name": name, "arguments": arguments}});
+        let function = json!({"name": name, "arguments": arguments});
         if stream {
-            call["index"] = json!(at);
+            json!({"index": at, "id": id, "type": "function", "function": function})
+        } else {
+            json!({"id": id, "type": "function", "function": function})
         }
-        call
     };
     let calls: Vec<Value> = calls.iter().enumerate().map(entry).collect();
     let usage = json!({"prompt_tokens": 100, "completion_tokens": 10, "total_tokens": 110});
