@@ -85,6 +85,8 @@ impl TestAppBuilder {
         let mut config = json!({
             "host": "127.0.0.1", "port": 0, "master_key": MASTER_KEY, "data_dir": path("data"),
             "files_local_dir": path("files"),
+            // No program of these tests is a worker of the sandbox.
+            "sandbox_backend": "off",
             "database_url": self.database_url.unwrap_or_else(|| format!("sqlite:///{}", path("otari.db"))),
             "providers": {"mock": {"provider_type": "openai-compatible", "api_key": "sk-upstream", "api_base": upstream.base()}},
             "pricing": {"mock:scripted": {"input_price_per_million": 2.5, "output_price_per_million": 10.0}},

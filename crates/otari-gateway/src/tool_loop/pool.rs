@@ -219,7 +219,7 @@ impl Searching {
 impl Fetching {
     async fn run(&self, call: &OwnedCall) -> Ran {
         let url = text_argument(&call.arguments, "url");
-        let refused = || failed(call, format!("{url} may not be read from this workspace"));
+        let refused = || failed(call, format!("{url} may not be read here"));
         if !self.web.permits_page(url) {
             return refused();
         }
