@@ -1,6 +1,7 @@
 //! Batches that a provider runs itself, where it has such: handed over as a whole, asked for now and again, and each
 //! answer priced and noted like that of a line run here. Guardrails look at every line before, and every answer after.
 
+mod ask;
 mod line;
 mod service;
 
