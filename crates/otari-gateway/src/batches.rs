@@ -6,6 +6,7 @@ mod endpoint;
 mod engine;
 mod input;
 mod line;
+mod native;
 mod output;
 mod request;
 mod run;
@@ -26,12 +27,14 @@ use crate::error::GatewayError;
 const ANSWERS_TOGETHER: i64 = 500;
 
 /// How batches are run here.
-#[derive(Clone, Copy, Debug)]
+#[derive(Clone, Debug)]
 pub struct BatchOptions {
     /// Lines this node runs at a time.
     pub concurrency: usize,
     /// When lines are run; `None` is always.
     pub hours: Option<Hours>,
+    /// Instances whose own batches are used where they can hold a batch.
+    pub native: Vec<String>,
     /// Attempts at a line whose provider is busy or failing.
     pub line_attempts: u32,
     /// Lines of one batch, at most.

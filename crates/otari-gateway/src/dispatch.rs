@@ -119,10 +119,10 @@ pub(crate) struct Dispatched {
 }
 
 /// A request ready to be sent, and what will read its answer.
-struct Prepared {
-    body: Bytes,
+pub(crate) struct Prepared {
+    pub(crate) body: Bytes,
     headers: HeaderMap,
-    passage: Passage,
+    pub(crate) passage: Passage,
 }
 
 pub(crate) async fn dispatch(
@@ -132,11 +132,7 @@ pub(crate) async fn dispatch(
 ) -> Result<Dispatched, GatewayError> {
     let instance = attempt.instance()?;
     let route = route(outgoing.request.surface, instance)?;
-    let path = outgoing.path(route);
-    let prepared = match path {
-        Path::Verbatim => verbatim::prepare(outgoing, attempt, instance, route),
-        Path::Neutral => neutral::prepare(gateway, outgoing, attempt, instance, route)?,
-    };
+    let (prepared, path) = prepare(gateway, outgoing, attempt, instance, route)?;
     let stream = outgoing.request.stream;
     let post = Post {
         uri: address(instance, route.operation, &attempt.target.model, stream)?,
@@ -154,6 +150,33 @@ pub(crate) async fn dispatch(
         passage: prepared.passage,
         keep: outgoing.thread.keep(keeper, &attempt.target.model),
     })
+}
+
+fn prepare(
+    gateway: &Gateway,
+    outgoing: &mut Outgoing<'_>,
+    attempt: &Attempt,
+    instance: &Instance,
+    route: Route,
+) -> Result<(Prepared, Path), GatewayError> {
+    let path = outgoing.path(route);
+    let prepared = match path {
+        Path::Verbatim => verbatim::prepare(outgoing, attempt, instance, route),
+        Path::Neutral => neutral::prepare(gateway, outgoing, attempt, instance, route)?,
+    };
+    Ok((prepared, path))
+}
+
+/// What would be sent, for who sends it another way: in a batch of the provider's own.
+pub(crate) fn prepare_apart(
+    gateway: &Gateway,
+    outgoing: &mut Outgoing<'_>,
+    attempt: &Attempt,
+) -> Result<(Prepared, Operation), GatewayError> {
+    let instance = attempt.instance()?;
+    let route = route(outgoing.request.surface, instance)?;
+    let (prepared, _) = prepare(gateway, outgoing, attempt, instance, route)?;
+    Ok((prepared, route.operation))
 }
 
 /// What a dialect asks to be sent along.

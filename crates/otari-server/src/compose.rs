@@ -111,6 +111,7 @@ fn batches(config: &Config) -> Option<BatchOptions> {
     section.batches_enabled.then(|| BatchOptions {
         concurrency: whole(section.batch_concurrency),
         hours: section.batch_hours,
+        native: section.batch_native.clone(),
         line_attempts: section.batch_line_attempts,
         max_lines: whole(section.batch_max_lines),
         retention_days: section.batch_retention_days,

@@ -16,6 +16,8 @@ section! {
         batch_concurrency: u32 = 16 => AtLeast(1.0);
         /// When lines are run, in UTC, as `22:00-06:00`; unset for always.
         batch_hours: Option<Hours> = None;
+        /// Instances whose own batches take batches of their models: they may be cheaper there, and slower.
+        batch_native: Vec<String> = Vec::new();
         /// Attempts at a line whose provider is busy or failing.
         batch_line_attempts: u32 = 5 => AtLeast(1.0);
         /// Lines of one batch, at most.

@@ -9,6 +9,7 @@ use crate::error::GatewayError;
 use crate::inbound::Inbound;
 use crate::plan::plan;
 
+use super::native;
 use super::request::{Asked, Input};
 
 /// As OpenAI's, so that clients can tell what a file is for.
@@ -18,7 +19,14 @@ const INPUT_BYTES_MAX: usize = 200 * 1024 * 1024;
 
 impl Gateway {
     /// Takes a batch in; it is run when there is time.
-    pub async fn create_batch(&self, inbound: &Inbound) -> Result<BatchRow, GatewayError> {
+    ///
+    /// `native_at` names the instance whose own batches it shall go to; one that cannot hold it is refused. Without it
+    /// the configuration decides, and what no provider can hold is run by the gateway.
+    pub async fn create_batch(
+        &self,
+        inbound: &Inbound,
+        native_at: Option<&str>,
+    ) -> Result<BatchRow, GatewayError> {
         let batches = self.batches()?;
         let asked = Asked::parse(&inbound.body, batches.options.max_lines)?;
         let admitted = admit(self, inbound, asked.user.as_deref());
@@ -27,13 +35,25 @@ impl Gateway {
         let lines = match asked.input {
             Input::File(id) => {
                 self.check_input(&row.user_id, &id).await?;
+                row.native = native_at
+                    .map(|name| self.native_or_refuse(name, asked.endpoint))
+                    .transpose()?;
                 row.input_file_id = Some(id.into_owned());
                 Vec::new()
             }
             Input::Lines { model, lines } => {
                 let plan = plan(self, inbound, &model, &admitted).await;
                 let plan = plan.map_err(|refused| refused.error)?;
-                row.provider = Some(plan.first.instance()?.name.clone());
+                let instance = plan.first.instance()?;
+                let only = plan.rest.is_empty().then_some(instance.name.as_str());
+                row.native = match native_at {
+                    Some(name) if only == Some(name) => {
+                        Some(self.native_or_refuse(name, asked.endpoint)?)
+                    }
+                    Some(name) => return Err(native::foreign(name, &model)),
+                    None => only.and_then(|name| self.native_by_choice(name, asked.endpoint)),
+                };
+                row.provider = Some(instance.name.clone());
                 row.model = Some(model.into_owned());
                 row.status = BatchStatus::InProgress;
                 row.in_progress_at = Some(row.created_at);
@@ -88,6 +108,8 @@ fn row(inbound: &Inbound, asked: &Asked<'_>, billed: &Billed) -> BatchRow {
         api_key_id: billed.key.clone(),
         endpoint: asked.endpoint.path().to_owned(),
         model: None,
+        native: None,
+        native_id: None,
         provider: None,
         input_file_id: None,
         output_file_id: None,

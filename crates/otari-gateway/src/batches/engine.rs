@@ -47,7 +47,7 @@ impl Gateway {
             node: self.ledger.node().clone(),
             render,
             permits: Semaphore::new(batches.options.concurrency),
-            options: batches.options,
+            options: batches.options.clone(),
             batches,
             stop,
             gateway: Arc::clone(&self),

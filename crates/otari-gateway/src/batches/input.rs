@@ -21,6 +21,8 @@ const TOGETHER: usize = 500;
 const TOGETHER_BYTES: usize = 4 * 1024 * 1024;
 /// Mistakes that are told; after so many nobody reads on.
 const MISTAKES_MAX: usize = 20;
+/// Different models that are looked at.
+const MODELS_MAX: usize = 16;
 
 #[derive(Deserialize)]
 struct Line<'a> {
@@ -39,8 +41,8 @@ struct Reading {
     stored: usize,
     seen: HashSet<String>,
     mistakes: Vec<Value>,
-    /// Of the first line: it stands for the batch.
-    model: Option<String>,
+    /// Of all lines, the first first; beyond a few nobody asks how many.
+    models: Vec<String>,
 }
 
 impl Engine {
@@ -78,8 +80,40 @@ impl Engine {
             return Ok(None);
         }
         let total = i64::try_from(reading.stored).unwrap_or(i64::MAX);
-        let provider = self.provider(batch, reading.model.as_deref()).await?;
-        let begun = rows::begin(store, &batch.id, &self.node, total, provider.as_deref()).await?;
+        let instances = self.instances(batch, &reading.models).await?;
+        let provider = instances.first().cloned().flatten();
+        let only = provider.clone().filter(|_| instances.len() == 1);
+        let native = match (&batch.native, only) {
+            (Some(name), only) if only.as_ref() != Some(name) => {
+                let message = format!("Some lines are for other models than those of '{name}'");
+                let mistake = json!([{"code": "mismatched_provider", "message": message, "param": null, "line": null}]);
+                batch_lines::clear(store, &batch.id).await?;
+                rows::end(
+                    store,
+                    &batch.id,
+                    &self.node,
+                    BatchStatus::Failed,
+                    Some(&mistake.to_string()),
+                )
+                .await?;
+                return Ok(None);
+            }
+            (Some(name), _) => Some(name.clone()),
+            (None, Some(only)) if reading.models.len() < MODELS_MAX => {
+                Endpoint::parse(&batch.endpoint)
+                    .and_then(|endpoint| self.gateway.native_by_choice(&only, endpoint))
+            }
+            (None, _) => None,
+        };
+        let begun = rows::begin(
+            store,
+            &batch.id,
+            &self.node,
+            total,
+            provider.as_deref(),
+            native.as_deref(),
+        )
+        .await?;
         Ok(if begun {
             rows::get(store, &batch.id).await?
         } else {
@@ -141,8 +175,11 @@ impl Engine {
         let number = reading.seen.len() + 1;
         match checked(batch, line, &reading.seen) {
             Ok((custom_id, body)) => {
-                if reading.model.is_none() {
-                    reading.model = model(&body);
+                if reading.models.len() < MODELS_MAX
+                    && let Some(model) = model(&body)
+                    && !reading.models.contains(&model)
+                {
+                    reading.models.push(model);
                 }
                 reading.bytes += body.len();
                 reading.seen.insert(custom_id.clone());
@@ -161,17 +198,22 @@ impl Engine {
         }
     }
 
-    /// The instance of a batch's model.
-    async fn provider(
+    /// The instances of a batch's models, each once; `None` for one that nothing serves.
+    async fn instances(
         &self,
         batch: &BatchRow,
-        model: Option<&str>,
-    ) -> Result<Option<String>, GatewayError> {
-        let Some(model) = model else { return Ok(None) };
+        models: &[String],
+    ) -> Result<Vec<Option<String>>, GatewayError> {
         let now = self.gateway.clock.now();
-        let targets = &self.gateway.targets;
-        let target = targets.resolve(model, Some(&batch.user_id), now).await?;
-        Ok(target.instance_name.clone())
+        let mut instances = Vec::new();
+        for model in models {
+            let targets = &self.gateway.targets;
+            let target = targets.resolve(model, Some(&batch.user_id), now).await?;
+            if !instances.contains(&target.instance_name) {
+                instances.push(target.instance_name.clone());
+            }
+        }
+        Ok(instances)
     }
 }
 

@@ -54,6 +54,12 @@ impl Engine {
             batch
         };
         let id = batch.id.clone();
+        if batch.native.is_some() {
+            if Arc::clone(&self).run_native(batch).await? {
+                self.finish(&id).await?;
+            }
+            return Ok(());
+        }
         let work = Work {
             halt: self.stop.child_token(),
             engine: Arc::clone(&self),
@@ -131,12 +137,13 @@ impl Work {
     }
 
     async fn begin_calls(&mut self) -> Result<(), GatewayError> {
-        let options = self.engine.options;
+        let options = &self.engine.options;
+        let (hours, concurrency) = (options.hours, options.concurrency);
         let now = self.engine.gateway.clock.now().as_secs();
-        if options.hours.is_some_and(|hours| !hours.contains(now)) {
+        if hours.is_some_and(|hours| !hours.contains(now)) {
             return Ok(());
         }
-        while self.calls.len() < options.concurrency {
+        while self.calls.len() < concurrency {
             let Some(line) = self.next_line().await? else {
                 return Ok(());
             };

@@ -128,7 +128,7 @@ impl Passage {
     }
 
     /// A whole answer.
-    pub(super) fn whole(&mut self, body: Bytes) -> Result<Bytes, UpstreamError> {
+    pub(crate) fn whole(&mut self, body: Bytes) -> Result<Bytes, UpstreamError> {
         match self {
             Self::Verbatim(verbatim) => verbatim.whole(body),
             Self::Translated(translated) => translated.whole(&body),
@@ -151,7 +151,7 @@ impl Passage {
         keep_alive(surface)
     }
 
-    pub(super) fn report(&self, produced: &mut Produced) {
+    pub(crate) fn report(&self, produced: &mut Produced) {
         match self {
             Self::Verbatim(verbatim) => verbatim.report(produced),
             Self::Translated(translated) => translated.report(produced),

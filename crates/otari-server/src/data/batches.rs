@@ -28,6 +28,7 @@ const LIMIT_MAX: i64 = 100;
 /// gateway as calls of whoever asks, on any model, each held, priced and logged like a call that somebody waits for.
 #[utoipa::path(
     post, path = "/v1/batches", tag = "batches", operation_id = "create_batch",
+    params(("provider" = Option<String>, Query, description = "The instance whose own batches are to be used")),
     request_body(content = Object, description = "`input_file_id` and `endpoint`, or `model` and `requests`; `completion_window` (`24h`), `metadata`, `output_expires_after`, `user`"),
     responses(
         (status = 200, description = "The batch"),
@@ -39,10 +40,12 @@ const LIMIT_MAX: i64 = 100;
 )]
 pub(crate) async fn create_batch(
     State(app): State<App>,
+    query: QueryArgs,
     request: Request,
 ) -> Result<Json<Value>, ApiError> {
+    let native_at = query.one("provider");
     let inbound = inbound(&app, request, "/v1/batches").await?;
-    let batch = app.gateway.create_batch(&inbound).await?;
+    let batch = app.gateway.create_batch(&inbound, native_at).await?;
     Ok(Json(shape::batch(&batch)))
 }
 

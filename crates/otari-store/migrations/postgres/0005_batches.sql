@@ -7,6 +7,9 @@ CREATE TABLE batches (
     endpoint TEXT NOT NULL,
     model TEXT,
     provider TEXT,
+    -- The instance whose own batches it goes to, and its name there.
+    native TEXT,
+    native_id TEXT,
     input_file_id TEXT,
     output_file_id TEXT,
     error_file_id TEXT,

@@ -71,6 +71,10 @@ pub struct BatchRow {
     pub model: Option<String>,
     /// The instance of the model, where that is known.
     pub provider: Option<String>,
+    /// The instance whose own batches it goes to; `None`: the gateway runs it.
+    pub native: Option<String>,
+    /// Its name there.
+    pub native_id: Option<String>,
     pub input_file_id: Option<String>,
     pub output_file_id: Option<String>,
     pub error_file_id: Option<String>,
@@ -107,10 +111,10 @@ pub async fn insert(
     row: &BatchRow,
     lines: &[(String, String)],
 ) -> Result<(), StoreError> {
-    let text = "INSERT INTO batches (id, user_id, api_key_id, endpoint, model, provider, input_file_id, \
+    let text = "INSERT INTO batches (id, user_id, api_key_id, endpoint, model, provider, native, input_file_id, \
                 completion_window, output_lifetime_sec, metadata, status, total, completed, failed, created_at, \
                 expires_at, in_progress_at) \
-                VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, 0, 0, $13, $14, $15)";
+                VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, 0, 0, $14, $15, $16)";
     let query = Query::new(TABLE, text)
         .bind(&row.id)
         .bind(&row.user_id)
@@ -118,6 +122,7 @@ pub async fn insert(
         .bind(&row.endpoint)
         .bind(row.model.as_deref())
         .bind(row.provider.as_deref())
+        .bind(row.native.as_deref())
         .bind(row.input_file_id.as_deref())
         .bind(&row.completion_window)
         .bind(row.output_lifetime_sec)
@@ -227,16 +232,31 @@ pub async fn begin(
     node: &NodeId,
     total: i64,
     provider: Option<&str>,
+    native: Option<&str>,
 ) -> Result<bool, StoreError> {
     let text = "UPDATE batches SET status = CASE status WHEN 'validating' THEN 'in_progress' ELSE status END, \
-                in_progress_at = $3, total = $4, provider = $5 \
+                in_progress_at = $3, total = $4, provider = $5, native = $6 \
                 WHERE id = $1 AND node_id = $2 AND in_progress_at IS NULL AND ended_at IS NULL";
     let query = Query::new(TABLE, text)
         .bind(id)
         .bind(node)
         .bind(store.now())
         .bind(total)
-        .bind(provider);
+        .bind(provider)
+        .bind(native);
+    Ok(store.execute(query).await? > 0)
+}
+
+/// The provider has taken it.
+pub async fn set_native_id(
+    store: &Store,
+    id: &str,
+    node: &NodeId,
+    native_id: &str,
+) -> Result<bool, StoreError> {
+    let text =
+        "UPDATE batches SET native_id = $3 WHERE id = $1 AND node_id = $2 AND ended_at IS NULL";
+    let query = Query::new(TABLE, text).bind(id).bind(node).bind(native_id);
     Ok(store.execute(query).await? > 0)
 }
 
@@ -313,6 +333,8 @@ fn read(row: &Row) -> Result<BatchRow, StoreError> {
         endpoint: row.get("endpoint")?,
         model: row.opt("model")?,
         provider: row.opt("provider")?,
+        native: row.opt("native")?,
+        native_id: row.opt("native_id")?,
         input_file_id: row.opt("input_file_id")?,
         output_file_id: row.opt("output_file_id")?,
         error_file_id: row.opt("error_file_id")?,

@@ -32,6 +32,8 @@ async fn batch(db: &Database, id: &str, count: usize) -> BatchRow {
         endpoint: "/v1/chat/completions".to_owned(),
         model: Some("echo:chat".to_owned()),
         provider: Some("echo".to_owned()),
+        native: None,
+        native_id: None,
         input_file_id: None,
         output_file_id: None,
         error_file_id: None,
@@ -175,8 +177,12 @@ async fn a_batch_goes_its_way_and_no_other() {
         clear(&db, "read").await.unwrap();
         append(&db, "read", 0, &lines(40)).await.unwrap();
         append(&db, "read", 40, &lines(1)).await.unwrap();
-        assert!(begin(&db, "read", &one(), 41, Some("echo")).await.unwrap());
-        assert!(!begin(&db, "read", &one(), 41, None).await.unwrap());
+        assert!(
+            begin(&db, "read", &one(), 41, Some("echo"), Some("echo"))
+                .await
+                .unwrap()
+        );
+        assert!(!begin(&db, "read", &one(), 41, None, None).await.unwrap());
         assert!(
             finalize(&db, "read", &one(), Some("file-1"), None)
                 .await

@@ -23,6 +23,7 @@ pub(super) fn batch(batch: &BatchRow) -> Value {
         "endpoint": batch.endpoint,
         "model": batch.model,
         "provider": batch.provider,
+        "native": batch.native.is_some(),
         "errors": parsed(&batch.errors).map(|errors| json!({"object": "list", "data": errors})),
         "input_file_id": batch.input_file_id.as_deref().unwrap_or_default(),
         "completion_window": batch.completion_window,

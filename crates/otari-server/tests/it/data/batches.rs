@@ -1,5 +1,7 @@
 //! `/v1/batches`
 
+mod native;
+
 use otari_testkit::{MASTER_KEY, Script, Step, TestApp, TestAppBuilder};
 use serde_json::{Value, json};
 

@@ -1,0 +1,311 @@
+//! Batches that a provider runs itself, where it has such: handed over as a whole, asked for now and again, and each
+//! answer priced and noted like that of a line run here. Guardrails look at every line before, and every answer after.
+
+mod ask;
+mod line;
+mod service;
+
+use std::collections::HashMap;
+use std::sync::Arc;
+use std::time::Duration;
+
+use otari_providers::{Instance, UpstreamErrorKind};
+use otari_store::batch_lines::{self, BatchLine, LineResult};
+use otari_store::batches::{self as rows, BatchRow};
+use otari_translate::Surface;
+
+use crate::Gateway;
+use crate::error::GatewayError;
+
+use super::endpoint::Endpoint;
+use super::engine::Engine;
+use super::error_json;
+
+use service::{Answer, Service, State};
+
+/// Lines looked up, or noted, together.
+const TOGETHER: i64 = 100;
+/// Between two looks at the provider.
+const EVERY: Duration = Duration::from_secs(15);
+
+/// What stands in the provider's batch for a line.
+fn custom_id(line: i64) -> String {
+    format!("line-{line}")
+}
+
+pub(super) fn foreign(name: &str, model: &str) -> GatewayError {
+    GatewayError::InvalidRequest(format!(
+        "Model '{model}' is not one of '{name}' alone, so the batch cannot go to the batches of that provider"
+    ))
+}
+
+impl Gateway {
+    /// The instance, if its own batches can hold calls of this endpoint.
+    pub(super) fn native_or_refuse(
+        &self,
+        name: &str,
+        endpoint: Endpoint,
+    ) -> Result<String, GatewayError> {
+        if self.service(name, endpoint).is_some() {
+            return Ok(name.to_owned());
+        }
+        let text = format!(
+            "'{name}' has no batches of its own that could hold calls of {}; leave `provider` out and the gateway runs \
+             the batch",
+            endpoint.path()
+        );
+        Err(GatewayError::InvalidRequest(text))
+    }
+
+    /// The same, where the configuration names the instance.
+    pub(super) fn native_by_choice(&self, name: &str, endpoint: Endpoint) -> Option<String> {
+        let options = &self.batches.as_ref()?.options;
+        let wanted = options.native.iter().any(|native| native == name);
+        (wanted && self.service(name, endpoint).is_some()).then(|| name.to_owned())
+    }
+
+    fn service(&self, name: &str, endpoint: Endpoint) -> Option<(Arc<Instance>, Service)> {
+        let speaks = matches!(
+            endpoint,
+            Endpoint::Generate(Surface::Chat | Surface::Messages, _)
+        );
+        let instance = self
+            .targets
+            .instances
+            .load()
+            .get(name)
+            .filter(|_| speaks)?
+            .clone();
+        let service = Service::of(&instance)?;
+        Some((instance, service))
+    }
+}
+
+/// A batch at its provider.
+pub(super) struct Native {
+    engine: Arc<Engine>,
+    batch: BatchRow,
+    surface: Surface,
+    instance: Arc<Instance>,
+    service: Service,
+}
+
+impl Engine {
+    /// `false`: another process goes on with it.
+    pub(super) async fn run_native(self: Arc<Self>, batch: BatchRow) -> Result<bool, GatewayError> {
+        let name = batch.native.clone().unwrap_or_default();
+        let endpoint = Endpoint::parse(&batch.endpoint);
+        let found = endpoint.and_then(|endpoint| {
+            let (instance, service) = self.gateway.service(&name, endpoint)?;
+            Some((endpoint.surface(), instance, service))
+        });
+        let Some((surface, instance, service)) = found else {
+            let answer = error_json(
+                "provider_gone",
+                "The provider of this batch is not configured any more",
+            );
+            let store = &self.gateway.store;
+            return Ok(batch_lines::give_up(store, &batch.id, &self.node, &answer).await?);
+        };
+        let native = Native {
+            engine: self,
+            batch,
+            surface,
+            instance,
+            service,
+        };
+        native.run().await
+    }
+}
+
+impl Native {
+    async fn run(mut self) -> Result<bool, GatewayError> {
+        if self.batch.native_id.is_none() && self.batch.cancelling_at.is_none() {
+            match self.submit().await {
+                Ok(true) => {}
+                Ok(false) => return Ok(false),
+                Err(GatewayError::Upstream(failure)) if !passes(failure.error.kind) => {
+                    let told = failure.error.client_message();
+                    let told = told.unwrap_or_else(|| "The provider refused the batch".to_owned());
+                    return self.give_up("provider_refused", &told).await;
+                }
+                Err(error) => return Err(error),
+            }
+        }
+        let Some(id) = self.batch.native_id.clone() else {
+            return self
+                .give_up(
+                    "batch_cancelled",
+                    "The batch was cancelled before it was begun",
+                )
+                .await;
+        };
+        let mut cancelled = false;
+        loop {
+            if self.batch.cancelling_at.is_some() && !cancelled {
+                cancelled = self
+                    .service
+                    .cancel(self.gateway(), &self.instance, &id)
+                    .await
+                    .is_ok();
+            }
+            match self.service.look(self.gateway(), &self.instance, &id).await {
+                Ok(State::Running) => {}
+                Ok(State::Ended(sources)) => {
+                    let answers =
+                        self.service
+                            .answers(self.gateway(), &self.instance, &id, &sources);
+                    let answers = answers.await?;
+                    return self.collect(answers).await;
+                }
+                Ok(State::Failed(told)) => return self.give_up("provider_failed", &told).await,
+                Err(error) => {
+                    let (batch, told) = (&self.batch.id, error.client_message());
+                    tracing::warn!(batch, told, "the provider cannot be asked about a batch");
+                }
+            }
+            tokio::select! {
+                () = tokio::time::sleep(EVERY) => {}
+                () = self.engine.stop.cancelled() => {
+                    let Engine { node, .. } = &*self.engine;
+                    rows::release(&self.gateway().store, &self.batch.id, node).await?;
+                    return Ok(false);
+                }
+            }
+            if !self.keep().await? {
+                return Ok(false);
+            }
+        }
+    }
+
+    fn gateway(&self) -> &Arc<Gateway> {
+        &self.engine.gateway
+    }
+
+    /// Keeps the batch for this node; `false` when it is another's.
+    async fn keep(&mut self) -> Result<bool, GatewayError> {
+        let (until, node) = (self.engine.lease_end(), &self.engine.node);
+        match rows::renew(&self.gateway().store, &self.batch.id, node, until).await? {
+            Some(batch) => self.batch = batch,
+            None => return Ok(false),
+        }
+        Ok(true)
+    }
+
+    async fn give_up(&self, code: &str, message: &str) -> Result<bool, GatewayError> {
+        let answer = error_json(code, message);
+        let (store, node) = (&self.gateway().store, &self.engine.node);
+        Ok(batch_lines::give_up(store, &self.batch.id, node, &answer).await?)
+    }
+
+    async fn record(&self, results: &[LineResult]) -> Result<bool, GatewayError> {
+        let (store, node) = (&self.gateway().store, &self.engine.node);
+        let until = self.engine.lease_end();
+        Ok(batch_lines::record(store, &self.batch.id, node, results, until).await?)
+    }
+
+    /// Hands the lines over; what cannot be handed over is answered at once.
+    async fn submit(&mut self) -> Result<bool, GatewayError> {
+        let mut parcel = service::Parcel::default();
+        let mut after = -1;
+        loop {
+            let lines = self.lines(after).await?;
+            let Some(last) = lines.last() else { break };
+            after = last.line;
+            let mut refused = Vec::new();
+            for line in &lines {
+                match self.prepare(line).await {
+                    Ok((body, model)) => parcel.add(&custom_id(line.line), &body, &model),
+                    Err(error) => refused.push(self.failed(line.line, error)),
+                }
+            }
+            if !self.record(&refused).await? {
+                return Ok(false);
+            }
+        }
+        if parcel.is_empty() {
+            // Nothing is left to be waited for; an id that no provider gave ends the batch below.
+            return self
+                .give_up("provider_refused", "No line could be handed over")
+                .await;
+        }
+        let label = (self.surface, self.batch.id.as_str());
+        let sent = self
+            .service
+            .send(self.gateway(), &self.instance, parcel, label)
+            .await;
+        let id = sent.map_err(|error| GatewayError::upstream(&self.instance.name, error))?;
+        let (store, node) = (&self.gateway().store, &self.engine.node);
+        if !rows::set_native_id(store, &self.batch.id, node, &id).await? {
+            return Ok(false);
+        }
+        self.batch.native_id = Some(id);
+        Ok(true)
+    }
+
+    async fn collect(&self, mut answers: HashMap<String, Answer>) -> Result<bool, GatewayError> {
+        let mut after = -1;
+        loop {
+            let lines = self.lines(after).await?;
+            let Some(last) = lines.last() else { break };
+            after = last.line;
+            let mut results = Vec::new();
+            for line in &lines {
+                let Some(answer) = answers.remove(&custom_id(line.line)) else {
+                    continue;
+                };
+                results.push(match self.settle(line, answer).await {
+                    Ok(text) => LineResult {
+                        line: line.line,
+                        status: 200,
+                        answer: text,
+                    },
+                    Err(error) => self.failed(line.line, error),
+                });
+            }
+            if !self.record(&results).await? {
+                return Ok(false);
+            }
+        }
+        let (code, message) = if self.batch.cancelling_at.is_some() {
+            (
+                "batch_cancelled",
+                "The batch was cancelled before this request was made",
+            )
+        } else {
+            (
+                "batch_expired",
+                "The provider ended the batch without an answer to this request",
+            )
+        };
+        self.give_up(code, message).await
+    }
+
+    async fn lines(&self, after: i64) -> Result<Vec<BatchLine>, GatewayError> {
+        let store = &self.gateway().store;
+        Ok(batch_lines::pending(store, &self.batch.id, after, TOGETHER).await?)
+    }
+
+    fn failed(&self, line: i64, error: GatewayError) -> LineResult {
+        let (status, answer) = (self.engine.render)(self.surface, error);
+        LineResult {
+            line,
+            status: i64::from(status),
+            answer,
+        }
+    }
+}
+
+/// Whether it may go away by itself.
+fn passes(kind: UpstreamErrorKind) -> bool {
+    use UpstreamErrorKind as Kind;
+    matches!(
+        kind,
+        Kind::Timeout
+            | Kind::Unreachable
+            | Kind::RateLimited
+            | Kind::Overloaded
+            | Kind::Provider
+            | Kind::Malformed
+    )
+}

@@ -1,0 +1,132 @@
+//! Requests to a batch service, with the instance's own credential.
+
+use bytes::Bytes;
+use http::{HeaderMap, HeaderValue, Method, Uri, header};
+use otari_providers::{Instance, Operation, Outbound, UpstreamError, UpstreamErrorKind};
+use serde_json::Value;
+
+use crate::Gateway;
+
+use super::service::Service;
+
+/// Answers that only say where a batch stands.
+const STATUS_BYTES_MAX: usize = 1024 * 1024;
+const BOUNDARY: &str = "otari-batch-6f1c0a4be2";
+/// Of Anthropic's API.
+const VERSION: &str = "2023-06-01";
+
+/// Whom and with what to ask.
+pub(super) struct Ask<'a> {
+    pub(super) gateway: &'a Gateway,
+    pub(super) instance: &'a Instance,
+    pub(super) service: Service,
+}
+
+impl Ask<'_> {
+    pub(super) fn batches(&self, below: &str) -> Result<Uri, UpstreamError> {
+        self.address(Operation::Batches, below)
+    }
+
+    pub(super) fn files(&self, below: &str) -> Result<Uri, UpstreamError> {
+        self.address(Operation::Files, below)
+    }
+
+    fn address(&self, operation: Operation, below: &str) -> Result<Uri, UpstreamError> {
+        let wrong = || malformed("an id that is no part of an address");
+        let is_plain = |b: u8| b.is_ascii_alphanumeric() || b"/_-.".contains(&b);
+        if !below.bytes().all(is_plain) || below.contains("..") {
+            return Err(wrong());
+        }
+        let all = self.instance.address(operation, "", false);
+        let all = all.map_err(|error| {
+            UpstreamError::new(UpstreamErrorKind::InvalidRequest, error.to_string())
+        })?;
+        let query = all
+            .query()
+            .map_or_else(String::new, |query| format!("?{query}"));
+        let path = format!("{}{below}{query}", all.path());
+        let mut parts = all.into_parts();
+        parts.path_and_query = Some(path.parse().map_err(|_| wrong())?);
+        Uri::from_parts(parts).map_err(|_| wrong())
+    }
+
+    pub(super) async fn upload(&self, lines: &[u8]) -> Result<String, UpstreamError> {
+        let part = |disposition: &str| {
+            format!("--{BOUNDARY}\r\nContent-Disposition: form-data; {disposition}\r\n\r\n")
+        };
+        let mut body = part("name=\"purpose\"").into_bytes();
+        body.extend_from_slice(b"batch\r\n");
+        body.extend(part("name=\"file\"; filename=\"batch.jsonl\"").into_bytes());
+        body.extend_from_slice(lines);
+        body.extend_from_slice(format!("\r\n--{BOUNDARY}--\r\n").as_bytes());
+        let kind = format!("multipart/form-data; boundary={BOUNDARY}");
+        let answer = self
+            .send(
+                Method::POST,
+                self.files("")?,
+                &kind,
+                body.into(),
+                STATUS_BYTES_MAX,
+            )
+            .await?;
+        let file: Value = serde_json::from_slice(&answer).map_err(|_| malformed("no file"))?;
+        text(&file, "id").ok_or_else(|| malformed("no id of the file"))
+    }
+
+    pub(super) async fn json(
+        &self,
+        method: Method,
+        uri: Uri,
+        body: Bytes,
+    ) -> Result<Value, UpstreamError> {
+        let answer = self.bytes(method, uri, body, STATUS_BYTES_MAX).await?;
+        serde_json::from_slice(&answer).map_err(|_| malformed("no JSON"))
+    }
+
+    pub(super) async fn bytes(
+        &self,
+        method: Method,
+        uri: Uri,
+        body: Bytes,
+        max: usize,
+    ) -> Result<Bytes, UpstreamError> {
+        self.send(method, uri, "application/json", body, max).await
+    }
+
+    async fn send(
+        &self,
+        method: Method,
+        uri: Uri,
+        content_type: &str,
+        body: Bytes,
+        max: usize,
+    ) -> Result<Bytes, UpstreamError> {
+        let mut headers = HeaderMap::new();
+        if let (false, Ok(value)) = (body.is_empty(), HeaderValue::from_str(content_type)) {
+            headers.insert(header::CONTENT_TYPE, value);
+        }
+        if self.service == Service::Anthropic {
+            headers.insert("anthropic-version", HeaderValue::from_static(VERSION));
+        }
+        let outbound = Outbound {
+            method,
+            uri,
+            headers,
+            body,
+        };
+        let answered = self.gateway.transport.send(self.instance, outbound).await?;
+        answered.body.collect(max).await
+    }
+}
+
+pub(super) fn text(value: &Value, name: &str) -> Option<String> {
+    let text = value.get(name).and_then(Value::as_str);
+    text.filter(|text| !text.is_empty()).map(str::to_owned)
+}
+
+pub(super) fn malformed(what: &str) -> UpstreamError {
+    UpstreamError::new(
+        UpstreamErrorKind::Malformed,
+        format!("the batch service answered {what}"),
+    )
+}

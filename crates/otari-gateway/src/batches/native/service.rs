@@ -1,0 +1,303 @@
+//! The batch services of providers: OpenAI's and those that copied it, Mistral's, Anthropic's.
+//!
+//! <https://platform.openai.com/docs/api-reference/batch>, <https://docs.mistral.ai/api/#tag/batch>,
+//! <https://docs.anthropic.com/en/api/creating-message-batches>
+
+use std::collections::HashMap;
+
+use bytes::Bytes;
+use http::Method;
+use otari_providers::{Capability, Dialect, Instance, Operation, UpstreamError};
+use otari_translate::Surface;
+use serde::Deserialize;
+use serde_json::value::RawValue;
+use serde_json::{Value, json};
+
+use crate::Gateway;
+use crate::relay::ANSWER_BYTES_MAX;
+
+use super::ask::{Ask, malformed, text};
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Service {
+    OpenAi,
+    Mistral,
+    Anthropic,
+}
+
+/// Where a provider's batch stands.
+pub(super) enum State {
+    Running,
+    /// Ids of the files with the answers; for Anthropic none.
+    Ended(Vec<String>),
+    Failed(String),
+}
+
+/// A provider's answer to one line: the body of the call, or why there is none.
+pub(super) type Answer = Result<Bytes, UpstreamError>;
+
+/// Lines on their way to a provider.
+#[derive(Debug, Default)]
+pub(super) struct Parcel {
+    lines: Vec<(String, Bytes)>,
+    model: String,
+}
+
+impl Parcel {
+    pub(super) fn add(&mut self, custom_id: &str, body: &Bytes, model: &str) {
+        if self.lines.is_empty() {
+            model.clone_into(&mut self.model);
+        }
+        self.lines.push((custom_id.to_owned(), body.clone()));
+    }
+
+    pub(super) fn is_empty(&self) -> bool {
+        self.lines.is_empty()
+    }
+
+    /// `{"custom_id":…,<members>"<name>":<body>}`, each after `before` and all but the last before `between`.
+    fn written(&self, members: &str, name: &str, between: &str) -> Vec<u8> {
+        let mut out = Vec::new();
+        for (index, (custom_id, body)) in self.lines.iter().enumerate() {
+            if index > 0 {
+                out.extend_from_slice(between.as_bytes());
+            }
+            let head = format!("{{\"custom_id\":\"{custom_id}\",{members}\"{name}\":");
+            out.extend_from_slice(head.as_bytes());
+            // A body is JSON already; it only has to stay on its line.
+            out.extend(body.iter().map(|byte| match byte {
+                b'\n' | b'\r' => b' ',
+                byte => *byte,
+            }));
+            out.push(b'}');
+        }
+        out
+    }
+}
+
+impl Service {
+    pub(super) fn of(instance: &Instance) -> Option<Self> {
+        let provider = instance.provider;
+        let can = |capability| provider.can(capability);
+        match provider.dialect {
+            _ if !can(Capability::Batch) => None,
+            Dialect::OpenAiChat if can(Capability::Files) => Some(Self::OpenAi),
+            Dialect::Mistral => Some(Self::Mistral),
+            Dialect::AnthropicMessages => Some(Self::Anthropic),
+            _ => None,
+        }
+    }
+
+    /// Whether its batches hold bodies of this operation.
+    pub(super) fn takes(self, operation: Operation) -> bool {
+        match self {
+            Self::OpenAi | Self::Mistral => operation == Operation::Chat,
+            Self::Anthropic => matches!(operation, Operation::Chat | Operation::Messages),
+        }
+    }
+
+    /// Hands a parcel over; the provider's id of the batch. `label`: what it holds, and its id here.
+    pub(super) async fn send(
+        self,
+        gateway: &Gateway,
+        instance: &Instance,
+        parcel: Parcel,
+        label: (Surface, &str),
+    ) -> Result<String, UpstreamError> {
+        let ask = Ask {
+            gateway,
+            instance,
+            service: self,
+        };
+        let endpoint = "/v1/chat/completions";
+        let body = match self {
+            Self::Anthropic => {
+                let mut body = b"{\"requests\":[".to_vec();
+                body.extend(parcel.written("", "params", ","));
+                body.extend_from_slice(b"]}");
+                Bytes::from(body)
+            }
+            Self::OpenAi => {
+                let members = format!("\"method\":\"POST\",\"url\":\"{endpoint}\",");
+                let file = ask.upload(&parcel.written(&members, "body", "\n")).await?;
+                let request = json!({
+                    "input_file_id": file, "endpoint": endpoint, "completion_window": "24h",
+                    "metadata": {"otari_batch_id": label.1},
+                });
+                request.to_string().into()
+            }
+            Self::Mistral => {
+                let file = ask.upload(&parcel.written("", "body", "\n")).await?;
+                let request = json!({
+                    "input_files": [file], "endpoint": endpoint, "model": parcel.model,
+                    "metadata": {"otari_batch_id": label.1},
+                });
+                request.to_string().into()
+            }
+        };
+        let made = ask.json(Method::POST, ask.batches("")?, body).await?;
+        text(&made, "id").ok_or_else(|| malformed("no id of the batch"))
+    }
+
+    pub(super) async fn look(
+        self,
+        gateway: &Gateway,
+        instance: &Instance,
+        id: &str,
+    ) -> Result<State, UpstreamError> {
+        let ask = Ask {
+            gateway,
+            instance,
+            service: self,
+        };
+        let batch = ask
+            .json(Method::GET, ask.batches(&format!("/{id}"))?, Bytes::new())
+            .await?;
+        let status = match self {
+            Self::Anthropic => text(&batch, "processing_status"),
+            Self::OpenAi | Self::Mistral => text(&batch, "status"),
+        };
+        let files = |names: [&str; 2]| {
+            names
+                .into_iter()
+                .filter_map(|name| text(&batch, name))
+                .collect()
+        };
+        Ok(match status.unwrap_or_default().as_str() {
+            "ended" => State::Ended(Vec::new()),
+            "completed" | "expired" | "cancelled" => {
+                State::Ended(files(["output_file_id", "error_file_id"]))
+            }
+            "SUCCESS" | "TIMEOUT_EXCEEDED" | "CANCELLED" => {
+                State::Ended(files(["output_file", "error_file"]))
+            }
+            "failed" | "FAILED" => {
+                let told = batch
+                    .pointer("/errors/data/0/message")
+                    .or_else(|| batch.pointer("/errors/0/message"));
+                let told = told
+                    .and_then(Value::as_str)
+                    .and_then(otari_providers::error::client_safe);
+                State::Failed(told.unwrap_or_else(|| "The provider's batch failed".to_owned()))
+            }
+            _ => State::Running,
+        })
+    }
+
+    pub(super) async fn cancel(
+        self,
+        gateway: &Gateway,
+        instance: &Instance,
+        id: &str,
+    ) -> Result<(), UpstreamError> {
+        let ask = Ask {
+            gateway,
+            instance,
+            service: self,
+        };
+        let uri = ask.batches(&format!("/{id}/cancel"))?;
+        ask.json(Method::POST, uri, Bytes::new()).await.map(drop)
+    }
+
+    /// All answers, by custom id.
+    pub(super) async fn answers(
+        self,
+        gateway: &Gateway,
+        instance: &Instance,
+        id: &str,
+        files: &[String],
+    ) -> Result<HashMap<String, Answer>, crate::GatewayError> {
+        let ask = Ask {
+            gateway,
+            instance,
+            service: self,
+        };
+        let told = |error| crate::GatewayError::upstream(&instance.name, error);
+        let mut addresses = Vec::new();
+        if self == Self::Anthropic {
+            addresses.push(ask.batches(&format!("/{id}/results")).map_err(told)?);
+        }
+        for file in files {
+            addresses.push(ask.files(&format!("/{file}/content")).map_err(told)?);
+        }
+        let mut answers = HashMap::new();
+        for uri in addresses {
+            let bytes = ask
+                .bytes(Method::GET, uri, Bytes::new(), ANSWER_BYTES_MAX)
+                .await
+                .map_err(told)?;
+            for line in bytes
+                .split(|byte| *byte == b'\n')
+                .filter(|line| !line.trim_ascii().is_empty())
+            {
+                if let Some((id, answer)) = read(line) {
+                    answers.insert(id, answer);
+                } else {
+                    let instance = &instance.name;
+                    tracing::warn!(instance, "a line of a provider's batch cannot be read");
+                }
+            }
+        }
+        Ok(answers)
+    }
+}
+
+fn read(line: &[u8]) -> Option<(String, Answer)> {
+    #[derive(Deserialize)]
+    struct Line<'a> {
+        custom_id: String,
+        #[serde(borrow)]
+        response: Option<Response<'a>>,
+        #[serde(borrow)]
+        result: Option<Outcome<'a>>,
+        #[serde(borrow)]
+        error: Option<&'a RawValue>,
+    }
+    #[derive(Deserialize)]
+    struct Response<'a> {
+        status_code: u16,
+        #[serde(borrow)]
+        body: &'a RawValue,
+    }
+    #[derive(Deserialize)]
+    struct Outcome<'a> {
+        r#type: &'a str,
+        #[serde(borrow)]
+        message: Option<&'a RawValue>,
+        #[serde(borrow)]
+        error: Option<&'a RawValue>,
+    }
+    let line: Line<'_> = serde_json::from_slice(line).ok()?;
+    let bytes = |raw: &RawValue| Bytes::copy_from_slice(raw.get().as_bytes());
+    let refused = |raw: Option<&RawValue>| {
+        let text = raw.map_or("{}", RawValue::get);
+        UpstreamError::from_answer(400, None, text.as_bytes())
+    };
+    let answer = match (line.response, line.result) {
+        (Some(response), _) if response.status_code == 200 => Ok(bytes(response.body)),
+        (Some(response), _) => {
+            let body = response.body.get().as_bytes();
+            Err(UpstreamError::from_answer(response.status_code, None, body))
+        }
+        (
+            None,
+            Some(Outcome {
+                r#type: "succeeded",
+                message: Some(message),
+                ..
+            }),
+        ) => Ok(bytes(message)),
+        (
+            None,
+            Some(Outcome {
+                r#type: "errored",
+                error,
+                ..
+            }),
+        ) => Err(refused(error)),
+        // Cancelled or expired: as if it were not there.
+        (None, Some(_)) => return Some((String::new(), Err(refused(None)))),
+        (None, None) => Err(refused(line.error)),
+    };
+    Some((line.custom_id, answer))
+}
