@@ -123,7 +123,7 @@ pub fn cost_of_all(price: &Price, turns: &[TokenUsage]) -> Cost {
                         line.meter,
                         known.units.saturating_add(line.units),
                         line.rate,
-                    )
+                    );
                 }
                 None => sum.lines.push(line),
             }

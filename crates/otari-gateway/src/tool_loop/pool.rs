@@ -30,7 +30,7 @@ pub(crate) struct Pool {
 #[derive(Debug)]
 pub(super) enum Own {
     Search(Box<Searching>),
-    Fetch(WebFetch, Box<WebAllowance>),
+    Fetch(Box<Fetching>),
     Code(CodeSession),
 }
 
@@ -39,6 +39,12 @@ pub(super) struct Searching {
     pub(super) service: WebSearch,
     pub(super) entry: ToolEntry,
     pub(super) max_results: Option<usize>,
+    pub(super) allowance: WebAllowance,
+}
+
+#[derive(Debug)]
+pub(super) struct Fetching {
+    pub(super) pages: WebFetch,
     pub(super) allowance: WebAllowance,
 }
 
@@ -158,7 +164,7 @@ impl Pool {
     async fn run(&self, call: OwnedCall) -> Ran {
         match self.own.get(&call.name) {
             Some(Own::Search(searching)) => searching.run(&call).await,
-            Some(Own::Fetch(fetch, allowance)) => read_page(fetch, allowance, &call).await,
+            Some(Own::Fetch(fetching)) => fetching.run(&call).await,
             Some(Own::Code(session)) => session.run(&call).await,
             None => self.run_mcp(call).await,
         }
@@ -211,30 +217,32 @@ impl Searching {
     }
 }
 
-async fn read_page(fetch: &WebFetch, allowance: &WebAllowance, call: &OwnedCall) -> Ran {
-    let url = text_argument(&call.arguments, "url");
-    let forbidden = || failed(call, format!("{url} may not be read here"));
-    if !allowance.permits_page(url) {
-        return forbidden();
-    }
-    match fetch.read(url).await {
-        Ok(page) if !allowance.permits_page(&page.url) => forbidden(),
-        Ok(page) => {
-            let cut = if page.truncated {
-                "\n\n[The page goes on.]"
-            } else {
-                ""
-            };
-            let text = format!("# {}\n{}\n\n{}{cut}", page.title, page.url, page.text);
-            Ran {
-                outcome: ToolOutcome::text(&call.id, text.trim_start_matches("# \n")),
-                found: Found::Page { url: page.url },
+impl Fetching {
+    async fn run(&self, call: &OwnedCall) -> Ran {
+        let url = text_argument(&call.arguments, "url");
+        let forbidden = || failed(call, format!("{url} may not be read here"));
+        if !self.allowance.permits_page(url) {
+            return forbidden();
+        }
+        match self.pages.read(url).await {
+            Ok(page) if !self.allowance.permits_page(&page.url) => forbidden(),
+            Ok(page) => {
+                let cut = if page.truncated {
+                    "\n\n[The page goes on.]"
+                } else {
+                    ""
+                };
+                let text = format!("# {}\n{}\n\n{}{cut}", page.title, page.url, page.text);
+                Ran {
+                    outcome: ToolOutcome::text(&call.id, text.trim_start_matches("# \n")),
+                    found: Found::Page { url: page.url },
+                }
             }
+            Err(error @ (FetchError::Http(_) | FetchError::Status(_))) => {
+                failed(call, format!("{url} cannot be read: {error}"))
+            }
+            Err(error) => failed(call, error.to_string()),
         }
-        Err(error @ (FetchError::Http(_) | FetchError::Status(_))) => {
-            failed(call, format!("{url} cannot be read: {error}"))
-        }
-        Err(error) => failed(call, error.to_string()),
     }
 }
 

@@ -11,7 +11,7 @@ use otari_tools::tool_loop::iteration_limit;
 use otari_translate::{Call, Tool, ToolChoice};
 use serde_json::Value;
 
-use super::pool::{Own, Pool, Searching};
+use super::pool::{Fetching, Own, Pool, Searching};
 use super::sandboxed;
 use crate::Gateway;
 use crate::admit::Admitted;
@@ -64,8 +64,8 @@ pub(crate) async fn set_up(
     }
     let asked = Arc::new(call.clone());
     let entries = take_entries(&mut call, intercepts)?;
-    let left = what_is_left(gateway, admitted, &entries).await?;
-    let pool = open(gateway, &set, wanted, admitted, &entries, &left, &mut call).await?;
+    let left = what_is_left(gateway, &set, admitted, &entries).await?;
+    let pool = open(gateway, wanted, admitted, &entries, &left, &mut call).await?;
     declare(&mut call, &pool, &entries, wanted, &set);
     Ok(Some(Tooling {
         gateway: Arc::clone(gateway),
@@ -78,14 +78,14 @@ pub(crate) async fn set_up(
 
 async fn open(
     gateway: &Arc<Gateway>,
-    set: &ToolSet,
     wanted: &WantedTools,
     admitted: &Admitted,
     entries: &[Entry],
-    left: &Left,
+    left: &Left<'_>,
     call: &mut Call,
 ) -> Result<Pool, GatewayError> {
     let now = gateway.clock.now();
+    let set = left.set;
     for entry in entries {
         admitted.check_tool(ToolUse::Own(entry.tool))?;
     }
@@ -103,9 +103,10 @@ async fn open(
                 max_results: set.max_results(),
                 allowance: left.web.clone(),
             })),
-            GatewayTool::WebFetch => {
-                Own::Fetch(set.require_web_fetch()?.clone(), Box::new(left.web.clone()))
-            }
+            GatewayTool::WebFetch => Own::Fetch(Box::new(Fetching {
+                pages: set.require_web_fetch()?.clone(),
+                allowance: left.web.clone(),
+            })),
             GatewayTool::CodeExecution => {
                 let session = sandboxed::open(gateway, wanted, &admitted.billed, entry, call);
                 Own::Code(session.await?.limited_to(left.exec_timeout()))
@@ -138,12 +139,13 @@ async fn open(
 }
 
 /// What the caller's workspace leaves of the tools.
-struct Left {
+struct Left<'a> {
+    set: &'a ToolSet,
     web: WebAllowance,
     code: Option<CodeExecutionPolicy>,
 }
 
-impl Left {
+impl Left<'_> {
     fn turns(&self) -> Option<u32> {
         let most = self.code.as_ref()?.max_iterations?;
         u32::try_from(most).ok()
@@ -162,11 +164,12 @@ impl Left {
 }
 
 /// A tool that the workspace leaves nothing of refuses the call.
-async fn what_is_left(
+async fn what_is_left<'a>(
     gateway: &Gateway,
+    set: &'a ToolSet,
     admitted: &Admitted,
     entries: &[Entry],
-) -> Result<Left, GatewayError> {
+) -> Result<Left<'a>, GatewayError> {
     let workspace = admitted.workspace();
     let (code, web): (Vec<GatewayTool>, Vec<GatewayTool>) = entries
         .iter()
@@ -184,7 +187,7 @@ async fn what_is_left(
         }
         None => WebAllowance::default(),
     };
-    Ok(Left { web, code })
+    Ok(Left { set, web, code })
 }
 
 async fn servers(

@@ -115,7 +115,7 @@ mod tests {
                 "{entries:?} {used:?}"
             );
         }
-        assert_eq!(check(None, search).is_ok(), true);
+        assert!(check(None, search).is_ok());
     }
 
     #[test]

@@ -43,6 +43,13 @@ pub(super) struct Workshop<'a> {
     pub(super) sealer: Option<&'a Sealer>,
 }
 
+/// Where a tool's service is, and how it is asked.
+struct Address {
+    base: Option<String>,
+    timeout: Duration,
+    options: Map<String, Value>,
+}
+
 impl Workshop<'_> {
     pub(super) fn tools(&self, stored: &[SearchToolRow]) -> BTreeMap<String, SearchTool> {
         let configured = self.section.search_tools.0.iter();
@@ -60,9 +67,12 @@ impl Workshop<'_> {
 
     fn configured(&self, name: &str, spec: &SearchToolSpec) -> SearchTool {
         let key = spec.api_key.clone();
-        let timeout = spec.timeout.unwrap_or(TIMEOUT);
-        let base = spec.api_base.clone();
-        self.tool(name, spec.provider, Ok(key), base, timeout, &spec.options)
+        let address = Address {
+            base: spec.api_base.clone(),
+            timeout: spec.timeout.unwrap_or(TIMEOUT),
+            options: spec.options.clone(),
+        };
+        self.tool(name, spec.provider, Ok(key), address)
     }
 
     fn stored(&self, row: &SearchToolRow) -> Option<SearchTool> {
@@ -77,9 +87,11 @@ impl Workshop<'_> {
             &row.name,
             provider,
             key.transpose(),
-            row.api_base.clone(),
-            millis.map_or(TIMEOUT, Duration::from_millis),
-            &options,
+            Address {
+                base: row.api_base.clone(),
+                timeout: millis.map_or(TIMEOUT, Duration::from_millis),
+                options,
+            },
         ))
     }
 
@@ -88,10 +100,13 @@ impl Workshop<'_> {
         name: &str,
         provider: SearchProvider,
         key: Result<Option<Secret>, String>,
-        base: Option<String>,
-        timeout: Duration,
-        options: &Map<String, Value>,
+        address: Address,
     ) -> SearchTool {
+        let Address {
+            base,
+            timeout,
+            options,
+        } = address;
         let searxng = provider == SearchProvider::Searxng;
         let inherited = self.section.web_search_url.clone().filter(|_| searxng);
         let search = key.and_then(|key| {
@@ -100,7 +115,7 @@ impl Workshop<'_> {
                 base: base.or(inherited),
                 key: key.or_else(|| key_of(self.keys, provider)),
                 engines: self.section.web_search_engines.clone(),
-                options: options.clone(),
+                options,
                 timeout,
                 ..SearchBackend::new(service)
             };

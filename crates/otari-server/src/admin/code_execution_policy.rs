@@ -63,9 +63,9 @@ pub(crate) struct WorkspaceCodeExecutionPolicy {
 }
 
 impl WorkspaceCodeExecutionPolicy {
-    fn of(row: Option<CodeExecutionPolicyRow>, workspace: String, app: &App) -> Self {
+    fn of(row: Option<&CodeExecutionPolicyRow>, workspace: String, app: &App) -> Self {
         let set = app.gateway.tools.in_force();
-        let policy = row.as_ref().map(|row| &row.policy);
+        let policy = row.map(|row| &row.policy);
         Self {
             workspace_id: workspace,
             configured: row.is_some(),
@@ -79,8 +79,8 @@ impl WorkspaceCodeExecutionPolicy {
             executor: None,
             image: None,
             allowed_images: Vec::new(),
-            created_at: row.as_ref().map(|row| row.created_at),
-            updated_at: row.as_ref().map(|row| row.updated_at),
+            created_at: row.map(|row| row.created_at),
+            updated_at: row.map(|row| row.updated_at),
         }
     }
 }
@@ -98,7 +98,11 @@ pub(crate) async fn get_code_execution_policy(
 ) -> Result<Json<WorkspaceCodeExecutionPolicy>, ApiError> {
     known_workspace(&app, &workspace)?;
     let row = policies::get(&app.gateway.store, &workspace).await?;
-    Ok(Json(WorkspaceCodeExecutionPolicy::of(row, workspace, &app)))
+    Ok(Json(WorkspaceCodeExecutionPolicy::of(
+        row.as_ref(),
+        workspace,
+        &app,
+    )))
 }
 
 /// Set a workspace's code-execution policy
@@ -129,7 +133,7 @@ pub(crate) async fn set_code_execution_policy(
         tools: body.tools,
     };
     let row = policies::set(&app.gateway.store, &workspace, &policy).await?;
-    let policy = WorkspaceCodeExecutionPolicy::of(Some(row), workspace, &app);
+    let policy = WorkspaceCodeExecutionPolicy::of(Some(&row), workspace, &app);
     Ok(Json(policy))
 }
 

@@ -76,7 +76,12 @@ async fn exec(
     };
     let id = session.clone().unwrap_or(id);
     let mut content = vec![Part::text(text_of(&outcome))];
-    for file in outcome.files.iter().filter(is_picture).take(PICTURES_MAX) {
+    for file in outcome
+        .files
+        .iter()
+        .filter(|file| is_picture(file))
+        .take(PICTURES_MAX)
+    {
         content.extend(picture(sandbox, &id, file).await);
     }
     Ok(McpResult {
@@ -94,7 +99,7 @@ async fn begin(
     Ok(handle.id)
 }
 
-fn is_picture(file: &&WorkspaceFile) -> bool {
+fn is_picture(file: &WorkspaceFile) -> bool {
     let kind = file.mime_type.as_deref().unwrap_or_default();
     kind.starts_with("image/") && file.size_bytes <= PICTURE_BYTES_MAX
 }

@@ -174,7 +174,7 @@ async fn own_tools_are_run_priced_and_logged() {
         [
             json!(["/mcp", "web_search", "otari", "success", 0.005]),
             json!(["/mcp", "web_fetch", "otari", "success", null]),
-            json!(["/mcp", "web_search", "otari", "error", null]),
+            json!(["/mcp", "web_search", "otari", "error", 0.0]),
         ]
     );
     assert_eq!(app.user("ada").await["spend"], json!(0.005));
@@ -199,8 +199,8 @@ async fn stored_servers_are_offered_under_their_names_and_keep_their_state() {
         ],
         "the one that is away is left out"
     );
-    assert_eq!(
-        call(&tools, "my_docs__count", json!({})).await,
+    assert!(
+        !call(&tools, "my_docs__count", json!({})).await,
         (false, "call 1".to_owned())
     );
     assert_eq!(
@@ -277,7 +277,7 @@ async fn a_key_sees_and_calls_only_what_it_may() {
         names(&tools),
         ["docs__count", "docs__fail", "docs__web_search"]
     );
-    assert_eq!(call(&tools, "docs__count", json!({})).await.0, false);
+    assert_eq!(call(&tools, "docs__count", json!({})).await.0);
     let ask = async |key: &str, name: &str| {
         let body = json!({"jsonrpc": "2.0", "id": 1, "method": "tools/call", "params": {"name": name, "arguments": {"query": "q"}}});
         let accept = [
@@ -335,19 +335,15 @@ async fn tools_without_a_price_are_refused_where_one_is_required() {
     upstream.always(Script::json(200, &json!({"results": []})));
     let key = app.key("ada", json!({})).await;
     let tools = connect(&app, &key).await;
-    assert_eq!(
-        call(&tools, "web_search", json!({"query": "q"})).await.0,
-        false
-    );
+    assert!(!call(&tools, "web_search", json!({"query": "q"})).await.0);
     let (failed, text) = call(&tools, "web_fetch", json!({"url": upstream.base()})).await;
     assert!(failed && text.contains("otari:web_fetch"), "{text}");
     let exempt = app.key("eve", json!({"exclude_from_budget": true})).await;
     let tools = connect(&app, &exempt).await;
-    assert_eq!(
-        call(&tools, "web_fetch", json!({"url": upstream.base()}))
+    assert!(
+        !call(&tools, "web_fetch", json!({"url": upstream.base()}))
             .await
-            .0,
-        false
+            .0
     );
     let price = json!({"model_key": "otari:web_fetch", "input_price_per_million": 0, "output_price_per_million": 0});
     app.client
@@ -355,11 +351,10 @@ async fn tools_without_a_price_are_refused_where_one_is_required() {
         .await
         .expect(200);
     let tools = connect(&app, &key).await;
-    assert_eq!(
-        call(&tools, "web_fetch", json!({"url": upstream.base()}))
+    assert!(
+        !call(&tools, "web_fetch", json!({"url": upstream.base()}))
             .await
-            .0,
-        false
+            .0
     );
 }
 

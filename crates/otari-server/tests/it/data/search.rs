@@ -206,8 +206,7 @@ async fn a_key_searches_only_with_what_it_is_allowed() {
 
 #[tokio::test]
 async fn a_service_that_fails_costs_nothing_and_shows_nothing() {
-    let price =
-        json!({"exa:exa": {"input_price_per_million": 1000000, "output_price_per_million": 0}});
+    let price = json!({"exa:exa": {"input_price_per_million": 1e6, "output_price_per_million": 0}});
     let (app, upstream, _) = start(&[("pricing", price)]).await;
     let key = app.budgeted_key("dora", json!({"max_budget": 1.0})).await;
     for (script, status) in [
