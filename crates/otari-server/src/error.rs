@@ -229,19 +229,9 @@ impl From<GatewayError> for ApiError {
             | E::InvalidMasterKey => Self::unauthorized(text),
             E::AuthUnavailable | E::CannotRecord => Self::unavailable(text),
             E::UserRequired | E::InvalidRequest(_) => Self::bad_request(text),
-            E::ToolUnavailable { .. }
-            | E::SearchTool(_)
-            | E::ToolSwitchedOff(_)
-            | E::ToolNotPermitted(_)
-            | E::ToolUnpriced(_)
-            | E::NoSuchTool(_)
-            | E::McpServerNotFound(_)
-            | E::ContainerNotFound(_)
-            | E::ToolLimit(_)
-            | E::ToolLoopBroke
-            | E::Mcp(_)
-            | E::Sandbox(_)
-            | E::Sealed { .. } => tools::answer(&error, text),
+            E::ToolUnavailable { .. } | E::SearchTool(_) | E::ToolSwitchedOff(_) | E::ToolNotPermitted(_)
+            | E::ToolUnpriced(_) | E::NoSuchTool(_) | E::McpServerNotFound(_) | E::ContainerNotFound(_)
+            | E::ToolLimit(_) | E::ToolLoopBroke | E::Mcp(_) | E::Sandbox(_) | E::Sealed { .. } => tools::answer(&error, text),
             E::Unsupported { member } => {
                 let mut error = Self::bad_request(text).code("unsupported_parameter");
                 error.param = Some(member);
@@ -290,9 +280,7 @@ impl From<GatewayError> for ApiError {
                 error.param = Some("file".to_owned());
                 error.code("request_too_large")
             }
-            E::FileSpaceExhausted { .. } => {
-                Self::forbidden(text).code("file_space_exhausted")
-            }
+            E::FileSpaceExhausted { .. } => Self::forbidden(text).code("file_space_exhausted"),
             E::Storage(_) => {
                 let mut error = Self::internal();
                 text.clone_into(&mut error.message);
