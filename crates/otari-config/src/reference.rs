@@ -117,6 +117,14 @@ fn example(key: &str) -> Option<&'static str> {
             "# routing:\n#   policies:\n#     resilient:\n#       select: [{default: \"openai:gpt-5\"}]\n\
              #       on_failure: [\"lab:llama\"]\n"
         }
+        "search_tools" => {
+            "# search_tools:\n#   exa: {api_key: \"${EXA_API_KEY}\"}\n\
+             #   wiki: {provider: mediawiki}\n"
+        }
+        "mcp_servers" => {
+            "# mcp_servers:\n#   files:\n#     command: npx\n\
+             #     args: [-y, \"@modelcontextprotocol/server-filesystem\", /srv/shared]\n"
+        }
         "platform" => "# platform: {}\n",
         _ => return None,
     })

@@ -7,6 +7,7 @@
 mod envelope;
 #[cfg(test)]
 mod tests;
+mod tools;
 
 use std::time::Duration;
 
@@ -15,9 +16,7 @@ use http::{HeaderValue, StatusCode, header};
 use otari_gateway::{FieldProblem, GatewayError, UpstreamFailure, Window};
 use otari_ledger::LedgerError;
 use otari_providers::UpstreamErrorKind;
-use otari_store::{SealError, StoreError};
-use otari_tools::HttpError;
-use otari_tools::mcp::McpFault;
+use otari_store::StoreError;
 use serde_json::{Value, json};
 
 /// An answer that is not a success.
@@ -218,10 +217,6 @@ pub fn put_rate_headers(headers: &mut http::HeaderMap, window: &Window) {
 }
 
 impl From<GatewayError> for ApiError {
-    #[expect(
-        clippy::too_many_lines,
-        reason = "one table: no error is without its status"
-    )]
     fn from(error: GatewayError) -> Self {
         use GatewayError as E;
         let text = error.to_string();
@@ -233,39 +228,16 @@ impl From<GatewayError> for ApiError {
             | E::ExpiredKey
             | E::InvalidMasterKey => Self::unauthorized(text),
             E::AuthUnavailable | E::CannotRecord => Self::unavailable(text),
-            E::UserRequired | E::InvalidRequest(_) | E::Sealed { error: SealError::NoKey, .. } => {
-                Self::bad_request(text)
-            }
-            E::ToolUnavailable { .. } => Self::bad_request(text).code("tool_unavailable"),
-            E::SearchTool(_) => Self::bad_request(text).code("search_tool_not_found"),
-            E::ToolSwitchedOff(_) => Self::forbidden(text).code("tool_switched_off"),
-            E::ToolNotPermitted(_) => Self::forbidden(text).code("tool_not_permitted"),
-            E::ToolUnpriced(_) => {
-                Self::new(StatusCode::PAYMENT_REQUIRED, "invalid_request_error", text).code("tool_not_priced")
-            }
-            E::NoSuchTool(_) | E::McpServerNotFound(_) | E::ContainerNotFound(_) => Self::not_found(text),
-            E::ToolLimit(_) => Self::new(StatusCode::UNPROCESSABLE_ENTITY, "invalid_request_error", text),
-            E::ToolLoopBroke => Self::internal(),
-            E::Mcp(error) => match &error.fault {
-                // The address itself, not what answers there.
-                McpFault::Http(HttpError::Refused(_)) => Self::bad_request(text).code("mcp_server_refused"),
-                McpFault::Timeout | McpFault::Http(HttpError::Timeout { .. }) => {
-                    Self::new(StatusCode::GATEWAY_TIMEOUT, "timeout_error", text)
-                }
-                _ => Self::bad_gateway(&text).code("mcp_server_failed"),
-            },
-            E::Sealed { .. } => {
-                tracing::error!(error = text, "a stored secret cannot be used");
-                Self::internal()
-            }
+            E::UserRequired | E::InvalidRequest(_) => Self::bad_request(text),
+            E::ToolUnavailable { .. } | E::SearchTool(_) | E::ToolSwitchedOff(_) | E::ToolNotPermitted(_)
+            | E::ToolUnpriced(_) | E::NoSuchTool(_) | E::McpServerNotFound(_) | E::ContainerNotFound(_)
+            | E::ToolLimit(_) | E::ToolLoopBroke | E::Mcp(_) | E::Sandbox(_) | E::Sealed { .. } => tools::answer(&error, text),
             E::Unsupported { member } => {
                 let mut error = Self::bad_request(text).code("unsupported_parameter");
                 error.param = Some(member);
                 error
             }
-            E::Sandbox(_) | E::PolicyUnresolvable(_) | E::AllFailed { timed_out: false } => {
-                Self::bad_gateway(&text)
-            }
+            E::PolicyUnresolvable(_) | E::AllFailed { timed_out: false } => Self::bad_gateway(&text),
             E::AllFailed { timed_out: true } => Self::new(StatusCode::GATEWAY_TIMEOUT, "timeout_error", text),
             E::UnknownModel(_) => Self::bad_request(text).code("model_not_found"),
             E::UserMismatch | E::UserBlocked(_) => Self::forbidden(text),
@@ -310,9 +282,7 @@ impl From<GatewayError> for ApiError {
                 error.code("request_too_large")
             }
             E::BatchNotComplete { .. } | E::BatchEnded { .. } => Self::conflict(text),
-            E::FileSpaceExhausted { .. } => {
-                Self::forbidden(text).code("file_space_exhausted")
-            }
+            E::FileSpaceExhausted { .. } => Self::forbidden(text).code("file_space_exhausted"),
             E::Storage(_) => {
                 let mut error = Self::internal();
                 text.clone_into(&mut error.message);

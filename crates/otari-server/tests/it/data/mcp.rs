@@ -174,7 +174,7 @@ async fn own_tools_are_run_priced_and_logged() {
         [
             json!(["/mcp", "web_search", "otari", "success", 0.005]),
             json!(["/mcp", "web_fetch", "otari", "success", null]),
-            json!(["/mcp", "web_search", "otari", "error", null]),
+            json!(["/mcp", "web_search", "otari", "error", 0.0]),
         ]
     );
     assert_eq!(app.user("ada").await["spend"], json!(0.005));
