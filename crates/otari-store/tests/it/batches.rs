@@ -4,7 +4,7 @@ use otari_store::batch_lines::{
 };
 use otari_store::batches::{
     BatchFilter, BatchRow, BatchStatus, begin, cancel, claim, delete_ended, end, finalize, get,
-    insert, list, place, release, renew,
+    insert, list, place, release, renew, set_native_id,
 };
 use otari_store::testing::{Database, databases};
 use otari_types::{Clock, NodeId, Timestamp, UserId};
@@ -168,6 +168,7 @@ async fn a_batch_goes_its_way_and_no_other() {
         let mut row = batch(&db, "made", 0).await;
         row.id = "read".to_owned();
         row.status = BatchStatus::Validating;
+        row.in_progress_at = None;
         db.clock.advance_secs(1);
         row.created_at = db.clock.now();
         insert(&db, &row, &[]).await.unwrap();
@@ -183,6 +184,8 @@ async fn a_batch_goes_its_way_and_no_other() {
                 .unwrap()
         );
         assert!(!begin(&db, "read", &one(), 41, None, None).await.unwrap());
+        assert!(!set_native_id(&db, "read", &two(), "up").await.unwrap());
+        assert!(set_native_id(&db, "read", &one(), "up").await.unwrap());
         assert!(
             finalize(&db, "read", &one(), Some("file-1"), None)
                 .await
@@ -197,6 +200,8 @@ async fn a_batch_goes_its_way_and_no_other() {
         let read = get(&db, "read").await.unwrap().unwrap();
         assert_eq!((read.status, read.total), (BatchStatus::Completed, 41));
         assert_eq!(read.output_file_id.as_deref(), Some("file-1"));
+        let native = (read.native.as_deref(), read.native_id.as_deref());
+        assert_eq!(native, (Some("echo"), Some("up")));
         assert!(read.status.is_final() && read.ended_at.is_some());
 
         assert!(cancel(&db, "made").await.unwrap());
