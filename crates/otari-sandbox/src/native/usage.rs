@@ -9,31 +9,37 @@ const OWN_PROCESSES: u64 = 2;
 
 /// What there is too much of, if anything.
 pub(super) fn excess(bounds: &Bounds) -> Option<&'static str> {
-    let mut processes = 0;
-    let mut memory = 0_u64;
-    for entry in fs::read_dir("/proc").into_iter().flatten().flatten() {
-        let name = entry.file_name();
-        let Some(process) = name.to_str().and_then(|name| name.parse::<u32>().ok()) else {
-            continue;
-        };
-        processes += 1;
-        if process != 1 {
-            memory = memory.saturating_add(own_bytes(process));
-        }
-    }
-    if processes > bounds.processes + OWN_PROCESSES {
+    let entries = fs::read_dir("/proc").into_iter().flatten().flatten();
+    let processes: Vec<u32> = entries
+        .filter_map(|entry| entry.file_name().to_str()?.parse().ok())
+        .collect();
+    let count = u64::try_from(processes.len()).unwrap_or(u64::MAX);
+    if count > bounds.processes + OWN_PROCESSES {
         return Some("too many processes");
     }
-    (memory > bounds.memory_bytes).then_some("out of memory")
+    let programs = || processes.iter().filter(|process| **process != 1);
+    let all: u64 = programs().map(|process| resident(*process)).sum();
+    // Pages that forked processes share are in there once for each; only now is it worth asking for their shares.
+    let over = all > bounds.memory_bytes
+        && programs().map(|process| share(*process)).sum::<u64>() > bounds.memory_bytes;
+    over.then_some("out of memory")
 }
 
 /// Memory that is not a file's, in bytes; 0 for a process that is gone.
-fn own_bytes(process: u32) -> u64 {
-    let status = fs::read_to_string(format!("/proc/{process}/status")).unwrap_or_default();
+fn resident(process: u32) -> u64 {
+    bytes_of(process, "status", &["RssAnon:", "RssShmem:"])
+}
+
+/// The same, of shared pages its part.
+fn share(process: u32) -> u64 {
+    bytes_of(process, "smaps_rollup", &["Pss_Anon:", "Pss_Shmem:"])
+}
+
+fn bytes_of(process: u32, file: &str, names: &[&str]) -> u64 {
+    let text = fs::read_to_string(format!("/proc/{process}/{file}")).unwrap_or_default();
     let kibibytes = |line: &str| line.split_whitespace().nth(1)?.parse::<u64>().ok();
-    status
-        .lines()
-        .filter(|line| line.starts_with("RssAnon:") || line.starts_with("RssShmem:"))
+    text.lines()
+        .filter(|line| names.iter().any(|name| line.starts_with(name)))
         .filter_map(kibibytes)
         .sum::<u64>()
         .saturating_mul(1024)

@@ -21,6 +21,7 @@ fn the_overview_lists_the_commands_and_examples() {
       gen-secret-key  Print a new key for OTARI_SECRET_KEY
       check-config    Find every mistake in the configuration; exits with 1 if there is one
       openapi         Print the OpenAPI document
+      sandbox         Run untrusted Python: a file, or as a service for gateways
       version         Print the version
 
     Options:
