@@ -13,7 +13,7 @@ say "Personal data is replaced before the provider sees it."
 ask /v1/chat/completions '{
   "model": "echo:chat",
   "guardrails": [{"profile": "pii", "validate_kwargs": {"action": "redact"}}],
-  "messages": [{"role": "user", "content": "Write to ada@example.com or call +44 20 7946 0958."}]
+  "messages": [{"role": "user", "content": "Write to ada@corp.dev or call +44 20 7946 0123."}]
 }'
 
 say "A check of the operator's own, on the answer: what the model says never arrives."

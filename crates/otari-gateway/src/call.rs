@@ -10,7 +10,7 @@ use crate::Gateway;
 use crate::admit::{Admitted, Billed, Refused, admit};
 use crate::dispatch::{Dispatched, Outgoing, Parsed, anthropic_headers, dispatch, envelope, watch};
 use crate::error::GatewayError;
-use crate::guardrails::{self, Asker, OutputChecks, Screened, Told};
+use crate::guardrails::{self, AnswerChecks, Asker, Screened, Told};
 use crate::in_flight::Underway;
 use crate::inbound::{Inbound, Origin, Reply, ReplyBody};
 use crate::plan::{Attempt, Plan, plan};
@@ -70,15 +70,15 @@ impl Gateway {
             billed: &begun.admitted.billed,
         };
         let Screened { mut told, body } = screen.input(asker, request).await?;
-        let output = screen.output(self, &inbound.origin, asker.billed);
+        let checks = screen.answer(self, &inbound.origin, asker.billed);
         let mut answered = match body {
             None => {
-                self.answer(inbound, request, &inbound.body, begun, output)
+                self.answer(inbound, request, &inbound.body, begun, checks)
                     .await?
             }
             Some(body) => {
                 let changed = Request::parse(request.surface, inbound.named.as_ref(), &body)?;
-                self.answer(inbound, &changed, &body, begun, output).await?
+                self.answer(inbound, &changed, &body, begun, checks).await?
             }
         };
         told.append(&mut answered.told);
@@ -92,7 +92,7 @@ impl Gateway {
         request: &Request<'_>,
         body: &Bytes,
         begun: &mut Begun,
-        output: Option<Arc<OutputChecks>>,
+        checks: AnswerChecks,
     ) -> Result<Answered, GatewayError> {
         let thread = match request.surface {
             Surface::Responses => self.thread(&inbound.origin, request, begun).await?,
@@ -111,11 +111,11 @@ impl Gateway {
             user: &begun.admitted.billed.user,
             label: begun.plan.label.as_deref(),
             parsed: Parsed::default(),
-            output,
+            output: checks.output,
             tools: None,
         };
         if request.tools.is_some() {
-            outgoing.tools = set_up(self, &outgoing, &begun.admitted).await?;
+            outgoing.tools = set_up(self, &outgoing, &begun.admitted, checks.results).await?;
         }
         if let Some(tooling) = &outgoing.tools {
             begun

@@ -11,6 +11,7 @@ mod moderation;
 mod output;
 mod profile;
 mod remote;
+mod results;
 mod rules;
 mod screen;
 mod verdict;
@@ -31,7 +32,8 @@ pub use verdict::{Blocked, Violation};
 
 pub(crate) use entry::{Entry, entries};
 pub(crate) use output::OutputChecks;
-pub(crate) use screen::{Asker, Screen, Screened};
+pub(crate) use results::ResultChecks;
+pub(crate) use screen::{AnswerChecks, Asker, Screen, Screened};
 pub(crate) use verdict::{Told, header};
 pub(crate) use window::Window;
 

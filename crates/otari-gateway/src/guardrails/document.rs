@@ -5,7 +5,7 @@
 
 use otari_translate::Surface;
 use otari_wire::members::{Members, ObjectWriter};
-use serde_json::Value;
+use serde_json::{Value, json};
 
 /// Members that hold no text for anybody to read.
 const STRUCTURE: &[&str] = &[
@@ -100,6 +100,20 @@ impl Document {
             Surface::Gemini => &["candidates"],
         };
         Self::of(names, members)
+    }
+
+    /// What a tool returned.
+    pub(crate) fn result(text: &str) -> Self {
+        Self(vec![(
+            "messages",
+            json!([{"role": "tool", "content": text}]),
+        )])
+    }
+
+    /// The text of [`Self::result`], with what was replaced.
+    pub(crate) fn into_result(mut self) -> String {
+        let mut texts = self.texts().into_iter();
+        texts.next().map(|(_, text)| text).unwrap_or_default()
     }
 
     fn of(names: &[&'static str], members: &Members<'_>) -> Self {

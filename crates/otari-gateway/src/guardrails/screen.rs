@@ -15,6 +15,7 @@ use super::moderation::{Bounds, moderate};
 use super::output::OutputChecks;
 use super::profile::{Check, Means};
 use super::remote::validate;
+use super::results::ResultChecks;
 use super::rules::{Finding, Rules, redacted};
 use super::verdict::{Told, Unavailable, Verdict, judged};
 use crate::Gateway;
@@ -49,6 +50,13 @@ pub(crate) struct Asker<'a> {
     pub(crate) billed: &'a Billed,
 }
 
+/// The checks that outlive the beginning of a call.
+#[derive(Debug, Default)]
+pub(crate) struct AnswerChecks {
+    pub(crate) output: Option<Arc<OutputChecks>>,
+    pub(crate) results: Option<ResultChecks>,
+}
+
 impl Screen {
     pub(super) fn new(checks: &[Check]) -> Self {
         let of = |direction: Direction| {
@@ -63,15 +71,18 @@ impl Screen {
         }
     }
 
-    /// What the answer is checked by.
-    pub(crate) fn output(
+    /// What the answer, and what tools return on the way to it, are checked by.
+    pub(crate) fn answer(
         &self,
         gateway: &Arc<Gateway>,
         origin: &Origin,
         billed: &Billed,
-    ) -> Option<Arc<OutputChecks>> {
-        let checks = || OutputChecks::new(self.output.clone(), gateway, origin, billed);
-        (!self.output.is_empty()).then(|| Arc::new(checks()))
+    ) -> AnswerChecks {
+        let output = || OutputChecks::new(self.output.clone(), gateway, origin, billed);
+        AnswerChecks {
+            output: (!self.output.is_empty()).then(|| Arc::new(output())),
+            results: ResultChecks::new(&self.input, gateway, origin, billed),
+        }
     }
 
     /// Runs every check over the prompt.
@@ -111,7 +122,7 @@ pub(super) async fn answer(
 }
 
 /// Replacing comes first, so that nobody else is shown what is replaced. All checks run before it is decided.
-async fn run(
+pub(super) async fn run(
     checks: &[Check],
     direction: Direction,
     asker: Asker<'_>,

@@ -12,8 +12,11 @@ use otari_translate::{Block, FunctionTool, Part};
 use serde_json::{Map, Value};
 
 use super::code::CodeSession;
+use crate::guardrails::ResultChecks;
 use crate::settle::ToolPrices;
 use crate::tools::WebAllowance;
+
+const WITHHELD: &str = "the result was withheld by a guardrail";
 
 /// What a request's tools are, and how they are called. Dropping it ends what they opened.
 #[derive(Debug, Default)]
@@ -24,6 +27,7 @@ pub(crate) struct Pool {
     mcp: Option<McpTools>,
     prices: ToolPrices,
     shows_searches: bool,
+    results: Option<ResultChecks>,
 }
 
 /// A tool of the gateway's own.
@@ -121,6 +125,11 @@ impl Pool {
         self.prices = prices;
     }
 
+    /// What results are checked by before the model reads them.
+    pub(super) fn set_result_checks(&mut self, results: Option<ResultChecks>) {
+        self.results = results;
+    }
+
     /// Searches are shown as a provider's own are.
     pub(super) fn show_searches(&mut self) {
         self.shows_searches = true;
@@ -162,6 +171,30 @@ impl Pool {
     }
 
     async fn run(&self, call: OwnedCall) -> Ran {
+        let mut ran = self.run_unchecked(call).await;
+        let Some(checks) = &self.results else {
+            return ran;
+        };
+        for part in &mut ran.outcome.content {
+            let Block::Text(text) = &mut part.block else {
+                continue;
+            };
+            if let Some(checked) = checks.read(text).await {
+                *text = checked;
+            } else {
+                let call = std::mem::take(&mut ran.outcome.call_id);
+                ran.outcome = ToolOutcome {
+                    is_error: true,
+                    ..ToolOutcome::text(&call, WITHHELD)
+                };
+                ran.found = Found::Nothing;
+                break;
+            }
+        }
+        ran
+    }
+
+    async fn run_unchecked(&self, call: OwnedCall) -> Ran {
         match self.own.get(&call.name) {
             Some(Own::Search(searching)) => searching.run(&call).await,
             Some(Own::Fetch(fetching)) => fetching.run(&call).await,

@@ -17,6 +17,7 @@ use crate::Gateway;
 use crate::admit::Admitted;
 use crate::dispatch::{Outgoing, parse};
 use crate::error::GatewayError;
+use crate::guardrails::ResultChecks;
 use crate::request::{InlineServer, WantedTools};
 use crate::settle::ToolPrices;
 use crate::tools::{ToolSet, ToolUse, WebAllowance, exec_timeout};
@@ -50,6 +51,7 @@ pub(crate) async fn set_up(
     gateway: &Arc<Gateway>,
     outgoing: &Outgoing<'_>,
     admitted: &Admitted,
+    results: Option<ResultChecks>,
 ) -> Result<Option<Tooling>, GatewayError> {
     let set = gateway.tools.in_force();
     let intercepts = set.intercepts_web_search();
@@ -72,7 +74,8 @@ pub(crate) async fn set_up(
         admitted,
         policies: &policies,
     };
-    let pool = opening.open(&entries, &mut call).await?;
+    let mut pool = opening.open(&entries, &mut call).await?;
+    pool.set_result_checks(results);
     declare(&mut call, &pool, &entries, wanted, &set);
     Ok(Some(Tooling {
         gateway: Arc::clone(gateway),

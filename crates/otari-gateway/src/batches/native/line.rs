@@ -80,7 +80,7 @@ impl Native {
             if let Some(produced) = settlement.produced() {
                 ready.passage.report(produced);
             }
-            match ready.screen.output(gateway, origin, billed) {
+            match ready.screen.answer(gateway, origin, billed).output {
                 Some(checks) => Ok(checks.whole(self.surface, rendered).await?.0),
                 None => Ok(rendered),
             }
