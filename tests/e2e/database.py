@@ -59,6 +59,13 @@ def fresh(engine, folder):
             server.execute(f"DROP DATABASE {name} WITH (FORCE)")
 
 
+def listened_to(database):
+    """Whether a node hears of changes by now: what it knew before, it has forgotten."""
+    return database.query(
+        "SELECT 1 FROM pg_stat_activity WHERE datname = current_database() AND query LIKE 'LISTEN%'"
+    )
+
+
 def nothing_waits(gateway):
     """Asks for usage, which waits until all that was settled is in the database."""
     gateway.manage("GET", "/v1/usage", limit=1)

@@ -5,7 +5,7 @@ import time
 
 import pytest
 
-from database import assert_counters_equal_rows, nothing_waits, rows
+from database import assert_counters_equal_rows, listened_to, nothing_waits, rows
 from gateway import LONG, Gateway, eventually, priced, running
 from load import Outcome, after, chat, keep_busy
 from proxy import proxy_to
@@ -62,8 +62,11 @@ def test_what_needs_the_database_says_so_and_recovers(postgres, tmp_path):
     with proxy_to(postgres.address) as proxy:
         url = postgres.url_through("127.0.0.1", proxy.port)
         with running(Gateway(tmp_path / "node", url, db_pool_timeout=1)) as gateway:
-            key = gateway.new_key("ada")
+            eventually(lambda: listened_to(postgres))
             unknown = gateway.new_key("bo")
+            key = gateway.new_key("ada")
+            # The node hears of its own changes too; what it learns after them stays.
+            nothing_waits(gateway)
             with gateway.http(key) as http:
                 assert http.post("/v1/chat/completions", json=chat()).status_code == 200
             proxy.cut()
