@@ -313,11 +313,9 @@ struct Ending {
 }
 
 impl Open {
+    /// Whether the turn that is read now brought anything.
     fn has_delivered(&self) -> bool {
-        let turns = &self.produced.turns;
-        self.produced.usage.is_some()
-            || self.produced.generated_bytes > 0
-            || !turns.ended.is_empty()
+        self.produced.usage.is_some() || self.produced.generated_bytes > 0
     }
 
     /// What every turn consumed.

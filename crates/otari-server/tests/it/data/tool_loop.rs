@@ -1,5 +1,6 @@
 //! Tools that the gateway runs itself, in calls of every surface.
 
+use http::Method;
 use otari_testkit::{Script, TestApp, TestAppBuilder, Upstream};
 use serde_json::{Value, json};
 
@@ -466,4 +467,29 @@ async fn what_a_tool_brings_is_checked_before_the_model_reads_it() {
         json!({"profile": "pii", "validate_kwargs": {"action": "redact", "kinds": ["email"]}});
     let read = ask(&person, &redact).await;
     assert!(read.contains("Write to [REDACTED:email]."), "{read}");
+}
+
+#[tokio::test]
+async fn a_client_that_goes_away_between_two_turns_pays_for_the_first() {
+    let search = Upstream::start().await;
+    let app = with_search(&search).start().await;
+    let key = app.key("alice", json!({})).await;
+    app.upstream.enqueue(calling(
+        &[("call_1", "web_search", r#"{"query":"rust"}"#)],
+        true,
+    ));
+    app.upstream.enqueue(Script::hang());
+    let (path, body) = question("chat", &json!([{"type": "otari_web_search"}]), true);
+    let body = body.to_string().into();
+    let stream = app.client.open(Method::POST, &path, Some(&key), &[], body);
+    let stream = stream.await;
+    app.upstream.arrived(2).await;
+    drop(stream);
+    app.upstream.abandoned().await;
+    let row = &app.usage().await[0];
+    assert_eq!(
+        (&row["status"], &row["status_code"], &row["cost"]),
+        (&json!("error"), &json!(499), &json!(0.115))
+    );
+    assert_eq!(row["usage_estimated"], false, "{row}");
 }
