@@ -2,7 +2,7 @@
 # Any model runs Python: in a sandbox of the gateway's, whose variables and files stay for the whole conversation.
 source "$(dirname "$0")/start.sh"
 
-say "A model that wants to compute is given a tool. The echo model calls what it is told to call."
+say "A model that wants to compute is given a tool. (The first program on a machine takes a quarter of a minute: the sandbox compiles its Python.) The echo model calls what it is told to call."
 ask /v1/chat/completions '{
   "model": "echo:chat",
   "tools": [{"type": "otari_code_execution"}],
