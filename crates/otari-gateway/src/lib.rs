@@ -8,6 +8,7 @@ mod allow_list;
 mod batches;
 mod call;
 mod caller;
+mod chance;
 mod count;
 pub mod credentials;
 mod dispatch;
@@ -17,6 +18,7 @@ mod files;
 mod form;
 mod gateway;
 mod guardrails;
+mod health;
 mod images;
 mod in_flight;
 mod inbound;
@@ -45,6 +47,7 @@ mod tool_loop;
 pub mod tools;
 mod transcribe;
 mod unit;
+mod walk;
 
 pub use allow_list::AllowList;
 pub use batches::{BatchAnswers, BatchOptions, BatchesPage, RenderError};
@@ -55,12 +58,17 @@ pub use files::{
 };
 pub use gateway::{Gateway, GatewayOptions};
 pub use guardrails::{Blocked, GuardrailOptions, Violation};
+pub use health::BreakerSettings;
 pub use in_flight::{InFlight, InFlightCall, Underway};
 pub use inbound::{Behalf, Inbound, Named, Origin, Reply, ReplyBody};
 pub use metrics::{EndpointLabels, Metrics, RequestLabels};
 pub use operator::{Operator, to_hex};
 pub use otari_translate::Surface;
 pub use pass::ByteStream;
+pub use plan::{
+    DropReason, Dropped, Explained, ExplainedCandidate, Explanation, Policies, Policy, Simulated,
+    explain_configured,
+};
 pub use prices::{PricePoint, PriceSource, Prices, Quote, price_of};
 pub use rate_limit::{RateLimiter, Window};
 pub use relay::RelayStream;

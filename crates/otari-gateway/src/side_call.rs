@@ -11,7 +11,7 @@ use crate::admit::Billed;
 use crate::error::GatewayError;
 use crate::in_flight::Underway;
 use crate::inbound::{Inbound, Origin};
-use crate::plan::{Attempt, Plan};
+use crate::plan::{Attempt, Plan, Resilience};
 use crate::reserve::{Demand, reserve};
 use crate::settle::Settlement;
 
@@ -54,6 +54,7 @@ pub(crate) async fn begin(
         label: None,
         route: None,
         guardrails: Vec::new(),
+        resilience: Resilience::default(),
     };
     let settlement = Settlement::open(gateway, origin, billed, &plan, reserved, demand);
     Ok((plan, settlement))

@@ -265,6 +265,18 @@ fn management(prefix: &str) -> Router<App> {
         )
         .route(&at("/aliases/{name}"), delete(admin::aliases::delete_alias))
         .route(
+            &at("/routing/policies"),
+            post(admin::routing::set_policy).get(admin::routing::list_policies),
+        )
+        .route(
+            &at("/routing/policies/explain"),
+            post(admin::routing::explain::explain_policy),
+        )
+        .route(
+            &at("/routing/policies/{name}"),
+            delete(admin::routing::delete_policy),
+        )
+        .route(
             &at("/settings"),
             get(admin::settings::get_settings).patch(admin::settings::update_settings),
         )

@@ -50,6 +50,9 @@ pub(crate) enum Command {
     /// Run untrusted Python: a file, or as a service for gateways
     #[command(subcommand)]
     Sandbox(Sandbox),
+    /// Routing policies
+    #[command(subcommand)]
+    Routing(Routing),
     /// Print the version
     Version,
 }
@@ -70,6 +73,39 @@ pub(crate) enum Sandbox {
     /// Prepare the sandbox: compile its interpreter, which the first session would otherwise wait for
     #[command(after_help = "Example:\n  otari sandbox install")]
     Install(SandboxInstall),
+}
+
+#[derive(Debug, Subcommand)]
+pub(crate) enum Routing {
+    /// Print which models the configured policies would try for a caller; exits with 1 where there is none
+    #[command(after_help = "Examples:\n  otari routing explain\n  \
+                      otari routing explain resilient --user ada --budget-used-pct 90\n\n\
+                      Stored policies and the state of providers: POST /v1/routing/policies/explain")]
+    Explain(RoutingExplain),
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct RoutingExplain {
+    /// The policy; all of them if left out
+    #[arg(value_name = "POLICY")]
+    pub(crate) policy: Option<String>,
+    #[command(flatten)]
+    pub(crate) file: ConfigFile,
+    /// As if this user asked
+    #[arg(long, value_name = "ID")]
+    pub(crate) user: Option<String>,
+    /// As if this key were used
+    #[arg(long, value_name = "ID")]
+    pub(crate) key_id: Option<String>,
+    /// As if so much of the budget were used
+    #[arg(long, value_name = "PERCENT")]
+    pub(crate) budget_used_pct: Option<f64>,
+    /// As if so much of the budget were left
+    #[arg(long, value_name = "DOLLARS", allow_negative_numbers = true)]
+    pub(crate) budget_remaining_usd: Option<f64>,
+    /// As if the key were limited to these models
+    #[arg(long = "allowed-model", value_name = "INSTANCE:MODEL")]
+    pub(crate) allowed_models: Vec<String>,
 }
 
 #[derive(Debug, Args)]

@@ -5,6 +5,7 @@ mod gen_secret_key;
 mod init_db;
 mod migrate;
 mod openapi;
+mod routing;
 mod sandbox;
 mod serve;
 mod version;
@@ -14,7 +15,7 @@ use std::process::ExitCode;
 
 use tokio::runtime::{Builder, Runtime};
 
-use crate::cli::{Cli, Command};
+use crate::cli::{Cli, Command, Routing};
 
 /// Runs the command. An error is something unexpected; expected outcomes are exit codes.
 pub(crate) fn run(cli: Cli) -> anyhow::Result<ExitCode> {
@@ -26,6 +27,7 @@ pub(crate) fn run(cli: Cli) -> anyhow::Result<ExitCode> {
         Command::CheckConfig(args) => check_config::run(&args),
         Command::Openapi => openapi::run(),
         Command::Sandbox(command) => sandbox::run(&command),
+        Command::Routing(Routing::Explain(args)) => routing::explain(&args),
         Command::Version => version::run(),
     }
 }

@@ -9,7 +9,7 @@ pub(crate) async fn get_bootstrap() -> Json<Value> {
     Json(json!({
         "deployment_type": "standalone",
         "session_type": "local_operator",
-        "surfaces": ["budgets", "keys", "models", "pricing", "usage", "users"],
+        "surfaces": ["budgets", "keys", "models", "pricing", "routing", "usage", "users"],
         "sign_in_methods": ["master_key"],
         "mail_ready": false,
     }))
