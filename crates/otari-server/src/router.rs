@@ -25,7 +25,9 @@ pub fn router(app: &App) -> Router {
         .merge(management("/v1"))
         .merge(management("/api/v1"))
         .merge(tool_management("/v1"))
-        .merge(tool_management("/api/v1"));
+        .merge(tool_management("/api/v1"))
+        .merge(routing("/v1"))
+        .merge(routing("/api/v1"));
     // Gemini's clients append a version of their own to the base address.
     for prefix in ["", "/v1", "/api/v1"] {
         router = router.route(
@@ -153,6 +155,29 @@ fn work(prefix: &str) -> Router<App> {
         )
 }
 
+/// Names for models and what they stand for; for the master key.
+fn routing(prefix: &str) -> Router<App> {
+    let at = |path: &str| format!("{prefix}{path}");
+    Router::new()
+        .route(
+            &at("/aliases"),
+            post(admin::aliases::set_alias).get(admin::aliases::list_aliases),
+        )
+        .route(&at("/aliases/{name}"), delete(admin::aliases::delete_alias))
+        .route(
+            &at("/routing/policies"),
+            post(admin::routing::set_policy).get(admin::routing::list_policies),
+        )
+        .route(
+            &at("/routing/policies/explain"),
+            post(admin::routing::explain::explain_policy),
+        )
+        .route(
+            &at("/routing/policies/{name}"),
+            delete(admin::routing::delete_policy),
+        )
+}
+
 /// How the tools are set up; for the master key.
 fn tool_management(prefix: &str) -> Router<App> {
     let at = |path: &str| format!("{prefix}{path}");
@@ -258,23 +283,6 @@ fn management(prefix: &str) -> Router<App> {
         .route(
             &at("/pricing/{*model_key}"),
             get(admin::pricing::get_pricing).delete(admin::pricing::delete_pricing),
-        )
-        .route(
-            &at("/aliases"),
-            post(admin::aliases::set_alias).get(admin::aliases::list_aliases),
-        )
-        .route(&at("/aliases/{name}"), delete(admin::aliases::delete_alias))
-        .route(
-            &at("/routing/policies"),
-            post(admin::routing::set_policy).get(admin::routing::list_policies),
-        )
-        .route(
-            &at("/routing/policies/explain"),
-            post(admin::routing::explain::explain_policy),
-        )
-        .route(
-            &at("/routing/policies/{name}"),
-            delete(admin::routing::delete_policy),
         )
         .route(
             &at("/settings"),

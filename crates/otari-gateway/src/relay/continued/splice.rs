@@ -121,13 +121,13 @@ impl Splice {
     fn joins(&mut self, event: &Event, out: &mut Vec<Event>) -> bool {
         match (&mut self.joint, event) {
             (Joint::Closed, _) | (_, Event::Usage(_)) => false,
-            (Joint::Waiting { .. }, Event::Start { .. }) => true,
             (Joint::Waiting { thinking }, Event::Open(Opening::Reasoning { .. })) => {
                 *thinking = true;
                 true
             }
             (Joint::Waiting { thinking }, Event::Close) => std::mem::take(thinking),
-            (Joint::Waiting { thinking: true }, _) => true,
+            (Joint::Waiting { thinking: true }, _)
+            | (Joint::Waiting { .. }, Event::Start { .. }) => true,
             (Joint::Waiting { .. }, Event::Open(Opening::Text)) => {
                 self.joint = Joint::Held(String::new());
                 if self.open != Some(Kind::Text) {
