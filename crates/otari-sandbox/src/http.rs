@@ -20,6 +20,7 @@ use crate::{
     WorkspaceFile,
 };
 use client::{Answer, Client, Sending};
+pub(crate) use client::download;
 use seen::Seen;
 
 /// What the transport may take beyond a program's own time, so that a slow one is not taken for a dead backend.

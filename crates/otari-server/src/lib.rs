@@ -18,6 +18,6 @@ mod state;
 
 pub use compose::ComposeError;
 pub use router::router;
-pub use sandbox::{local_settings, sandbox_settings};
+pub use sandbox::{local_settings, sandbox_settings, settings_for};
 pub use start::{FirstRun, StartError, Started, open_store, start};
 pub use state::{App, Inner};
