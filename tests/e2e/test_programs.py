@@ -150,9 +150,9 @@ def test_kinds_that_are_not_there_are_refused(node):
 
     told_to(node, [])
     status, text = refusal(["perl"])
-    assert status == 400 and "python, bash and text_editor" in text
+    assert status == 422 and "python, bash and text_editor" in text
     status, text = refusal(["python", "bash"])
-    assert status == (200 if node.backend == "native" else 400), text
+    assert status == (200 if node.backend == "native" else 422), text
     assert node.backend == "native" or "has no bash" in text
 
 
