@@ -68,7 +68,9 @@ pub(crate) fn write() -> anyhow::Result<()> {
 pub(crate) fn check(scope: &[&str]) -> anyhow::Result<Counts> {
     let listed = Path::new(ASSETS).join(format!("{ASSET}.sources"));
     if fs::read_to_string(&listed).ok() != Some(sources()?) {
-        bail!("{SOURCES} is not what the committed interpreter was built from; run `cargo xtask sandbox` and commit");
+        bail!(
+            "{SOURCES} is not what the committed interpreter was built from; run `cargo xtask sandbox` and commit"
+        );
     }
     let fresh = build()?;
     let committed = fresh.with_file_name("committed.wasm");
@@ -125,7 +127,9 @@ fn built(scope: &[&str]) -> anyhow::Result<(PathBuf, PathBuf)> {
             .filter(|line| {
                 let text = |path: &str| line.pointer(path).and_then(Value::as_str);
                 let is_ours = text("/package_id").is_some_and(|id| id.contains("otari-sandbox"));
-                is_ours && text("/target/kind/0") == Some(kind) && text("/target/name") == Some(name)
+                is_ours
+                    && text("/target/kind/0") == Some(kind)
+                    && text("/target/name") == Some(name)
             })
             .find_map(|line| Some(PathBuf::from(line.get("executable")?.as_str()?)))
             .with_context(|| format!("cargo built no {name}"))
@@ -141,7 +145,13 @@ pub(crate) fn install_science(scope: &[&str]) -> anyhow::Result<()> {
     if !wheel.exists() {
         let venv = python_venv("componentize-py", &[BUILDER.to_owned()])?;
         let downloaded = run(Command::new(venv.join("bin/pip"))
-            .args(["download", "--quiet", "--no-deps", "--no-cache-dir", "--dest"])
+            .args([
+                "download",
+                "--quiet",
+                "--no-deps",
+                "--no-cache-dir",
+                "--dest",
+            ])
             .arg(&folder)
             .arg(SCIENCE));
         if let Err(error) = downloaded {

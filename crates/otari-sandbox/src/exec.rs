@@ -108,9 +108,7 @@ impl Kind {
     }
 
     pub fn from_tool_name(name: &str) -> Option<Self> {
-        Self::ALL
-            .into_iter()
-            .find(|kind| kind.tool_name() == name)
+        Self::ALL.into_iter().find(|kind| kind.tool_name() == name)
     }
 }
 

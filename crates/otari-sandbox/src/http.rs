@@ -19,8 +19,8 @@ use crate::{
     CreateSession, ExecOutcome, ExecRequest, Limits, SandboxError, SessionHandle, SessionId,
     WorkspaceFile,
 };
-use client::{Answer, Client, Sending};
 pub(crate) use client::download;
+use client::{Answer, Client, Sending};
 use seen::Seen;
 
 /// What the transport may take beyond a program's own time, so that a slow one is not taken for a dead backend.

@@ -26,7 +26,9 @@ impl Sandbox {
     /// Checks the settings; starts nothing.
     pub fn new(settings: Settings, clock: Arc<dyn Clock>) -> Result<Self, SandboxError> {
         Ok(Self(match settings.backend.clone() {
-            Backend::Wasm | Backend::Science | Backend::Native { .. } => Kept::Local(Local::new(settings, clock)),
+            Backend::Wasm | Backend::Science | Backend::Native { .. } => {
+                Kept::Local(Local::new(settings, clock))
+            }
             Backend::Http { url, token } => {
                 Kept::Remote(Arc::new(Remote::new(&url, token, settings.limits, clock)?))
             }

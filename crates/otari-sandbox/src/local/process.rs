@@ -98,7 +98,13 @@ pub(super) async fn compile(
 ) -> Result<PathBuf, SandboxError> {
     let (mut child, input, output) = spawn(program).map_err(unavailable)?;
     let mut worker_io = (input, output);
-    match greet(&mut worker_io, &Start::Compile { image, cache }, COMPILE_MAX).await {
+    match greet(
+        &mut worker_io,
+        &Start::Compile { image, cache },
+        COMPILE_MAX,
+    )
+    .await
+    {
         Ok(Reply::Compiled { path }) => Ok(path),
         Ok(Reply::Failed { reason }) => Err(SandboxError::Unavailable { reason }),
         Ok(_) => Err(unavailable("the compiler did not answer as it should")),

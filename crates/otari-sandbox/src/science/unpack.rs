@@ -43,7 +43,11 @@ fn fill(wheel: &[u8], folder: &Path) -> io::Result<()> {
     write(&folder.join(MODULE), &module)?;
     let library = content(&mut wheel, &format!("{ARTIFACTS}{STDLIB}"))?;
     write(&folder.join(LIBRARY).join(ZIP), &library)?;
-    extract(&mut wheel, &format!("{ARTIFACTS}{LICENSE_TEXTS}"), &folder.join(LICENSES))?;
+    extract(
+        &mut wheel,
+        &format!("{ARTIFACTS}{LICENSE_TEXTS}"),
+        &folder.join(LICENSES),
+    )?;
     let mut library = ZipArchive::new(Cursor::new(library))?;
     let plots = content(&mut library, PLOT_ARCHIVE)?;
     let mut plots = ZipArchive::new(Cursor::new(plots))?;
@@ -65,7 +69,9 @@ fn extract(
     for index in 0..archive.len() {
         let mut file = archive.by_index(index)?;
         let inside = file.enclosed_name();
-        let inside = inside.as_deref().and_then(|name| name.strip_prefix(prefix).ok());
+        let inside = inside
+            .as_deref()
+            .and_then(|name| name.strip_prefix(prefix).ok());
         let Some(inside) = inside.map(PathBuf::from).filter(|_| file.is_file()) else {
             continue;
         };

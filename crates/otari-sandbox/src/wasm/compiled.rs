@@ -78,7 +78,11 @@ pub(crate) fn compile_in_place_of_shipped(
     let engine = engine(&Image::Standard).map_err(|error| error.to_string())?;
     let code = engine.precompile_component(component);
     let code = code.map_err(|error| format!("{error:#}"))?;
-    place(&code, cache, cache.join(file_name(&Image::Standard, &engine)))
+    place(
+        &code,
+        cache,
+        cache.join(file_name(&Image::Standard, &engine)),
+    )
 }
 
 /// Writes machine code where it will be looked for.

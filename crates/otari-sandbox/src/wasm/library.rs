@@ -2,16 +2,19 @@
 
 use std::fs::File;
 use std::io;
-use std::os::fd::{AsFd, BorrowedFd};
 #[cfg(target_os = "linux")]
 use std::os::fd::AsRawFd as _;
+use std::os::fd::{AsFd, BorrowedFd};
 use std::path::{Path, PathBuf};
 
 /// A folder that a guest can read.
 #[derive(Debug)]
 pub(crate) struct Library {
     held: File,
-    #[cfg_attr(target_os = "linux", expect(dead_code, reason = "Linux finds it by its number"))]
+    #[cfg_attr(
+        target_os = "linux",
+        expect(dead_code, reason = "Linux finds it by its number")
+    )]
     host: PathBuf,
     guest: String,
 }

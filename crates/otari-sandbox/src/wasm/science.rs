@@ -111,7 +111,9 @@ impl Loaded {
         };
         match live.turn(&driver()?).await? {
             0 => Ok(live),
-            status => Err(wasmtime::Error::msg(format!("its driver ended with {status}"))),
+            status => Err(wasmtime::Error::msg(format!(
+                "its driver ended with {status}"
+            ))),
         }
     }
 }

@@ -2,20 +2,23 @@
 
 use std::time::Duration;
 
-use otari_sandbox::{Backend, Limits, Sandbox, SandboxError, science};
+use otari_sandbox::{Backend, CreateSession, Limits, Sandbox, SandboxError, science};
 
 use crate::support::{Session, settings, small};
 
-const PATIENCE: Duration = Duration::from_secs(60);
+const PATIENCE: Duration = Duration::from_mins(1);
 
+#[expect(clippy::print_stderr, reason = "who runs the tests should know")]
 async fn open() -> Option<(Sandbox, Session)> {
     let limits = Limits {
         memory_bytes: 512 << 20,
         exec_timeout: PATIENCE,
         ..small()
     };
-    let Some(sandbox) = crate::support::science(limits) else {
-        eprintln!("skipped: the packages are not installed below the target directory; `cargo xtask test` does that");
+    let Some(sandbox) = crate::support::science(&limits) else {
+        eprintln!(
+            "skipped: the packages are not installed below the target directory; `cargo xtask test` does that"
+        );
         return None;
     };
     let session = Session::open(&sandbox).await;
@@ -33,7 +36,11 @@ async fn packages_compute_what_they_should() {
                 print(frame.groupby('k').v.sum().to_dict())\n\
                 print(round(so.brentq(lambda x: x ** 2 - 2, 0, 2), 6))";
     let ran = session.run_for(code, PATIENCE).await;
-    assert_eq!(ran.stdout, "5.0\n{'a': 3, 'b': 3}\n1.414214\n", "{}", ran.stderr);
+    assert_eq!(
+        ran.stdout, "5.0\n{'a': 3, 'b': 3}\n1.414214\n",
+        "{}",
+        ran.stderr
+    );
     let ran = session.run_for("frame.v.mean()", PATIENCE).await;
     assert_eq!(ran.stdout, "np.float64(2.0)\n", "{}", ran.stderr);
 }
@@ -64,7 +71,11 @@ async fn a_package_that_is_not_there_is_named() {
         return;
     };
     let ran = session.run("import torch").await;
-    assert!(ran.stderr.contains("torch is not in this sandbox"), "{}", ran.stderr);
+    assert!(
+        ran.stderr.contains("torch is not in this sandbox"),
+        "{}",
+        ran.stderr
+    );
 }
 
 #[tokio::test]
@@ -73,7 +84,10 @@ async fn without_the_packages_the_command_that_installs_them_is_told() {
     let mut settings = settings(Backend::Science, small());
     settings.data_dir = folder.path().to_owned();
     let sandbox = Sandbox::new(settings, std::sync::Arc::new(otari_types::SystemClock));
-    let opened = sandbox.expect("a sandbox").create(Default::default()).await;
+    let opened = sandbox
+        .expect("a sandbox")
+        .create(CreateSession::default())
+        .await;
     let Err(SandboxError::Unavailable { reason }) = opened else {
         unreachable!("{opened:?}");
     };

@@ -75,7 +75,7 @@ pub(crate) async fn backends(limits: &Limits) -> Vec<Tried> {
             sandbox: served(wasm(limits.clone()), limits).await,
         },
     ];
-    if let Some(sandbox) = science(limits.clone()) {
+    if let Some(sandbox) = science(limits) {
         backends.push(Tried {
             name: "science",
             sandbox,
@@ -97,13 +97,13 @@ pub(crate) async fn backends(limits: &Limits) -> Vec<Tried> {
 }
 
 /// The sandbox with packages, where it is installed: `cargo xtask test` does that. It is 94 MiB, and compiled for minutes.
-pub(crate) fn science(limits: Limits) -> Option<Sandbox> {
+pub(crate) fn science(limits: &Limits) -> Option<Sandbox> {
     let data_dir = settings(Backend::Science, small()).data_dir;
     science::installed(&data_dir)?;
     let limits = Limits {
         // The interpreter itself takes more than the other one.
         memory_bytes: limits.memory_bytes.max(192 * MIB),
-        ..limits
+        ..limits.clone()
     };
     let clock = Arc::new(SystemClock);
     Some(with_clock(Backend::Science, limits, clock))

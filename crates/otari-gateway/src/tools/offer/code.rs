@@ -7,9 +7,7 @@ use std::time::Duration;
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 use moka::sync::Cache;
-use otari_sandbox::{
-    CreateSession, ExecRequest, Sandbox, SandboxError, SessionId, WorkspaceFile,
-};
+use otari_sandbox::{CreateSession, ExecRequest, Sandbox, SandboxError, SessionId, WorkspaceFile};
 use otari_tools::mcp::McpResult;
 use otari_translate::{Block, Media, MediaKind, Part, Source};
 use tokio::sync::Mutex;

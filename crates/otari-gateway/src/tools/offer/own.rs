@@ -72,7 +72,10 @@ impl Gateway {
                     timeout,
                     tool_use_id: None,
                 };
-                self.tools.sessions.run(&sandbox, owner(admitted), request).await
+                self.tools
+                    .sessions
+                    .run(&sandbox, owner(admitted), request)
+                    .await
             }
             Err(error) => McpResult::failure(error.to_string()),
         }

@@ -30,7 +30,11 @@ pub(crate) fn read_all_write_in(writable: &[&str]) -> Result<&'static str, Strin
     let written = files_and_folders() | AccessFs::MakeFifo | AccessFs::MakeSock | AccessFs::Execute;
     let open = |path: &str| PathFd::new(path).map_err(|error| error.to_string());
     let everything = open("/")?;
-    let writable: Vec<PathFd> = writable.iter().copied().map(open).collect::<Result<_, _>>()?;
+    let writable: Vec<PathFd> = writable
+        .iter()
+        .copied()
+        .map(open)
+        .collect::<Result<_, _>>()?;
     let mut rules = vec![(everything.as_fd(), read_and_run)];
     rules.extend(writable.iter().map(|path| (path.as_fd(), written)));
     restrict(&rules)

@@ -10,7 +10,8 @@ use std::time::Duration;
 use anyhow::{Context as _, bail};
 use bytes::Bytes;
 use otari_sandbox::{
-    Backend, CreateSession, ExecOutcome, ExecRequest, Kind, Program, Sandbox, SessionId, WorkspaceFile,
+    Backend, CreateSession, ExecOutcome, ExecRequest, Kind, Program, Sandbox, SessionId,
+    WorkspaceFile,
 };
 use otari_types::SystemClock;
 
