@@ -20,6 +20,6 @@ mod state;
 pub use compose::ComposeError;
 pub use dry_run::explain_policies;
 pub use router::router;
-pub use sandbox::{local_settings, sandbox_settings};
+pub use sandbox::{local_settings, sandbox_settings, settings_for};
 pub use start::{FirstRun, StartError, Started, open_store, start};
 pub use state::{App, Inner};
