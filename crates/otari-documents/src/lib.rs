@@ -13,6 +13,8 @@ mod office;
 mod pdf;
 mod plain;
 mod table;
+#[cfg(feature = "testing")]
+pub mod testing;
 pub mod worker;
 mod written;
 

@@ -8,6 +8,7 @@ use otari_translate::Surface;
 
 use crate::Gateway;
 use crate::admit::{Admitted, Billed, Refused, admit};
+use crate::documents::Understanding;
 use crate::dispatch::{Dispatched, Outgoing, Parsed, anthropic_headers, dispatch, envelope, watch};
 use crate::error::GatewayError;
 use crate::guardrails::{self, AnswerChecks, Asker, Screened, Told};
@@ -102,6 +103,14 @@ impl Gateway {
             Some(previous) => Some(Request::parse(request.surface, None, &previous.expanded)?),
             None => None,
         };
+        let understanding = Understanding {
+            asker: Asker {
+                gateway: self,
+                origin: &inbound.origin,
+                billed: &begun.admitted.billed,
+            },
+            checks: checks.results.clone(),
+        };
         let mut outgoing = Outgoing {
             inbound,
             body,
@@ -113,6 +122,7 @@ impl Gateway {
             parsed: Parsed::default(),
             output: checks.output,
             tools: None,
+            understanding: Some(&understanding),
         };
         if request.tools.is_some() {
             outgoing.tools = set_up(self, &outgoing, &begun.admitted, checks.results).await?;
@@ -201,7 +211,7 @@ impl Gateway {
         let mut attempt = &plan.first;
         loop {
             let attempted = match &outgoing.tools {
-                None => self.attempt(attempt, &mut outgoing, settlement).await,
+                None => self.understand(attempt, &mut outgoing, billed, settlement).await,
                 Some(tooling) => {
                     let talk = Talk {
                         tooling,
@@ -259,6 +269,41 @@ impl Gateway {
             top_up(self, walk.billed, demand, &next.target, reserved).await?;
         }
         Ok(next)
+    }
+
+    /// Asks for an answer to the request as this attempt's model can take it.
+    async fn understand(
+        &self,
+        attempt: &Attempt,
+        outgoing: &mut Outgoing<'_>,
+        billed: &Billed,
+        settlement: &mut Settlement,
+    ) -> Result<Answer, Failed> {
+        let understood = match outgoing.understanding {
+            Some(understanding) => understanding.of(outgoing, attempt).await,
+            None => None,
+        };
+        let Some(understood) = understood else {
+            return self.attempt(attempt, outgoing, settlement).await;
+        };
+        let thread = understood.thread(outgoing.thread);
+        let requests = understood.requests(outgoing, &thread)?;
+        let mut shown = Outgoing {
+            body: understood.body(outgoing),
+            request: &requests.request,
+            expanded: requests.expanded.as_ref(),
+            thread: &thread,
+            parsed: Parsed::default(),
+            output: outgoing.output.clone(),
+            tools: None,
+            ..*outgoing
+        };
+        if let Some(reserved) = settlement.reserved() {
+            let demand = shown.demand();
+            top_up(self, billed, demand, &attempt.target, reserved).await?;
+        }
+        settlement.begin_turn(shown.demand().prompt_bytes);
+        self.attempt(attempt, &mut shown, settlement).await
     }
 
     async fn attempt(
@@ -324,7 +369,12 @@ impl Talk<'_> {
             &envelope.id,
         )?;
         let demand = outgoing.demand();
-        let asked = line.ask(&tooling.call, demand, billed, settlement);
+        let understood = match outgoing.understanding {
+            Some(understanding) => understanding.of_call(&tooling.call, attempt).await,
+            None => None,
+        };
+        let call = understood.as_ref().unwrap_or(&tooling.call);
+        let asked = line.ask(call, demand, billed, settlement);
         let answered = asked.await?;
         let conversation = Conversation::new(Beginning {
             line,
@@ -332,7 +382,7 @@ impl Talk<'_> {
             pool: Arc::clone(&tooling.pool),
             billed: (*billed).clone(),
             demand,
-            call: tooling.call.clone(),
+            call: call.clone(),
             limit: tooling.limit,
         });
         let watch = watch(gateway, outgoing);

@@ -11,6 +11,7 @@ mod caller;
 mod count;
 pub mod credentials;
 mod dispatch;
+mod documents;
 mod embed;
 mod error;
 mod files;
@@ -49,6 +50,7 @@ mod unit;
 pub use allow_list::AllowList;
 pub use batches::{BatchAnswers, BatchOptions, BatchesPage, RenderError};
 pub use caller::{Caller, Callers};
+pub use documents::{DocumentOptions, Takes, Worker};
 pub use error::{FieldProblem, GatewayError, UpstreamFailure};
 pub use files::{
     FileBytes, FileObject, Files, FilesOptions, FilesPage, NewFile, PURPOSES, StorageError, Upload,
@@ -65,6 +67,6 @@ pub use prices::{PricePoint, PriceSource, Prices, Quote, price_of};
 pub use rate_limit::{RateLimiter, Window};
 pub use relay::RelayStream;
 pub use sandboxes::SandboxOptions;
-pub use settings::{HotSettings, MissingUsagePolicy, SettingError, Settings};
+pub use settings::{HotSettings, MissingUsagePolicy, SettingError, Settings, VisionStrategy};
 pub use target::{Aliases, Target, Targets};
 pub use thread::ItemsPage;

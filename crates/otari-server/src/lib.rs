@@ -5,6 +5,7 @@ mod compose;
 mod cors;
 mod data;
 mod docs;
+mod documents;
 pub mod error;
 mod extract;
 pub mod listener;
@@ -16,6 +17,7 @@ mod sandbox;
 mod start;
 mod state;
 
+pub use documents::document_worker;
 pub use compose::ComposeError;
 pub use router::router;
 pub use sandbox::{local_settings, sandbox_settings};
