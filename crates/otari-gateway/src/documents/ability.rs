@@ -1,4 +1,4 @@
-//! What a model takes in: by the operator's word for it, else by what is known of its provider.
+//! What a model takes in: by the operator's word for it, else by what is known of it and of its provider.
 
 use std::collections::HashMap;
 
@@ -31,6 +31,7 @@ impl Ability {
         // Which of a model server's models see is known to who installed them.
         let known = |capability| {
             provider.is_some_and(|provider| !provider.serves_any_model && provider.can(capability))
+                && !reads_text_only(&target.model)
         };
         let pdf = said.pdf.unwrap_or_else(|| known(Capability::Pdf));
         Self {
@@ -44,6 +45,59 @@ impl Ability {
     pub(super) fn is_full(self) -> bool {
         self.image && self.pdf && self.office
     }
+}
+
+/// Families of models that take nothing but text wherever they are served, by how their names begin. From their makers'
+/// model cards; what is not in here is judged by its provider.
+const TEXT_ONLY: &[&str] = &[
+    "codestral",
+    "command-r",
+    "deepseek-chat",
+    "deepseek-coder",
+    "deepseek-r1",
+    "deepseek-reasoner",
+    "deepseek-v3",
+    "devstral-small-2505",
+    "devstral-small-2507",
+    "glm-4.5-air",
+    "glm-4.6",
+    "gpt-3.5",
+    "gpt-4-0613",
+    "gpt-oss",
+    "kimi-k2-instruct",
+    "llama-3.1",
+    "llama-3.3",
+    "llama3.1",
+    "llama3.3",
+    "meta-llama-3.1",
+    "meta-llama-3.3",
+    "ministral-8b-2410",
+    "mistral-7b",
+    "mistral-large-2407",
+    "mistral-large-2411",
+    "mistral-nemo",
+    "mixtral",
+    "o1-mini",
+    "o3-mini",
+    "open-mistral",
+    "phi-4-mini-instruct",
+    "qwen2.5-coder",
+    "qwen3-coder",
+    "qwq",
+];
+/// Words in the names of those that see after all.
+const SEES: &[&str] = &["vision", "-vl", "omni"];
+
+fn reads_text_only(model: &str) -> bool {
+    let model = model.to_ascii_lowercase();
+    // Routers put the maker in front: `meta-llama/llama-3.3-70b`, `openai/gpt-oss-20b`.
+    let name = model.rsplit('/').next().unwrap_or_default();
+    // `glm-4.6v` is another model than `glm-4.6`.
+    let begins = |family: &str| {
+        let rest = name.strip_prefix(family);
+        rest.is_some_and(|rest| !rest.starts_with('v'))
+    };
+    TEXT_ONLY.iter().any(|family| begins(family)) && !SEES.iter().any(|word| name.contains(word))
 }
 
 /// These formats have no other documents than PDF and text; elsewhere it is the provider's to refuse one.
@@ -71,4 +125,36 @@ fn said(target: &Target, takes: &HashMap<String, Takes>) -> Takes {
         said.pdf = said.pdf.or(given.pdf);
     }
     said
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn models_that_see_nothing_are_known_by_their_family() {
+        for model in [
+            "gpt-3.5-turbo",
+            "openai/gpt-oss-120b",
+            "accounts/fireworks/models/deepseek-v3p1",
+            "Llama-3.3-70B-Instruct",
+            "glm-4.6",
+            "o3-mini",
+        ] {
+            assert!(reads_text_only(model), "{model}");
+        }
+        for model in [
+            "gpt-4o",
+            "o3",
+            "llama-3.2-90b-vision-preview",
+            "llama-4-scout",
+            "qwen3-vl-235b",
+            "glm-4.6v",
+            "deepseek-vl2",
+            "claude-sonnet-5",
+            "",
+        ] {
+            assert!(!reads_text_only(model), "{model}");
+        }
+    }
 }
