@@ -8,8 +8,8 @@ use otari_translate::Surface;
 
 use crate::Gateway;
 use crate::admit::{Admitted, Billed, Refused, admit};
-use crate::documents::Understanding;
 use crate::dispatch::{Dispatched, Outgoing, Parsed, anthropic_headers, dispatch, envelope, watch};
+use crate::documents::Understanding;
 use crate::error::GatewayError;
 use crate::guardrails::{self, AnswerChecks, Asker, Screened, Told};
 use crate::in_flight::Underway;
@@ -211,7 +211,10 @@ impl Gateway {
         let mut attempt = &plan.first;
         loop {
             let attempted = match &outgoing.tools {
-                None => self.understand(attempt, &mut outgoing, billed, settlement).await,
+                None => {
+                    self.understand(attempt, &mut outgoing, billed, settlement)
+                        .await
+                }
                 Some(tooling) => {
                     let talk = Talk {
                         tooling,

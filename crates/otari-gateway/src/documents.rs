@@ -19,8 +19,8 @@ use std::time::Duration;
 use bytes::Bytes;
 use moka::sync::Cache;
 use otari_documents::{Document, Label, Limits, Segment};
-use otari_tools::url_guard::{UrlGuard, UrlPolicy};
 use otari_tools::GuardedClient;
+use otari_tools::url_guard::{UrlGuard, UrlPolicy};
 use sha2::{Digest as _, Sha256};
 use tokio::sync::Semaphore;
 
@@ -34,6 +34,8 @@ const CONNECT_TIMEOUT: Duration = Duration::from_secs(5);
 /// What is remembered of documents, in bytes of text and pictures.
 const KEPT_BYTES_MAX: u64 = 64 * 1024 * 1024;
 const KEPT_FOR: Duration = Duration::from_hours(1);
+/// More takes a millisecond to hash.
+const INLINE_BYTES_MAX: usize = 512 * 1024;
 const CAPTIONS_MAX: u64 = 10_000;
 
 /// How attachments are read.
@@ -97,17 +99,29 @@ impl Documents {
     async fn read(&self, bytes: &Bytes, label: &Label) -> Arc<Result<Document, Unreadable>> {
         let name = label.filename.as_deref().unwrap_or_default();
         let mime = label.mime_type.as_deref().unwrap_or_default();
-        let print = print(&[bytes, name.as_bytes(), mime.as_bytes()]);
-        if let Some(known) = self.read.get(&print) {
+        let print = print_of(bytes.clone(), [name.to_owned(), mime.to_owned()]).await;
+        if let Some(known) = print.and_then(|print| self.read.get(&print)) {
             return known;
         }
         let read = Arc::new(self.extract(bytes, label).await);
         // That it took too long may be the hour's fault, not the document's.
-        if !matches!(&*read, Err(unreadable) if unreadable.passing) {
+        let lasts = !matches!(&*read, Err(unreadable) if unreadable.passing);
+        if let Some(print) = print.filter(|_| lasts) {
             self.read.insert(print, Arc::clone(&read));
         }
         read
     }
+}
+
+/// On a thread that has time where it takes some.
+async fn print_of(bytes: Bytes, said: [String; 2]) -> Option<Print> {
+    let [name, mime] = said;
+    let small = bytes.len() <= INLINE_BYTES_MAX;
+    let hash = move || print(&[&bytes, name.as_bytes(), mime.as_bytes()]);
+    if small {
+        return Some(hash());
+    }
+    tokio::task::spawn_blocking(hash).await.ok()
 }
 
 fn print(parts: &[&[u8]]) -> Print {

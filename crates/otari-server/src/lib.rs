@@ -17,8 +17,8 @@ mod sandbox;
 mod start;
 mod state;
 
-pub use documents::document_worker;
 pub use compose::ComposeError;
+pub use documents::document_worker;
 pub use router::router;
 pub use sandbox::{local_settings, sandbox_settings};
 pub use start::{FirstRun, StartError, Started, open_store, start};

@@ -40,11 +40,6 @@ impl Ability {
             office: pdf && takes_office(target, surface),
         }
     }
-
-    /// Takes whatever may come inline.
-    pub(super) fn is_full(self) -> bool {
-        self.image && self.pdf && self.office
-    }
 }
 
 /// Families of models that take nothing but text wherever they are served, by how their names begin. From their makers'
@@ -102,7 +97,10 @@ fn reads_text_only(model: &str) -> bool {
 
 /// These formats have no other documents than PDF and text; elsewhere it is the provider's to refuse one.
 fn takes_office(target: &Target, surface: Surface) -> bool {
-    let route = target.instance.as_ref().map(|instance| route(surface, instance));
+    let route = target
+        .instance
+        .as_ref()
+        .map(|instance| route(surface, instance));
     !matches!(route, Some(Ok(route)) if matches!(route.wire, Wire::Anthropic | Wire::Gemini))
 }
 
@@ -114,7 +112,10 @@ fn said(target: &Target, takes: &HashMap<String, Takes>) -> Takes {
     }
     let model = &target.model;
     let instance = target.instance_name.as_deref();
-    let provider = target.instance.as_ref().map(|instance| instance.provider.id);
+    let provider = target
+        .instance
+        .as_ref()
+        .map(|instance| instance.provider.id);
     let owners = [instance, provider].into_iter().flatten();
     let mut names: Vec<String> = owners
         .flat_map(|owner| [format!("{owner}:{model}"), format!("{owner}/{model}")])

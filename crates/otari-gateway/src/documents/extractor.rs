@@ -126,6 +126,8 @@ impl Worker {
         let mut output = output.take(most);
         let ((), read) = tokio::join!(asking, output.read_to_end(&mut answer));
         read?;
+        // One that writes on and on ends with nobody to read it.
+        drop(output);
         let status = child.wait().await?;
         if !status.success() {
             let words = last_words(&mut child).await;

@@ -25,14 +25,20 @@ pub(super) const fn conversation(surface: Surface) -> Option<&'static str> {
     }
 }
 
-/// Texts of which a body with attachments holds at least one. They may be there without any.
-pub(super) const fn signs(surface: Surface) -> &'static [&'static str] {
-    match surface {
-        Surface::Chat => &["\"image_url\"", "\"file\"", "\"input_file\""],
-        Surface::Messages => &["\"image\"", "\"document\""],
-        Surface::Responses => &["\"input_image\"", "\"input_file\""],
-        Surface::Completions | Surface::Gemini => &[],
-    }
+/// Texts that a body with attachments holds; they may be there without any.
+pub(super) struct Signs {
+    pub(super) image: &'static [&'static str],
+    pub(super) document: &'static [&'static str],
+}
+
+pub(super) const fn signs(surface: Surface) -> Signs {
+    let (image, document): (&[&str], &[&str]) = match surface {
+        Surface::Chat => (&["\"image_url\""], &["\"file\"", "\"input_file\""]),
+        Surface::Messages => (&["\"image\""], &["\"document\""]),
+        Surface::Responses => (&["\"input_image\""], &["\"input_file\""]),
+        Surface::Completions | Surface::Gemini => (&[], &[]),
+    };
+    Signs { image, document }
 }
 
 type Visit<'v> = dyn FnMut(&mut Vec<Value>) + 'v;
@@ -229,4 +235,131 @@ pub(super) fn replace(surface: Surface, part: &Value, shown: &[Shown]) -> Vec<Va
         last.insert("cache_control".to_owned(), mark.clone());
     }
     parts
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn source(surface: Surface, part: &Value) -> Option<Source> {
+        piece(surface, part).map(|piece| piece.source)
+    }
+
+    #[test]
+    fn attachments_are_known_in_every_spelling() {
+        let data = || Some(Source::Data(Bytes::from_static(b"hi")));
+        let url = || Some(Source::Url("https://a.example/b".to_owned()));
+        let id = || Some(Source::FileId("file-1".to_owned()));
+        for (surface, part, expected) in [
+            (
+                Surface::Chat,
+                json!({"type": "image_url", "image_url": "data:image/png;base64,aGk="}),
+                data(),
+            ),
+            (
+                Surface::Chat,
+                json!({"type": "image_url", "image_url": {"url": "https://a.example/b"}}),
+                url(),
+            ),
+            (
+                Surface::Chat,
+                json!({"type": "image_url", "file_id": "file-1"}),
+                id(),
+            ),
+            (
+                Surface::Chat,
+                json!({"type": "file", "file": {"file_id": "file-1"}}),
+                id(),
+            ),
+            (
+                Surface::Chat,
+                json!({"type": "file", "file": {"file_data": "aG\nk"}}),
+                data(),
+            ),
+            (
+                Surface::Chat,
+                json!({"type": "input_file", "file_data": "data:;base64,aGk"}),
+                data(),
+            ),
+            (
+                Surface::Chat,
+                json!({"type": "file", "file": {"file_data": "data:a/b;base64,!"}}),
+                Some(Source::Broken),
+            ),
+            (
+                Surface::Messages,
+                json!({"type": "image", "source": {"type": "url", "url": "https://a.example/b"}}),
+                url(),
+            ),
+            (
+                Surface::Messages,
+                json!({"type": "document", "source": {"type": "file", "file_id": "file-1"}}),
+                id(),
+            ),
+            (
+                Surface::Messages,
+                json!({"type": "document", "source": {"type": "text", "media_type": "text/plain", "data": "hi"}}),
+                Some(Source::Text("hi".to_owned())),
+            ),
+            (
+                Surface::Messages,
+                json!({"type": "document", "source": {"type": "content", "content": []}}),
+                None,
+            ),
+            (
+                Surface::Responses,
+                json!({"type": "input_image", "image_url": "https://a.example/b"}),
+                url(),
+            ),
+            (
+                Surface::Responses,
+                json!({"type": "input_file", "file_url": "https://a.example/b"}),
+                url(),
+            ),
+            (
+                Surface::Responses,
+                json!({"type": "input_file", "file_id": "file-1"}),
+                id(),
+            ),
+            (
+                Surface::Responses,
+                json!({"type": "input_text", "text": "hi"}),
+                None,
+            ),
+            (Surface::Messages, json!({"type": "image"}), None),
+            (Surface::Chat, json!("hi"), None),
+        ] {
+            assert_eq!(source(surface, &part), expected, "{part}");
+        }
+    }
+
+    #[test]
+    fn a_mark_for_caches_stays_at_the_end_of_what_takes_its_place() {
+        let part =
+            json!({"type": "document", "source": {}, "cache_control": {"type": "ephemeral"}});
+        let shown = [Shown::Text("a".to_owned()), Shown::Text("b".to_owned())];
+        assert_eq!(
+            replace(Surface::Messages, &part, &shown),
+            [
+                json!({"type": "text", "text": "a"}),
+                json!({"type": "text", "text": "b", "cache_control": {"type": "ephemeral"}}),
+            ]
+        );
+    }
+
+    #[test]
+    fn what_is_sent_along_is_known_again() {
+        let inline = Inline {
+            is_image: false,
+            mime_type: "application/pdf".to_owned(),
+            filename: Some("a.pdf".to_owned()),
+            data: Bytes::from_static(b"%PDF-"),
+        };
+        for surface in [Surface::Chat, Surface::Messages, Surface::Responses] {
+            let written = written(surface, &Shown::Inline(inline.clone()));
+            let again = piece(surface, &written).unwrap();
+            assert_eq!(again.source, Source::Data(inline.data.clone()), "{written}");
+            assert_eq!(again.filename, inline.filename, "{written}");
+        }
+    }
 }

@@ -5,9 +5,9 @@ use http::HeaderMap;
 use http::header::CONTENT_TYPE;
 use otari_types::UserId;
 
+use super::Documents;
 use super::limits::fetching;
 use super::piece::{Piece, Source};
-use super::Documents;
 use crate::Gateway;
 use crate::files::is_file_id;
 
@@ -45,7 +45,9 @@ pub(super) async fn get(
         Source::Broken => Err(because("its base64 is broken")),
         Source::FileId(id) => stored(gateway, user, id, max).await,
         Source::Url(url) if documents.options.fetch_urls => fetched(documents, url, max).await,
-        Source::Url(_) => Err(because("attachments are not fetched from their addresses here")),
+        Source::Url(_) => Err(because(
+            "attachments are not fetched from their addresses here",
+        )),
     }
 }
 

@@ -14,8 +14,8 @@ use super::limits::{AT_ONCE, READ_MAX};
 use super::part::{conversation, each_list, piece, replace, signs};
 use super::piece::{Inline, Piece, Shown, Source};
 use crate::dispatch::Outgoing;
-use crate::guardrails::{Asker, ResultChecks};
 use crate::error::GatewayError;
+use crate::guardrails::{Asker, ResultChecks};
 use crate::plan::Attempt;
 use crate::request::Request;
 use crate::thread::Thread;
@@ -77,7 +77,11 @@ impl Understood {
 
 impl Understanding<'_> {
     /// `None`: as the caller wrote it.
-    pub(crate) async fn of(&self, outgoing: &Outgoing<'_>, attempt: &Attempt) -> Option<Understood> {
+    pub(crate) async fn of(
+        &self,
+        outgoing: &Outgoing<'_>,
+        attempt: &Attempt,
+    ) -> Option<Understood> {
         let ability = self.ability(attempt, outgoing.request.surface)?;
         let kept_there = attempt
             .instance()
@@ -112,6 +116,8 @@ impl Understanding<'_> {
     /// `None`: attachments are not this gateway's business.
     fn ability(&self, attempt: &Attempt, surface: Surface) -> Option<Ability> {
         let gateway = self.asker.gateway;
+        // Nobody will answer: nothing is read for it.
+        attempt.instance().ok()?;
         if !gateway.settings.hot().file_understanding_enabled {
             return None;
         }
@@ -197,8 +203,12 @@ fn put<P: Clone>(
 
 /// Looks at nothing but bytes: this is on the way of every call.
 fn may_attach(surface: Surface, body: &[u8], ability: Ability) -> bool {
-    let holds = |sign: &str| memmem::find(body, sign.as_bytes()).is_some();
-    signs(surface).iter().copied().any(holds) && (!ability.is_full() || holds("file_id"))
+    let holds = |sign: &&str| memmem::find(body, sign.as_bytes()).is_some();
+    let signs = signs(surface);
+    let images = signs.image.iter().any(|sign| holds(sign));
+    let documents = signs.document.iter().any(|sign| holds(sign));
+    let by_id = || holds(&"\"file_id\"");
+    images && (!ability.image || by_id()) || documents && (!ability.office || by_id())
 }
 
 type Visit<'v> = dyn FnMut(&mut Vec<Part>) + 'v;

@@ -47,9 +47,7 @@ pub(super) async fn one(
         Ok(at_hand) => Rendered::Shown(job.shown(at_hand).await),
         // A document that only the provider has is the provider's to read.
         Err(NotAtHand::UnknownFile) if !piece.is_image => Rendered::Untouched,
-        Err(NotAtHand::UnknownFile) => {
-            Rendered::Shown(vec![job.not_shown("no file has its id")])
-        }
+        Err(NotAtHand::UnknownFile) => Rendered::Shown(vec![job.not_shown("no file has its id")]),
         Err(NotAtHand::Because(why)) => Rendered::Shown(vec![job.not_shown(&why)]),
     }
 }

@@ -16,8 +16,14 @@ use super::files::upload;
 fn builder() -> TestAppBuilder {
     let price = json!({"input_price_per_million": 1.0, "output_price_per_million": 1.0});
     TestApp::builder()
-        .set("document_worker", json!(env!("CARGO_BIN_EXE_document-worker")))
-        .set("pricing", json!({"mock:scripted": price, "mock:eyes": price}))
+        .set(
+            "document_worker",
+            json!(env!("CARGO_BIN_EXE_document-worker")),
+        )
+        .set(
+            "pricing",
+            json!({"mock:scripted": price, "mock:eyes": price}),
+        )
         .set(
             "model_capabilities",
             json!({"mock:scripted": {"supports_image": false, "supports_pdf": false}}),
@@ -68,13 +74,19 @@ async fn a_document_becomes_text_on_every_surface() {
         for (name, bytes) in [
             ("report.pdf", pdf(&["Revenue was 42 million"])),
             ("plan.docx", docx(&["Revenue was 42 million"])),
-            ("table.csv", b"what,sum\nRevenue was 42 million,1\n".to_vec()),
+            (
+                "table.csv",
+                b"what,sum\nRevenue was 42 million,1\n".to_vec(),
+            ),
         ] {
             let part = document(surface, name, &bytes);
             let body = attached(surface, "mock:scripted", part);
             app.client.post(surface, &key, &body).await.expect(200);
             let sent = sent(&app);
-            assert!(sent.contains("Revenue was 42 million"), "{surface} {name}: {sent}");
+            assert!(
+                sent.contains("Revenue was 42 million"),
+                "{surface} {name}: {sent}"
+            );
             assert!(sent.contains("Read this.") && sent.contains(name), "{sent}");
             assert!(!sent.contains(&STANDARD.encode(&bytes)), "{sent}");
         }
@@ -90,7 +102,10 @@ async fn a_model_that_can_take_it_gets_every_byte_as_it_came() {
         json!({"type": "image_url", "image_url": {"url": "https://pictures.example/x.png"}}),
     ] {
         let body = attached("/v1/chat/completions", "mock:eyes", part);
-        app.client.post("/v1/chat/completions", &key, &body).await.expect(200);
+        app.client
+            .post("/v1/chat/completions", &key, &body)
+            .await
+            .expect(200);
         assert_eq!(app.upstream.last().json()["messages"], body["messages"]);
     }
 }
@@ -103,32 +118,61 @@ async fn a_file_of_the_callers_is_read_or_sent_along() {
     let id = upload(&app, &key, "report.pdf", &bytes).await;
     let part = json!({"type": "file", "file": {"file_id": id}});
     let body = attached("/v1/chat/completions", "mock:scripted", part.clone());
-    app.client.post("/v1/chat/completions", &key, &body).await.expect(200);
+    app.client
+        .post("/v1/chat/completions", &key, &body)
+        .await
+        .expect(200);
     let text = sent(&app);
-    assert!(text.contains("Revenue was 42 million") && text.contains("report.pdf"), "{text}");
+    assert!(
+        text.contains("Revenue was 42 million") && text.contains("report.pdf"),
+        "{text}"
+    );
 
     let body = attached("/v1/chat/completions", "mock:eyes", part);
-    app.client.post("/v1/chat/completions", &key, &body).await.expect(200);
+    app.client
+        .post("/v1/chat/completions", &key, &body)
+        .await
+        .expect(200);
     let file = &app.upstream.last().json()["messages"][0]["content"][1]["file"];
     assert_eq!(file["filename"], "report.pdf");
     assert_eq!(file["file_data"], data_url("application/pdf", &bytes));
 
     // Somebody else's does not exist; perhaps the provider knows it.
     let other = app.key("bob", json!({})).await;
-    app.client.post("/v1/chat/completions", &other, &body).await.expect(200);
+    app.client
+        .post("/v1/chat/completions", &other, &body)
+        .await
+        .expect(200);
     assert_eq!(app.upstream.last().json()["messages"], body["messages"]);
 }
 
 #[tokio::test]
 async fn the_next_candidate_is_shown_what_it_can_take() {
-    let policy = json!({"house": {"select": [{"default": "mock:eyes"}], "on_failure": ["mock:scripted"]}});
-    let app = builder().set("routing", json!({"policies": policy})).start().await;
+    let policy =
+        json!({"house": {"select": [{"default": "mock:eyes"}], "on_failure": ["mock:scripted"]}});
+    let app = builder()
+        .set("routing", json!({"policies": policy}))
+        .start()
+        .await;
     let key = app.key("alice", json!({})).await;
-    let part = document("/v1/messages", "report.pdf", &pdf(&["Revenue was 42 million"]));
-    app.upstream.enqueue(Script::json(503, &json!({"error": {"message": "busy"}})));
+    let part = document(
+        "/v1/messages",
+        "report.pdf",
+        &pdf(&["Revenue was 42 million"]),
+    );
+    app.upstream
+        .enqueue(Script::json(503, &json!({"error": {"message": "busy"}})));
     let body = attached("/v1/messages", "house", part);
-    app.client.post("/v1/messages", &key, &body).await.expect(200);
-    let sent: Vec<String> = app.upstream.captured().iter().map(|sent| sent.json().to_string()).collect();
+    app.client
+        .post("/v1/messages", &key, &body)
+        .await
+        .expect(200);
+    let sent: Vec<String> = app
+        .upstream
+        .captured()
+        .iter()
+        .map(|sent| sent.json().to_string())
+        .collect();
     let [first, second] = sent.as_slice() else {
         panic!("{sent:?}");
     };
@@ -140,20 +184,30 @@ async fn the_next_candidate_is_shown_what_it_can_take() {
 async fn results_of_tools_hold_attachments_too() {
     let app = builder().start().await;
     let key = app.key("alice", json!({})).await;
-    let part = document("/v1/messages", "report.pdf", &pdf(&["Revenue was 42 million"]));
+    let part = document(
+        "/v1/messages",
+        "report.pdf",
+        &pdf(&["Revenue was 42 million"]),
+    );
     let body = json!({"model": "mock:scripted", "max_tokens": 50, "messages": [
         {"role": "user", "content": "Read it."},
         {"role": "assistant", "content": [{"type": "tool_use", "id": "t1", "name": "read", "input": {}}]},
         {"role": "user", "content": [{"type": "tool_result", "tool_use_id": "t1", "content": [part]}]},
     ]});
-    app.client.post("/v1/messages", &key, &body).await.expect(200);
+    app.client
+        .post("/v1/messages", &key, &body)
+        .await
+        .expect(200);
     assert!(sent(&app).contains("Revenue was 42 million"));
     let part = document("/v1/responses", "report.pdf", &pdf(&["Costs were 41"]));
     let body = json!({"model": "mock:scripted", "input": [
         {"type": "function_call", "call_id": "c1", "name": "read", "arguments": "{}"},
         {"type": "function_call_output", "call_id": "c1", "output": [part]},
     ]});
-    app.client.post("/v1/responses", &key, &body).await.expect(200);
+    app.client
+        .post("/v1/responses", &key, &body)
+        .await
+        .expect(200);
     assert!(sent(&app).contains("Costs were 41"));
 }
 
@@ -161,15 +215,33 @@ async fn results_of_tools_hold_attachments_too() {
 async fn a_conversation_that_goes_on_is_read_again() {
     let app = builder().start().await;
     let key = app.key("alice", json!({})).await;
-    let part = document("/v1/responses", "report.pdf", &pdf(&["Revenue was 42 million"]));
+    let part = document(
+        "/v1/responses",
+        "report.pdf",
+        &pdf(&["Revenue was 42 million"]),
+    );
     let body = attached("/v1/responses", "mock:scripted", part);
-    let first = app.client.post("/v1/responses", &key, &body).await.expect(200);
-    let body = json!({"model": "mock:scripted", "input": "And now?", "previous_response_id": first["id"]});
-    app.client.post("/v1/responses", &key, &body).await.expect(200);
+    let first = app
+        .client
+        .post("/v1/responses", &key, &body)
+        .await
+        .expect(200);
+    let body =
+        json!({"model": "mock:scripted", "input": "And now?", "previous_response_id": first["id"]});
+    app.client
+        .post("/v1/responses", &key, &body)
+        .await
+        .expect(200);
     let sent = sent(&app);
-    assert!(sent.contains("Revenue was 42 million") && sent.contains("And now?"), "{sent}");
+    assert!(
+        sent.contains("Revenue was 42 million") && sent.contains("And now?"),
+        "{sent}"
+    );
     // What is kept is what the caller wrote.
-    let items = format!("/v1/responses/{}/input_items", first["id"].as_str().unwrap());
+    let items = format!(
+        "/v1/responses/{}/input_items",
+        first["id"].as_str().unwrap()
+    );
     let items = app.client.get(&items, &key).await.expect(200).to_string();
     assert!(items.contains("input_file") && !items.contains("Revenue was 42 million"));
 }
@@ -183,6 +255,9 @@ async fn switched_off_everything_goes_as_it_came() {
     let key = app.key("alice", json!({})).await;
     let part = document("/v1/chat/completions", "report.pdf", &pdf(&["Revenue"]));
     let body = attached("/v1/chat/completions", "mock:scripted", part);
-    app.client.post("/v1/chat/completions", &key, &body).await.expect(200);
+    app.client
+        .post("/v1/chat/completions", &key, &body)
+        .await
+        .expect(200);
     assert_eq!(app.upstream.last().json()["messages"], body["messages"]);
 }

@@ -37,7 +37,10 @@ async fn an_image_is_described_once_and_paid_for() {
     for surface in SURFACES {
         ask(&app, &key, surface).await;
         let sent = sent(&app);
-        assert!(sent.contains("A white pixel.") && !sent.contains("iVBOR"), "{sent}");
+        assert!(
+            sent.contains("A white pixel.") && !sent.contains("iVBOR"),
+            "{sent}"
+        );
     }
     let asked = app.upstream.captured()[0].json();
     assert_eq!(
@@ -97,13 +100,20 @@ async fn what_becomes_of_images_changes_while_it_runs() {
     let app = builder().start().await;
     let key = app.key("alice", json!({})).await;
     let change = json!({"vision_strategy": "off", "vision_describe_model": null});
-    app.client.patch("/v1/settings", MASTER_KEY, &change).await.expect(200);
+    app.client
+        .patch("/v1/settings", MASTER_KEY, &change)
+        .await
+        .expect(200);
     ask(&app, &key, "/v1/chat/completions").await;
     let content = app.upstream.last().json()["messages"][0]["content"].clone();
     assert_eq!(content, json!([{"type": "text", "text": "Read this."}]));
     let refused = app
         .client
-        .patch("/v1/settings", MASTER_KEY, &json!({"vision_strategy": "guess"}))
+        .patch(
+            "/v1/settings",
+            MASTER_KEY,
+            &json!({"vision_strategy": "guess"}),
+        )
         .await;
     refused.expect(422);
 }
@@ -123,24 +133,38 @@ async fn pages_without_text_are_shown_as_images_or_described() {
         .await;
     let key = app.key("alice", json!({})).await;
     let free = json!({"model_key": "mock:sees", "input_price_per_million": 0, "output_price_per_million": 0});
-    app.client.post("/v1/pricing", MASTER_KEY, &free).await.expect(200);
+    app.client
+        .post("/v1/pricing", MASTER_KEY, &free)
+        .await
+        .expect(200);
     let part = document("/v1/messages", "scan.pdf", &scan(2));
     let body = attached("/v1/messages", "mock:sees", part.clone());
-    app.client.post("/v1/messages", &key, &body).await.expect(200);
+    app.client
+        .post("/v1/messages", &key, &body)
+        .await
+        .expect(200);
     let seen = sent(&app);
     assert_eq!(seen.matches("data:image/jpeg;base64,").count(), 2, "{seen}");
 
     app.upstream.enqueue(Script::chat("A black square."));
     let body = attached("/v1/messages", "mock:scripted", part);
-    app.client.post("/v1/messages", &key, &body).await.expect(200);
+    app.client
+        .post("/v1/messages", &key, &body)
+        .await
+        .expect(200);
     let told = sent(&app);
-    assert!(!told.contains("base64") && told.contains("A black square."), "{told}");
+    assert!(
+        !told.contains("base64") && told.contains("A black square."),
+        "{told}"
+    );
 }
 
 #[tokio::test]
 async fn a_call_is_refused_when_what_it_reads_is_beyond_its_budget() {
     let app = builder().start().await;
-    let key = app.budgeted_key("alice", json!({"max_budget": 0.001})).await;
+    let key = app
+        .budgeted_key("alice", json!({"max_budget": 0.001}))
+        .await;
     let text = "word ".repeat(4_000);
     let pages = otari_documents::testing::docx(&[&text]);
     let part = document("/v1/chat/completions", "long.docx", &pages);

@@ -19,7 +19,10 @@ async fn shown(app: &TestApp, part: Value) -> String {
 
 #[tokio::test]
 async fn the_model_is_told_what_could_not_be_read_and_why() {
-    let app = builder().set("document_max_bytes", json!(1000)).start().await;
+    let app = builder()
+        .set("document_max_bytes", json!(1000))
+        .start()
+        .await;
     let pixels = b"\x7fELF\x02\x01\x01\x00".to_vec();
     let bomb = archive(&[("word/document.xml", b"<!DOCTYPE d><d/>")]);
     for (bytes, why) in [
@@ -29,7 +32,10 @@ async fn the_model_is_told_what_could_not_be_read_and_why() {
         (Vec::new(), "empty"),
     ] {
         let shown = shown(&app, document(CHAT, "a.bin", &bytes)).await;
-        assert!(shown.contains("could not be read") && shown.contains(why), "{shown}");
+        assert!(
+            shown.contains("could not be read") && shown.contains(why),
+            "{shown}"
+        );
     }
     let broken = json!({"type": "file", "file": {"filename": "a.pdf", "file_data": "data:application/pdf;base64,%%%"}});
     assert!(shown(&app, broken).await.contains("base64 is broken"));
@@ -67,7 +73,10 @@ async fn a_reader_that_dies_hangs_or_raves_costs_a_word() {
             .await;
         let part = document(CHAT, "a.pdf", &pdf(&["text"]));
         let shown = shown(&app, part).await;
-        assert!(shown.contains("could not be read") && shown.contains(why), "{script}: {shown}");
+        assert!(
+            shown.contains("could not be read") && shown.contains(why),
+            "{script}: {shown}"
+        );
     }
 }
 
@@ -93,7 +102,10 @@ async fn an_address_is_fetched_through_the_guard() {
     let part = json!({"type": "file", "file": {"file_url": url}});
     let app = builder().start().await;
     let refused = shown(&app, part.clone()).await;
-    assert!(refused.contains("could not be read") && !refused.contains("Fetched"), "{refused}");
+    assert!(
+        refused.contains("could not be read") && !refused.contains("Fetched"),
+        "{refused}"
+    );
     assert!(pages.captured().is_empty());
 
     let app = builder()
@@ -102,7 +114,10 @@ async fn an_address_is_fetched_through_the_guard() {
         .await;
     assert!(shown(&app, part.clone()).await.contains("# Fetched"));
 
-    let app = builder().set("document_fetch_urls", json!(false)).start().await;
+    let app = builder()
+        .set("document_fetch_urls", json!(false))
+        .start()
+        .await;
     assert!(shown(&app, part).await.contains("not fetched"));
 }
 
@@ -118,5 +133,8 @@ async fn a_document_cannot_end_itself_and_a_guardrail_reads_it_first() {
     let key = app.key("bob", json!({})).await;
     app.client.post(CHAT, &key, &body).await.expect(200);
     let checked = sent(&app);
-    assert!(!checked.contains("jo@corp.dev") && checked.contains("at once"), "{checked}");
+    assert!(
+        !checked.contains("jo@corp.dev") && checked.contains("at once"),
+        "{checked}"
+    );
 }
