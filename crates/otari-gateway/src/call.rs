@@ -8,6 +8,7 @@ use otari_translate::Surface;
 use crate::Gateway;
 use crate::admit::{Admitted, Refused, admit};
 use crate::dispatch::{Outgoing, Parsed};
+use crate::documents::Understanding;
 use crate::error::GatewayError;
 use crate::guardrails::{self, AnswerChecks, Asker, Screened, Told};
 use crate::in_flight::Underway;
@@ -101,6 +102,14 @@ impl Gateway {
             Some(previous) => Some(Request::parse(request.surface, None, &previous.expanded)?),
             None => None,
         };
+        let understanding = Understanding {
+            asker: Asker {
+                gateway: self,
+                origin: &inbound.origin,
+                billed: &begun.admitted.billed,
+            },
+            checks: checks.results.clone(),
+        };
         let mut outgoing = Outgoing {
             inbound,
             body,
@@ -112,6 +121,7 @@ impl Gateway {
             parsed: Parsed::default(),
             output: checks.output,
             tools: None,
+            understanding: Some(&understanding),
         };
         if request.tools.is_some() {
             outgoing.tools = set_up(self, &outgoing, &begun.admitted, checks.results).await?;

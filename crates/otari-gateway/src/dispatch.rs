@@ -18,6 +18,7 @@ use otari_translate::{Path, Surface, Wire};
 use otari_types::UserId;
 
 use crate::Gateway;
+use crate::documents::Understanding;
 use crate::error::GatewayError;
 use crate::guardrails::OutputChecks;
 use crate::inbound::{Inbound, Origin};
@@ -80,6 +81,8 @@ pub(crate) struct Outgoing<'a> {
     pub(crate) output: Option<Arc<OutputChecks>>,
     /// The tools the gateway runs.
     pub(crate) tools: Option<Tooling>,
+    /// What reads its attachments for models that cannot.
+    pub(crate) understanding: Option<&'a Understanding<'a>>,
 }
 
 impl Outgoing<'_> {

@@ -14,6 +14,7 @@ use tokio::sync::mpsc;
 
 use crate::batches::{BatchOptions, Batches};
 use crate::caller::Callers;
+use crate::documents::{DocumentOptions, Documents};
 use crate::error::GatewayError;
 use crate::files::{Files, FilesOptions};
 use crate::guardrails::{GuardrailOptions, Guardrails};
@@ -51,6 +52,7 @@ pub struct GatewayOptions {
     /// `None`: switched off.
     pub files: Option<FilesOptions>,
     pub sandbox: SandboxOptions,
+    pub documents: DocumentOptions,
     /// `None`: switched off.
     pub batches: Option<BatchOptions>,
     pub settings: Settings,
@@ -74,6 +76,7 @@ pub struct Gateway {
     pub(crate) guardrails: Guardrails,
     pub tools: Tools,
     files: Option<Arc<Files>>,
+    pub(crate) documents: Documents,
     pub(crate) batches: Option<Arc<Batches>>,
     pub prices: Arc<Prices>,
     pub callers: Callers,
@@ -128,6 +131,7 @@ impl Gateway {
             tools: Tools::new(store.clone(), tools, options.sandbox.local.is_some()),
             sandboxes: Sandboxes::new(options.sandbox, Arc::clone(&clock)),
             files: files.map(Arc::new),
+            documents: Documents::new(options.documents),
             batches: batches.map(|options| Arc::new(Batches::new(options))),
             callers: Callers::new(store.clone(), used),
             operator: Operator::new(store.clone(), options.master_key.as_ref()),

@@ -12,6 +12,7 @@ mod chance;
 mod count;
 pub mod credentials;
 mod dispatch;
+mod documents;
 mod embed;
 mod error;
 mod files;
@@ -52,6 +53,7 @@ mod walk;
 pub use allow_list::AllowList;
 pub use batches::{BatchAnswers, BatchOptions, BatchesPage, RenderError};
 pub use caller::{Caller, Callers};
+pub use documents::{DocumentOptions, Takes, Worker};
 pub use error::{FieldProblem, GatewayError, UpstreamFailure};
 pub use files::{
     FileBytes, FileObject, Files, FilesOptions, FilesPage, NewFile, PURPOSES, StorageError, Upload,
@@ -73,6 +75,6 @@ pub use prices::{PricePoint, PriceSource, Prices, Quote, price_of};
 pub use rate_limit::{RateLimiter, Window};
 pub use relay::RelayStream;
 pub use sandboxes::SandboxOptions;
-pub use settings::{HotSettings, MissingUsagePolicy, SettingError, Settings};
+pub use settings::{HotSettings, MissingUsagePolicy, SettingError, Settings, VisionStrategy};
 pub use target::{Aliases, Target, Targets};
 pub use thread::ItemsPage;

@@ -20,6 +20,19 @@ pub enum MissingUsagePolicy {
     AllowFree,
 }
 
+/// What becomes of an image for a model that cannot see.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum VisionStrategy {
+    /// Another model describes it; where none can, a service reads it.
+    #[default]
+    Describe,
+    /// A service reads the text in it.
+    Ocr,
+    /// It is left out.
+    Off,
+}
+
 /// What can be changed while the gateway runs, under the names the configuration has for it.
 #[expect(
     clippy::struct_excessive_bools,
@@ -44,6 +57,13 @@ pub struct HotSettings {
     pub model_discovery_timeout_seconds: f64,
     /// How long a failed listing is remembered. Not below zero.
     pub model_discovery_negative_ttl_seconds: f64,
+    /// Make attachments readable for models that cannot take them.
+    pub file_understanding_enabled: bool,
+    pub vision_strategy: VisionStrategy,
+    /// What describes images; `None`: nothing does.
+    pub vision_describe_model: Option<String>,
+    /// Of one description. Above zero.
+    pub vision_describe_max_tokens: u32,
 }
 
 /// A value a hot setting cannot have.
@@ -69,6 +89,9 @@ impl HotSettings {
         }
         if changed.model_discovery_negative_ttl_seconds < 0.0 {
             return out_of_range("Input should be greater than or equal to 0");
+        }
+        if changed.vision_describe_max_tokens == 0 {
+            return out_of_range("Input should be greater than 0");
         }
         Ok(changed)
     }

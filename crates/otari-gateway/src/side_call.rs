@@ -1,4 +1,4 @@
-//! A call the gateway makes of its own for somebody's: a guardrail that asks a model. Held, billed, and a row of its
+//! A call the gateway makes of its own for somebody's: a guardrail that asks a model, an image that is described. Held, billed, and a row of its
 //! own under an endpoint of its own.
 
 use std::time::Instant;
@@ -37,6 +37,7 @@ pub(crate) async fn begin(
     origin: &Origin,
     billed: &Billed,
     model: &str,
+    reason: &'static str,
     demand: Demand,
 ) -> Result<(Plan, Settlement), GatewayError> {
     let target = gateway
@@ -48,7 +49,7 @@ pub(crate) async fn begin(
     let plan = Plan {
         first: Attempt {
             target,
-            reason: "guardrail".into(),
+            reason: reason.into(),
         },
         rest: Vec::new(),
         label: None,

@@ -29,14 +29,14 @@ const SECS_PER_DAY: i64 = 86_400;
 const TURNS_MAX: i64 = 500;
 
 /// What a Responses request belongs to.
-#[derive(Debug, Default)]
+#[derive(Clone, Debug, Default)]
 pub(crate) struct Thread {
     pub(crate) previous: Option<Previous>,
     keep: Option<Keep>,
 }
 
 /// The kept answer a request goes on from.
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 pub(crate) struct Previous {
     pub(crate) id: String,
     /// The instance that keeps it too.

@@ -16,7 +16,7 @@ use tokio::time::{Instant, timeout};
 
 use crate::Gateway;
 use crate::admit::Billed;
-use crate::dispatch::{Dispatched, Outgoing, dispatch};
+use crate::dispatch::{Dispatched, Outgoing, Parsed, dispatch};
 use crate::error::GatewayError;
 use crate::guardrails::Told;
 use crate::in_flight::Underway;
@@ -124,8 +124,43 @@ impl Gateway {
         Ok(())
     }
 
-    /// One attempt, given up where its first token does not come in time.
+    /// One attempt at an answer to the request as its model can take it.
     async fn attempt(
+        self: &Arc<Self>,
+        tried: Tried<'_>,
+        outgoing: &Outgoing<'_>,
+        settlement: &mut Settlement,
+    ) -> Result<Answer, Failed> {
+        let understood = match outgoing.understanding {
+            Some(understanding) => understanding.of(outgoing, tried.attempt).await,
+            None => None,
+        };
+        let Some(understood) = understood else {
+            return self.attempt_in_time(tried, outgoing, settlement).await;
+        };
+        let thread = understood.thread(outgoing.thread);
+        let requests = understood.requests(outgoing, &thread)?;
+        let shown = Outgoing {
+            body: understood.body(outgoing),
+            request: &requests.request,
+            expanded: requests.expanded.as_ref(),
+            thread: &thread,
+            parsed: Parsed::default(),
+            output: outgoing.output.clone(),
+            tools: None,
+            ..*outgoing
+        };
+        if let Some(reserved) = settlement.reserved() {
+            let target = &tried.attempt.target;
+            top_up(self, tried.billed, shown.demand(), target, reserved).await?;
+        }
+        settlement.begin_turn(shown.demand().prompt_bytes);
+        // Rare, and large: other calls do not carry its room.
+        Box::pin(self.attempt_in_time(tried, &shown, settlement)).await
+    }
+
+    /// Given up where its first token does not come in time.
+    async fn attempt_in_time(
         self: &Arc<Self>,
         tried: Tried<'_>,
         outgoing: &Outgoing<'_>,
@@ -159,8 +194,8 @@ impl Gateway {
         keepalive: Option<Duration>,
     ) -> Result<Answer, Failed> {
         let attempt = tried.attempt;
-        if let Some(ways_out) = tried.ways_out
-            && let Some(mut flow) = rescue::begin(self, ways_out, attempt, outgoing).await?
+        if let Some(rest) = tried.ways_out
+            && let Some(mut flow) = rescue::begin(self, tried, rest, outgoing).await?
         {
             flow.begin(settlement, keepalive).await?;
             return Ok(Answer::Stream(flow));
@@ -193,10 +228,11 @@ impl Gateway {
 #[derive(Clone, Copy)]
 struct Tried<'a> {
     attempt: &'a Attempt,
+    billed: &'a Billed,
     /// For its first token.
     limit: Option<Duration>,
-    /// Who would go on with its stream, and who pays for that; `None`: nobody.
-    ways_out: Option<(&'a [Attempt], &'a Billed)>,
+    /// Who would go on with its stream; `None`: nobody.
+    ways_out: Option<&'a [Attempt]>,
 }
 
 /// An attempt that brought no answer.
@@ -315,6 +351,7 @@ impl<'a> Walk<'a> {
         let has_others = outgoing.request.stream && !self.rest.is_empty();
         Tried {
             attempt: self.current,
+            billed: self.billed,
             limit: limit.filter(|_| has_others),
             ways_out: self.ways_out(self.rest, outgoing),
         }
@@ -324,18 +361,15 @@ impl<'a> Walk<'a> {
     fn tried_next(&self, next: &'a Attempt, outgoing: &Outgoing<'_>) -> Tried<'a> {
         Tried {
             attempt: next,
+            billed: self.billed,
             limit: None,
             ways_out: self.ways_out(self.rest.get(1..).unwrap_or_default(), outgoing),
         }
     }
 
-    fn ways_out(
-        &self,
-        rest: &'a [Attempt],
-        outgoing: &Outgoing<'_>,
-    ) -> Option<(&'a [Attempt], &'a Billed)> {
+    fn ways_out(&self, rest: &'a [Attempt], outgoing: &Outgoing<'_>) -> Option<&'a [Attempt]> {
         let rescues = self.plan.resilience.rescue && outgoing.request.stream && !rest.is_empty();
-        rescues.then_some((rest, self.billed))
+        rescues.then_some(rest)
     }
 }
 

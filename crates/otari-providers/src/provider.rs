@@ -183,6 +183,8 @@ pub struct Provider {
     /// Speaks a vendor's format without being that vendor, or runs on the operator's own machine: the vendor's
     /// list prices do not apply.
     pub compatible: bool,
+    /// Serves whatever models its operator installed: which of them see is not the provider's to say.
+    pub serves_any_model: bool,
     /// Written from sparse documentation and never seen to work; reports are welcome.
     pub experimental: bool,
 }
@@ -207,6 +209,7 @@ impl Provider {
         paths: Paths::OPENAI,
         quirks: &[],
         compatible: false,
+        serves_any_model: false,
         experimental: false,
     };
 

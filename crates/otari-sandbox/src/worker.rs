@@ -7,6 +7,10 @@ pub(crate) mod confine;
 #[cfg(not(target_os = "linux"))]
 pub(crate) mod confine_portable;
 mod editor;
+#[cfg(target_os = "linux")]
+mod reader;
+#[cfg(not(target_os = "linux"))]
+mod reader_portable;
 mod workspace;
 
 use std::fmt;
@@ -17,6 +21,10 @@ use std::process::ExitCode;
 pub(crate) use captured::Captured;
 #[cfg(not(target_os = "linux"))]
 pub(crate) use confine_portable as confine;
+#[cfg(target_os = "linux")]
+pub use reader::{ReaderBounds, confine_reader};
+#[cfg(not(target_os = "linux"))]
+pub use reader_portable::{ReaderBounds, confine_reader};
 pub(crate) use workspace::Workspace;
 
 use crate::frame::{self, Bounds, Ran, Reply, Request, Start};

@@ -25,6 +25,7 @@ use otari_sandbox::{Sandbox, SandboxError};
 use otari_store::{SealError, Sealer, Store};
 use otari_types::{Clock, Secret};
 
+use crate::documents::{documents, vision_strategy};
 use crate::sandbox::{limits, local_settings};
 
 /// A part that cannot work as configured.
@@ -63,6 +64,7 @@ pub(crate) fn gateway_options(
         guardrails: guardrails(config),
         tools: tools(config, workspace)?,
         files: files(config, &clock),
+        documents: documents(config),
         sandbox: sandbox(config, &clock)?,
         batches: batches(config),
         ledger: ledger_options(config),
@@ -170,6 +172,10 @@ fn settings(config: &Config) -> Settings {
         model_cache_ttl_seconds: config.models.model_cache_ttl_seconds,
         model_discovery_timeout_seconds: config.models.model_discovery_timeout_seconds,
         model_discovery_negative_ttl_seconds: config.models.model_discovery_negative_ttl_seconds,
+        file_understanding_enabled: config.files.file_understanding_enabled,
+        vision_strategy: vision_strategy(config.files.vision_strategy),
+        vision_describe_model: config.files.vision_describe_model.clone(),
+        vision_describe_max_tokens: config.files.vision_describe_max_tokens,
     };
     let interval = config.server.streaming_keepalive_interval_ms;
     let keepalive = (interval > 0).then(|| Duration::from_millis(u64::from(interval)));

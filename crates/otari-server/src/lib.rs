@@ -6,6 +6,7 @@ mod cors;
 mod data;
 mod docs;
 mod dry_run;
+mod documents;
 pub mod error;
 mod extract;
 pub mod listener;
@@ -19,6 +20,7 @@ mod state;
 
 pub use compose::ComposeError;
 pub use dry_run::explain_policies;
+pub use documents::document_worker;
 pub use router::router;
 pub use sandbox::{local_settings, sandbox_settings, settings_for};
 pub use start::{FirstRun, StartError, Started, open_store, start};

@@ -72,7 +72,7 @@ pub(crate) fn limits(config: &Config) -> Limits {
 }
 
 /// What is started again as a worker. By this name it is the same program even after an upgrade replaced the file.
-fn this_program() -> PathBuf {
+pub(crate) fn this_program() -> PathBuf {
     let proc = Path::new("/proc/self/exe");
     if proc.exists() {
         return proc.to_owned();

@@ -6,6 +6,7 @@ mod configuration;
 mod lifecycle;
 mod telemetry;
 
+use std::ffi::OsStr;
 use std::io::Write as _;
 use std::process::ExitCode;
 
@@ -29,10 +30,12 @@ fn main() -> ExitCode {
     keep_memory_small();
     // Before anything has a thread or a connection: a worker is to have neither.
     let mut arguments = std::env::args_os().skip(1);
-    if arguments
-        .next()
-        .is_some_and(|first| first == WORKER_ARGUMENT)
-    {
+    let first = arguments.next();
+    if first.as_deref() == Some(OsStr::new(otari_documents::worker::WORKER_ARGUMENT)) {
+        let bounds = arguments.filter_map(|text| text.into_string().ok());
+        return otari_server::document_worker(bounds);
+    }
+    if first.as_deref() == Some(OsStr::new(WORKER_ARGUMENT)) {
         let rest: Vec<String> = arguments
             .filter_map(|text| text.into_string().ok())
             .collect();

@@ -35,6 +35,7 @@ const RULES: &[Rule] = &[
         &[HTTP, SQL, RUNTIME],
         Some(&["otari-types"]),
     ),
+    ("otari-documents", &[HTTP, SQL, RUNTIME], Some(&[])),
     ("otari-providers", &[WEB_SERVER, SQL], None),
     (
         "otari-store",

@@ -55,5 +55,25 @@ section! {
         vision_describe_model: Option<String> = None;
         /// Longest description, in tokens.
         vision_describe_max_tokens: u32 = 1024 => AtLeast(1.0);
+        /// Service that reads the text in images: gets an image by POST, answers `{"text": ...}` or plain text.
+        vision_ocr_url: Option<String> = None;
+        /// Program that reads documents, started with `__document-worker`; unset for the gateway's own.
+        document_worker: Option<String> = None;
+        /// Fetch attachments that are named by their address, for models that cannot take them.
+        document_fetch_urls: bool = true;
+        /// Let those addresses lead into private networks.
+        document_allow_private_hosts: bool = false;
+        /// Largest document that is read, in bytes.
+        document_max_bytes: u32 = 32 * 1024 * 1024 => AtLeast(1.0);
+        /// Most text taken from one document, in bytes.
+        document_max_text_bytes: u32 = 1024 * 1024 => AtLeast(1024.0);
+        /// Pages without text that are shown as images, of one document.
+        document_max_page_images: u32 = 10 => AtLeast(0.0);
+        /// Seconds reading one document may take.
+        document_timeout_seconds: u32 = 30 => AtLeast(1.0);
+        /// Memory that reading one document may take, in MiB.
+        document_memory_mb: u32 = 512 => AtLeast(64.0);
+        /// Documents read at the same moment; each by a process of its own.
+        document_workers: u32 = 4 => AtLeast(1.0);
     }
 }

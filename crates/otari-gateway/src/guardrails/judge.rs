@@ -52,6 +52,7 @@ async fn call(asker: Asker<'_>, question: &Question<'_>) -> Result<Verdict, Unav
         &inbound.origin,
         billed,
         question.model,
+        "guardrail",
         request.demand,
     );
     let (plan, mut settlement) = begun.await.map_err(told)?;
@@ -67,6 +68,7 @@ async fn call(asker: Asker<'_>, question: &Question<'_>) -> Result<Verdict, Unav
         parsed: Parsed::default(),
         output: None,
         tools: None,
+        understanding: None,
     };
     let answer = gateway
         .attempt_all(&plan, billed, outgoing, &mut settlement)

@@ -48,7 +48,14 @@ pub(super) async fn moderate(
             ..Demand::default()
         },
     };
-    let begun = side_call::begin(gateway, &inbound.origin, billed, model, errand.demand);
+    let begun = side_call::begin(
+        gateway,
+        &inbound.origin,
+        billed,
+        model,
+        "guardrail",
+        errand.demand,
+    );
     let (plan, mut settlement) = begun.await.map_err(told)?;
     let encode = |at: &At<'_>| {
         let body = json!({"model": at.model, "input": text});

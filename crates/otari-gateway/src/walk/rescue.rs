@@ -16,7 +16,7 @@ use crate::relay::{Begun, Continued, End, Flow};
 use crate::reserve::{Demand, reserve, top_up};
 use crate::settle::{Settlement, Twin};
 use crate::tool_loop::Line;
-use crate::walk::{Failed, moves_on};
+use crate::walk::{Failed, Tried, moves_on};
 
 /// The candidates that are left, and what asking them takes.
 #[derive(Clone)]
@@ -113,8 +113,8 @@ impl WaysOut {
 /// Begins a stream that can be continued. `None`: one that cannot.
 pub(super) async fn begin(
     gateway: &Arc<Gateway>,
-    (rest, billed): (&[Attempt], &Billed),
-    attempt: &Attempt,
+    tried: Tried<'_>,
+    rest: &[Attempt],
     outgoing: &Outgoing<'_>,
 ) -> Result<Option<Flow>, Failed> {
     let call = call_of(gateway, outgoing)?;
@@ -124,11 +124,12 @@ pub(super) async fn begin(
     let ways_out = WaysOut {
         gateway: Arc::clone(gateway),
         origin: outgoing.inbound.origin.clone(),
-        billed: billed.clone(),
+        billed: tried.billed.clone(),
         demand: outgoing.demand(),
         anthropic: anthropic_headers_of(&call, outgoing),
         rest: rest.to_vec(),
     };
+    let attempt = tried.attempt;
     let envelope = envelope(outgoing, attempt);
     let (line, answered) = ways_out.ask(&call, attempt, &envelope.id).await?;
     let turn = line.read(answered, &call, 0);

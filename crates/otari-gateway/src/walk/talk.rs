@@ -44,7 +44,12 @@ impl Talk<'_> {
             &envelope.id,
         )?;
         let demand = outgoing.demand();
-        let asked = line.ask(&tooling.call, demand, billed, settlement);
+        let understood = match outgoing.understanding {
+            Some(understanding) => understanding.of_call(&tooling.call, attempt).await,
+            None => None,
+        };
+        let call = understood.as_ref().unwrap_or(&tooling.call);
+        let asked = line.ask(call, demand, billed, settlement);
         let answered = asked.await?;
         let conversation = Conversation::new(Beginning {
             line,
@@ -52,7 +57,7 @@ impl Talk<'_> {
             pool: Arc::clone(&tooling.pool),
             billed: (*billed).clone(),
             demand,
-            call: tooling.call.clone(),
+            call: call.clone(),
             limit: tooling.limit,
         });
         let watch = watch(gateway, outgoing);

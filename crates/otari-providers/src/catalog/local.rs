@@ -31,6 +31,7 @@ pub(super) const OLLAMA: Provider = Provider {
         ..BaseShape::AS_GIVEN
     },
     compatible: true,
+    serves_any_model: true,
     ..OPENAI_COMPATIBLE
 };
 
@@ -49,6 +50,7 @@ pub(super) const LMSTUDIO: Provider = Provider {
         DropParams(&["n", "logprobs", "user", "service_tier"]),
     ],
     compatible: true,
+    serves_any_model: true,
     ..OPENAI_COMPATIBLE
 };
 
@@ -62,6 +64,7 @@ pub(super) const LLAMACPP: Provider = Provider {
     capabilities: CHAT.with(&[Responses, Messages, Embeddings, Rerank, Vision, Reasoning]),
     quirks: &[ThoughtsInText, MaxTokensField("max_tokens")],
     compatible: true,
+    serves_any_model: true,
     ..OPENAI_COMPATIBLE
 };
 
@@ -75,6 +78,7 @@ pub(super) const LLAMAFILE: Provider = Provider {
     capabilities: CHAT.with(&[Embeddings, Reasoning]),
     quirks: &[ThoughtsInText, MaxTokensField("max_tokens")],
     compatible: true,
+    serves_any_model: true,
     ..OPENAI_COMPATIBLE
 };
 
@@ -96,6 +100,7 @@ pub(super) const VLLM: Provider = Provider {
         Reasoning,
     ]),
     compatible: true,
+    serves_any_model: true,
     quirks: &[ThoughtsInText],
     ..OPENAI_COMPATIBLE
 };
@@ -110,6 +115,7 @@ pub(super) const CASCADIA: Provider = Provider {
     key_required: false,
     capabilities: CHAT.with(&[Reasoning]),
     compatible: true,
+    serves_any_model: true,
     experimental: true,
     quirks: &[ThoughtsInText],
     ..OPENAI_COMPATIBLE

@@ -16,7 +16,7 @@ use crate::frame::Bounds;
 use crate::wasm::Library;
 
 pub(crate) use calls::{Calls, filter};
-pub(crate) use files::read_all_write_in;
+pub(crate) use files::{no_files, read_all_write_in};
 
 /// Open files of one worker. Each can hold a file that has lost its name.
 const OPEN_FILES: u64 = 128;

@@ -4,7 +4,7 @@ mod fields;
 
 use axum::Json;
 use axum::extract::State;
-use otari_gateway::{FieldProblem, MissingUsagePolicy, SettingError};
+use otari_gateway::{FieldProblem, MissingUsagePolicy, SettingError, VisionStrategy};
 use otari_store::runtime_settings;
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
@@ -16,6 +16,9 @@ use crate::extract::{JsonBody, Operator};
 use crate::state::App;
 
 pub(crate) use fields::ConfigField;
+
+/// Settings that may be unset.
+const NULLABLE: &[&str] = &["vision_describe_model"];
 
 #[expect(clippy::struct_excessive_bools, reason = "the members clients know")]
 #[derive(Debug, Serialize, ToSchema)]
@@ -76,6 +79,25 @@ pub(crate) struct UpdateSettings {
     #[serde(skip_serializing_if = "Option::is_none")]
     #[schema(value_type = Option<f64>)]
     model_discovery_negative_ttl_seconds: Option<Option<f64>>,
+    #[serde(default, deserialize_with = "tri_state::read")]
+    #[serde(skip_serializing_if = "Option::is_none")]
+    #[schema(value_type = Option<bool>)]
+    file_understanding_enabled: Option<Option<bool>>,
+    /// `describe`, `ocr` or `off`.
+    #[serde(default, deserialize_with = "tri_state::read")]
+    #[serde(skip_serializing_if = "Option::is_none")]
+    #[schema(value_type = Option<String>)]
+    vision_strategy: Option<Option<VisionStrategy>>,
+    /// Null: images are not described.
+    #[serde(default, deserialize_with = "tri_state::read")]
+    #[serde(skip_serializing_if = "Option::is_none")]
+    #[schema(value_type = Option<String>)]
+    vision_describe_model: Option<Option<String>>,
+    /// Above 0.
+    #[serde(default, deserialize_with = "tri_state::read")]
+    #[serde(skip_serializing_if = "Option::is_none")]
+    #[schema(value_type = Option<u32>)]
+    vision_describe_max_tokens: Option<Option<u32>>,
     /// Anything else, to be refused by name.
     #[serde(flatten)]
     #[schema(ignore)]
@@ -133,7 +155,7 @@ fn checked(app: &App, body: &UpdateSettings) -> Result<Map<String, Value>, ApiEr
     for (key, value) in &changes {
         match settings.with(key, value) {
             Err(SettingError::NotHot) => return Err(not_settable(key)),
-            _ if value.is_null() => {
+            _ if value.is_null() && !NULLABLE.contains(&key.as_str()) => {
                 return Err(ApiError::bad_request(format!("'{key}' cannot be null")));
             }
             Err(SettingError::Invalid(message)) => problems.push(FieldProblem {

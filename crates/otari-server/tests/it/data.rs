@@ -3,6 +3,7 @@ mod batches;
 mod chat;
 mod chat_errors;
 mod chat_stream;
+mod documents;
 mod embeddings;
 mod files;
 mod gemini;

@@ -143,6 +143,7 @@ impl Native {
             parsed: Parsed::default(),
             output: None,
             tools: None,
+            understanding: None,
         };
         let (prepared, operation) = prepare_apart(gateway, &outgoing, &plan.first)?;
         if !self.service.takes(operation) {

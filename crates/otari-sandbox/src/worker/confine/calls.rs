@@ -1,6 +1,7 @@
 //! Seccomp: the system calls that remain.
 
 mod native;
+mod reader;
 mod wasm;
 
 use std::collections::BTreeMap;
@@ -17,6 +18,8 @@ pub(crate) enum Calls {
     WasmWorker,
     /// Programs of the host: what programs need, without what would change the room they are in.
     NativeProgram,
+    /// Something that reads its input and writes its output.
+    Reader,
 }
 
 type Rules = BTreeMap<i64, Vec<SeccompRule>>;
@@ -24,7 +27,8 @@ type Rules = BTreeMap<i64, Vec<SeccompRule>>;
 /// Applies the filter to all threads. A forbidden call fails with EPERM.
 pub(crate) fn filter(calls: Calls) -> Result<(), String> {
     let rules = match calls {
-        Calls::WasmWorker => wasm_worker()?,
+        Calls::WasmWorker => without_new_code(wasm::CALLS)?,
+        Calls::Reader => without_new_code(reader::CALLS)?,
         Calls::NativeProgram => {
             // Its flags are behind a pointer, where a filter cannot look. C libraries then use `clone`.
             let hidden = Rules::from([(libc::SYS_clone3, Vec::new())]);
@@ -48,8 +52,8 @@ fn errno(number: i32) -> Result<SeccompAction, String> {
     Ok(SeccompAction::Errno(number))
 }
 
-fn wasm_worker() -> Result<Rules, String> {
-    let mut rules = allowed(wasm::CALLS);
+fn without_new_code(calls: &[&[i64]]) -> Result<Rules, String> {
+    let mut rules = allowed(calls);
     // Machine code was mapped before; from here on, nothing that is written can be run.
     for call in [libc::SYS_mmap, libc::SYS_mprotect] {
         rules.insert(call, vec![without(2, libc::PROT_EXEC)?]);

@@ -23,6 +23,11 @@ pub(crate) fn only_files_in(root: &Path, readable: &[Library]) -> Result<&'stati
     restrict(&rules)
 }
 
+/// From now on this thread, and those it starts, can open no files, and neither connect nor signal out.
+pub(crate) fn no_files() -> Result<&'static str, String> {
+    restrict(&[])
+}
+
 /// From now on this thread, and those it starts, can write below `writable` only, and neither connect nor signal out.
 /// Reading and running is left to what there is to read and run.
 pub(crate) fn read_all_write_in(writable: &[&str]) -> Result<&'static str, String> {

@@ -82,7 +82,9 @@ fn group(field: &Field) -> &'static str {
         ("enable_docs" | "streaming_keepalive_interval_ms", _) => "General",
         ("dashboard_login_rate_limit_per_minute", _) => "Rate limiting & CORS",
         ("file_understanding_enabled", _) => "Vision & file understanding",
-        (key, _) if key.starts_with("vision_") => "Vision & file understanding",
+        (key, _) if key.starts_with("vision_") || key.starts_with("document_") => {
+            "Vision & file understanding"
+        }
         (_, "Server" | "TLS" | "Database" | "Mode") => "Server & database",
         (_, "Pricing" | "Budgets" | "Usage ledger") => "Metering & budgets",
         (_, "Models" | "Routing") => "Models & discovery",

@@ -37,7 +37,7 @@ async fn post(app: &TestApp, key: &str, body: Bytes) -> Response {
 }
 
 /// Uploads a file; answers its id.
-async fn upload(app: &TestApp, key: &str, name: &str, bytes: &[u8]) -> String {
+pub(super) async fn upload(app: &TestApp, key: &str, name: &str, bytes: &[u8]) -> String {
     let body = form(&[("purpose", None, b"batch"), ("file", Some(name), bytes)]);
     let file = post(app, key, body).await.expect(200);
     let id = file.get("id").and_then(Value::as_str);
