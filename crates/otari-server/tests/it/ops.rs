@@ -119,7 +119,7 @@ async fn a_scraper_that_asks_for_openmetrics_gets_it() {
         Some("application/openmetrics-text; version=1.0.0; charset=utf-8")
     );
     let text = metrics.text();
-    assert!(text.contains("# TYPE gateway_requests counter\n") && text.ends_with("# EOF\n"));
+    assert!(text.contains("# TYPE process_cpu_seconds counter\n") && text.ends_with("# EOF\n"));
 }
 
 #[tokio::test]
