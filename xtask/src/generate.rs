@@ -75,6 +75,7 @@ fn cli_md() -> anyhow::Result<String> {
         "migrate",
         "gen-secret-key",
         "check-config",
+        "health",
         "openapi",
         "sandbox serve",
         "sandbox run",
