@@ -129,7 +129,7 @@ def expressions():
 def test_dashboard_and_alerts_ask_for_metrics_there_are(node):
     served = exposition(node)
     asked = [name for expression in expressions() for name in NAME.findall(expression)]
-    assert len(asked) > 40
+    assert len(set(asked)) > 15
     assert not sorted(set(asked) - set(served))
     # Of the scraper, not of the gateway.
     given = {"instance", "job"}
@@ -168,8 +168,8 @@ def test_the_image_holds_the_binary_and_runs_as_nobody_special(tmp_path):
 
 def test_the_health_command_says_how_a_gateway_is(node):
     port = node.url.rpartition(":")[2]
-    for flags, code in [([], 0), (["--ready"], 0), (["--port", "1"], 1)]:
-        asked = subprocess.run([binary(), "health", "--port", port, *flags], capture_output=True, text=True, cwd=node.folder)
+    for flags, code in [(["--port", port], 0), (["--port", port, "--ready"], 0), (["--port", "1"], 1)]:
+        asked = subprocess.run([binary(), "health", *flags], capture_output=True, text=True, cwd=node.folder)
         assert asked.returncode == code, asked.stdout
 
 
