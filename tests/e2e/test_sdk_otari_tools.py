@@ -3,15 +3,17 @@
 import http.server
 import json
 import threading
+import uuid
 
 import pytest
 from otari import _client as sdk
 from otari._client.api import (
-    mcp_servers_api, search_api, search_tools_api, tool_settings_api, tools_api, workspace_code_execution_policy_api,
-    workspace_web_search_api,
+    mcp_api, mcp_servers_api, search_api, search_tools_api, tool_settings_api, tools_api, web_search_api,
+    workspace_code_execution_policy_api, workspace_web_search_api,
 )
 
-from gateway import MASTER_KEY, Gateway, running
+from gateway import MASTER_KEY, Gateway, priced, running
+from mcp_inline import serving
 
 SECRET_KEY = "c3c3c3c3c3c3c3c3c3c3c3c3c3c3c3c3c3c3c3c3c3c="
 
@@ -30,13 +32,24 @@ class Searching(http.server.BaseHTTPRequestHandler):
         pass
 
 
+def flat(price):
+    """So many dollars a million calls."""
+    return {"input_price_per_million": price, "output_price_per_million": 0}
+
+
 @pytest.fixture(scope="module")
 def node(tmp_path_factory):
     folder = tmp_path_factory.mktemp("tools")
     server = http.server.ThreadingHTTPServer(("127.0.0.1", 0), Searching)
     threading.Thread(target=server.serve_forever, daemon=True).start()
-    node = Gateway(folder, f"sqlite:///{folder}/otari.db", environment={"OTARI_SECRET_KEY": SECRET_KEY})
-    node.search = f"http://127.0.0.1:{server.server_port}"
+    searching = f"http://127.0.0.1:{server.server_port}"
+    node = Gateway(
+        folder, f"sqlite:///{folder}/otari.db", environment={"OTARI_SECRET_KEY": SECRET_KEY},
+        web_search_url=searching, web_search_extract=False, mcp_allow_loopback=True,
+        pricing={**priced("echo:chat"), "otari:web_search": flat(5000), "otari:add": flat(1000), "otari:fail": flat(1)},
+        guardrail_profiles={"house-rules": {"provider": "regex", "deny": ["lead pipe"]}},
+    )
+    node.search = searching
     with running(node):
         node.key = node.new_key("ada")
         node.workspace = node.manage("GET", "/v1/keys")[0]["workspace_id"]
@@ -105,3 +118,71 @@ def test_settings(node):
     assert values["web_search_url"] == node.search
     tested = api.tool_settings_test_service("web_search", sdk.TestServiceRequest(url=node.search))
     assert tested.ok
+
+
+def test_a_stored_server_for_applications_that_ask_their_users(node):
+    servers = mcp_servers_api.McpServersApi(client(node))
+    with serving() as url:
+        stored = servers.mcp_servers_create_workspace_mcp_server(
+            node.workspace, sdk.WorkspaceMcpServerCreate(name="sums", url=url))
+        api = mcp_api.McpApi(client(node, node.key))
+        listed = api.mcp_list_mcp_tools(stored.id)
+        assert [tool.name for tool in listed.tools] == ["add", "fail"] and not listed.warnings
+        assert listed.tools[0].input_schema["properties"].keys() == {"a", "b"}
+        assert listed.tools[0].annotations["readOnlyHint"] is True
+
+        def execute(tool, revision=listed.server_revision, **arguments):
+            return api.mcp_execute_mcp_tool(sdk.McpExecuteRequest(
+                mcp_server_id=stored.id, server_revision=revision, tool_name=tool, arguments=arguments,
+                client_execution_id=uuid.uuid4()))
+
+        added = execute("add", a=2, b=40)
+        assert added.structured_content == {"result": 42} and not added.is_error
+        assert execute("fail").is_error
+        rows = node.manage("GET", "/v1/usage", limit=2)
+        assert [(row["status"], row["cost"]) for row in rows] == [("error", 0), ("success", 0.001)]
+        for tool, revision, status, code in [
+            ("nothing", listed.server_revision, 404, "tool_not_found"),
+            ("add", "another", 409, "server_revision_changed"),
+        ]:
+            with pytest.raises(sdk.ApiException) as caught:
+                execute(tool, revision)
+            told = json.loads(caught.value.body)
+            assert (caught.value.status, told["code"], told["execution_state"]) == (status, code, "not_started")
+            assert told["request_id"]
+        # A server that is set up anew is not called by who has seen it as it was.
+        servers.mcp_servers_update_workspace_mcp_server(
+            node.workspace, stored.id, sdk.WorkspaceMcpServerUpdate(allowed_tools=["add"]))
+        with pytest.raises(sdk.ApiException) as caught:
+            execute("add", a=1, b=1)
+        assert caught.value.status == 409
+        assert api.mcp_list_mcp_tools(stored.id).server_revision != listed.server_revision
+        servers.mcp_servers_delete_workspace_mcp_server(node.workspace, stored.id)
+        with pytest.raises(sdk.ApiException) as caught:
+            api.mcp_list_mcp_tools(stored.id)
+        assert caught.value.status == 404
+
+
+def test_web_search_as_a_search_service(node):
+    api = web_search_api.WebSearchApi(client(node, node.key))
+    found = api.web_search_web_search("a", max_results=3)
+    assert [(page.url, page.title, page.content) for page in found.results] == [("https://a.test/", "A", "about a")]
+    row = node.manage("GET", "/v1/usage", limit=1)[0]
+    assert (row["endpoint"], row["cost"]) == ("/v1/web-search/search", 0.005)
+    with node.http(node.key) as http:
+        assert http.get("/v1/web-search/search").status_code == 422
+        assert http.get("/v1/web-search/search", params={"q": "a", "max_results": 21}).status_code == 422
+
+
+def test_guardrails_to_choose_from(node):
+    api = tool_settings_api.ToolSettingsApi(client(node))
+    listed = api.tool_settings_list_guardrail_profiles()
+    assert listed.available
+    profiles = {profile.profile: profile.guardrail for profile in listed.profiles}
+    assert profiles == {
+        "house-rules": "regex", "otari:prompt-injection": "prompt-injection", "otari:pii": "pii",
+        "otari:secrets": "secrets",
+    }
+    catalog = tool_settings_api.ToolSettingsApi(client(node, node.key)).tool_settings_list_builtin_guardrails()
+    names = {spec.guardrail_name for spec in catalog.guardrails}
+    assert names == {"prompt-injection", "pii", "secrets", "regex", "moderation", "llm-judge"}

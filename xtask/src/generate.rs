@@ -7,6 +7,7 @@ use std::process::Command;
 
 use anyhow::{Context as _, bail};
 
+use crate::operations;
 use crate::process::{self, cargo, output, target_dir};
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -40,6 +41,9 @@ pub(crate) fn run(mode: Mode) -> anyhow::Result<()> {
 }
 
 fn files() -> anyhow::Result<Vec<(&'static str, String)>> {
+    // Builds the binary that the others ask.
+    let cli = cli_md()?;
+    let openapi = otari(&["openapi"])?;
     Ok(vec![
         ("config.example.yml", otari_config::example_yml()),
         (
@@ -51,8 +55,9 @@ fn files() -> anyhow::Result<Vec<(&'static str, String)>> {
             otari_config::environment_md(),
         ),
         ("docs/reference/providers.md", providers_md()),
-        ("docs/reference/cli.md", cli_md()?),
-        ("docs/reference/openapi.json", otari(&["openapi"])?),
+        ("docs/reference/cli.md", cli),
+        ("docs/reference/operations.md", operations::page(&openapi)?),
+        ("docs/reference/openapi.json", openapi),
     ])
 }
 
@@ -70,6 +75,7 @@ fn cli_md() -> anyhow::Result<String> {
         "migrate",
         "gen-secret-key",
         "check-config",
+        "health",
         "openapi",
         "sandbox serve",
         "sandbox run",

@@ -9,6 +9,7 @@ mod ci;
 mod deny;
 mod e2e;
 mod generate;
+mod operations;
 mod postgres;
 mod process;
 mod sandbox;

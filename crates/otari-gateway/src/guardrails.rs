@@ -6,6 +6,7 @@
 mod document;
 mod entry;
 mod judge;
+mod listed;
 mod merge;
 mod moderation;
 mod output;
@@ -28,6 +29,7 @@ use otari_tools::{GuardedClient, Refusal};
 
 use crate::error::GatewayError;
 
+pub use listed::{ListedProfile, ListedProfiles};
 pub use verdict::{Blocked, Violation};
 
 pub(crate) use entry::{Entry, entries};

@@ -59,8 +59,8 @@ pub use files::{
     FileBytes, FileObject, Files, FilesOptions, FilesPage, NewFile, PURPOSES, StorageError, Upload,
 };
 pub use gateway::{Gateway, GatewayOptions};
-pub use guardrails::{Blocked, GuardrailOptions, Violation};
 pub use health::BreakerSettings;
+pub use guardrails::{Blocked, GuardrailOptions, ListedProfile, ListedProfiles, Violation};
 pub use in_flight::{InFlight, InFlightCall, Underway};
 pub use inbound::{Behalf, Inbound, Named, Origin, Reply, ReplyBody};
 pub use metrics::{EndpointLabels, Metrics, RequestLabels};

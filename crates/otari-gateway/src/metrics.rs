@@ -1,5 +1,6 @@
 //! The Prometheus metrics: one struct whose fields are the metrics and whose help texts stand beside them.
 
+mod plain;
 mod process;
 
 use std::time::Duration;
@@ -287,8 +288,13 @@ impl Metrics {
         self.batch_lines.get_or_create(&labels).inc();
     }
 
-    /// The exposition, in the text format Prometheus scrapes.
-    pub fn render(&self) -> String {
+    /// The exposition in Prometheus's text format 0.0.4.
+    pub fn render_plain(&self) -> String {
+        plain::plain(&self.render_openmetrics())
+    }
+
+    /// The exposition in the `OpenMetrics` format.
+    pub fn render_openmetrics(&self) -> String {
         let mut out = String::with_capacity(16 * 1024);
         // Writing to a String cannot fail.
         let _ = text::encode_registry(&mut out, &self.registry);

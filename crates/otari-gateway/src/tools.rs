@@ -28,7 +28,7 @@ use otari_types::Secret;
 
 use search_tools::Workshop;
 
-pub use offer::OfferedTool;
+pub use offer::{OfferedTool, StoredCall, StoredCallError, StoredServerTools, WebSearch};
 pub use permit::{ToolList, ToolUse};
 pub(crate) use policies::{WebAllowance, exec_timeout};
 pub use registry::ToolSet;

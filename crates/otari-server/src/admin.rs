@@ -4,6 +4,7 @@ pub(crate) mod aliases;
 pub(crate) mod allow_lists;
 pub(crate) mod budgets;
 pub(crate) mod code_execution_policy;
+pub(crate) mod guardrail_profiles;
 pub(crate) mod keys;
 pub(crate) mod mcp_servers;
 pub(crate) mod pricing;

@@ -16,4 +16,6 @@ pub(crate) mod moderations;
 pub(crate) mod rerank;
 pub(crate) mod responses;
 pub(crate) mod search;
+pub(crate) mod stored_mcp;
 pub(crate) mod tools;
+pub(crate) mod web_search;

@@ -9,6 +9,8 @@ mod envelope;
 mod tests;
 mod tools;
 
+pub(crate) use envelope::ToolOutcome;
+
 use std::time::Duration;
 
 use axum::response::{IntoResponse, Response};
@@ -160,7 +162,7 @@ impl ApiError {
         error
     }
 
-    fn code(mut self, code: &'static str) -> Self {
+    pub(crate) fn code(mut self, code: &'static str) -> Self {
         self.code = Some(code);
         self
     }

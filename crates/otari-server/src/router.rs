@@ -111,6 +111,15 @@ fn inference(prefix: &str) -> Router<App> {
             post(data::audio::create_translation),
         )
         .route(&at("/tools"), get(data::tools::list_tools))
+        .route(
+            &at("/mcp/servers/{mcp_server_id}/tools"),
+            get(data::stored_mcp::list_mcp_tools),
+        )
+        .route(
+            &at("/mcp/execute"),
+            post(data::stored_mcp::execute_mcp_tool),
+        )
+        .route(&at("/web-search/search"), get(data::web_search::search_web))
         .route(&at("/search"), post(data::search::create_search))
         .route(
             &at("/search/{search_tool_name}"),
@@ -187,6 +196,14 @@ fn tool_management(prefix: &str) -> Router<App> {
             &at("/tool-settings"),
             get(admin::tool_settings::get_tool_settings)
                 .patch(admin::tool_settings::update_tool_settings),
+        )
+        .route(
+            &at("/tool-settings/guardrails/catalog"),
+            get(admin::guardrail_profiles::list_guardrail_catalog),
+        )
+        .route(
+            &at("/tool-settings/guardrails/profiles"),
+            get(admin::guardrail_profiles::list_guardrail_profiles),
         )
         .route(
             &at("/tool-settings/{service}/test"),

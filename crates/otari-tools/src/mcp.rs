@@ -3,6 +3,7 @@
 
 mod http;
 mod names;
+mod native;
 mod result;
 mod session;
 
@@ -18,6 +19,8 @@ use crate::guarded_client::{GuardedClient, HttpError};
 use crate::url_guard::{Reason, Refusal};
 
 use session::Session;
+
+pub use native::NativeTool;
 
 /// A server whose tools take part in a request.
 #[derive(Clone, Debug)]

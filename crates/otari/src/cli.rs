@@ -44,6 +44,13 @@ pub(crate) enum Command {
     #[command(after_help = "Examples:\n  otari check-config -c config.yml\n  \
                             otari check-config -c config.yml --show     every value and where it came from")]
     CheckConfig(CheckConfig),
+    /// Ask a running gateway whether it is well; exits with 1 if it is not
+    #[command(
+        after_help = "Examples:\n  otari health\n  otari health -c config.yml --ready\n\n\
+                            Where the gateway listens is read from its configuration. With --ready also its database must answer.\n\
+                            With HTTPS (tls_cert) only the connection is looked at."
+    )]
+    Health(Health),
     /// Print the OpenAPI document
     #[command(after_help = "Example:\n  otari openapi > openapi.json")]
     Openapi,
@@ -201,6 +208,21 @@ pub(crate) struct Migrate {
     /// Accepted for scripts written for earlier versions: only `head` exists
     #[arg(long, default_value = "head", value_name = "NAME")]
     pub(crate) revision: String,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct Health {
+    #[command(flatten)]
+    pub(crate) file: ConfigFile,
+    /// Where it listens, if not where the configuration says
+    #[arg(long, value_name = "ADDRESS")]
+    pub(crate) host: Option<String>,
+    /// Its TCP port, if not the configured one
+    #[arg(long)]
+    pub(crate) port: Option<u16>,
+    /// Also whether it can serve calls: its database answers, and it is not shutting down
+    #[arg(long)]
+    pub(crate) ready: bool,
 }
 
 #[derive(Debug, Args)]

@@ -2,6 +2,7 @@
 
 mod check_config;
 mod gen_secret_key;
+mod health;
 mod init_db;
 mod migrate;
 mod openapi;
@@ -25,6 +26,7 @@ pub(crate) fn run(cli: Cli) -> anyhow::Result<ExitCode> {
         Command::Migrate(args) => migrate::run(&args),
         Command::GenSecretKey => gen_secret_key::run(),
         Command::CheckConfig(args) => check_config::run(&args),
+        Command::Health(args) => health::run(&args),
         Command::Openapi => openapi::run(),
         Command::Sandbox(command) => sandbox::run(&command),
         Command::Routing(Routing::Explain(args)) => routing::explain(&args),

@@ -44,11 +44,44 @@ pub(super) fn encode(out: &mut String) {
             descriptors.count() as u64,
         );
     }
+    if let Some(limit) = descriptor_limit() {
+        gauge(
+            out,
+            "process_max_fds",
+            "Most file descriptors that may be open",
+            limit,
+        );
+    }
+    if let Some(boot) = boot_time() {
+        #[expect(clippy::cast_precision_loss, reason = "seconds since 1970 fit a float")]
+        let started = boot as f64 + field(22) as f64 / TICKS_PER_SECOND;
+        let _ = write!(
+            out,
+            "# HELP process_start_time_seconds Start of the process, in seconds since 1970.\n\
+             # TYPE process_start_time_seconds gauge\nprocess_start_time_seconds {started}\n"
+        );
+    }
     let _ = write!(
         out,
         "# HELP process_cpu_seconds Total user and system CPU time.\n# TYPE process_cpu_seconds counter\n\
          process_cpu_seconds_total {cpu_seconds}\n"
     );
+}
+
+/// The soft limit; nothing where there is none.
+fn descriptor_limit() -> Option<u64> {
+    let limits = fs::read_to_string("/proc/self/limits").ok()?;
+    let line = limits
+        .lines()
+        .find_map(|line| line.strip_prefix("Max open files"))?;
+    line.split_whitespace().next()?.parse().ok()
+}
+
+/// In seconds since 1970.
+fn boot_time() -> Option<u64> {
+    let stat = fs::read_to_string("/proc/stat").ok()?;
+    let line = stat.lines().find_map(|line| line.strip_prefix("btime "))?;
+    line.trim().parse().ok()
 }
 
 fn gauge(out: &mut String, name: &str, help: &str, value: u64) {

@@ -1,12 +1,14 @@
 //! The tools outside a conversation, as `/mcp` offers them: the gateway's own, and those of the servers the caller can
 //! name. Each call passes the gates of every call, and is billed as a tool's call.
 
+mod backend;
 mod bill;
 mod chosen;
 mod code;
 mod connections;
 mod names;
 mod own;
+mod stored;
 
 use otari_tools::definitions::GatewayTool;
 use otari_tools::mcp::{McpResult, McpServer};
@@ -21,8 +23,10 @@ use crate::inbound::Inbound;
 use crate::settle::log_refusal;
 
 use chosen::Chosen;
+pub use backend::WebSearch;
 pub(super) use code::Sessions;
 pub(super) use connections::Connections;
+pub use stored::{StoredCall, StoredCallError, StoredServerTools};
 
 /// The order in which the gateway's own tools are listed.
 const OWN: [GatewayTool; 3] = [

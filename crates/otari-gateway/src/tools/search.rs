@@ -8,6 +8,7 @@ use bytes::Bytes;
 use otari_metering::Price;
 use otari_providers::{UpstreamError, UpstreamErrorKind};
 use otari_tools::HttpError;
+use otari_tools::definitions::GatewayTool;
 use otari_tools::search::{SearchError, SearchHit};
 use otari_types::{NanoUsd, Rate};
 use serde_json::{Value, json};
@@ -173,6 +174,15 @@ fn shown(hit: &SearchHit, chars: usize) -> Value {
 }
 
 fn failure(tool: &SearchTool, error: SearchError) -> GatewayError {
+    of_service(tool.provider.as_str(), error)
+}
+
+/// The failure of the service behind web search.
+pub(super) fn service_failure(error: SearchError) -> GatewayError {
+    of_service(GatewayTool::WebSearch.name(), error)
+}
+
+fn of_service(name: &str, error: SearchError) -> GatewayError {
     use UpstreamErrorKind as Kind;
     let text = error.to_string();
     let error = match error {
@@ -197,5 +207,5 @@ fn failure(tool: &SearchTool, error: SearchError) -> GatewayError {
             )
         },
     };
-    GatewayError::upstream(tool.provider.as_str(), error)
+    GatewayError::upstream(name, error)
 }

@@ -63,7 +63,7 @@ impl Tools {
         workspace.unwrap_or(&self.workspace)
     }
 
-    fn stored(&self, row: McpServerRow) -> Result<McpServer, GatewayError> {
+    pub(super) fn stored(&self, row: McpServerRow) -> Result<McpServer, GatewayError> {
         let token = match &row.sealed_token {
             None => None,
             Some(sealed) => {

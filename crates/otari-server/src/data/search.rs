@@ -59,7 +59,7 @@ async fn answer(
 }
 
 /// The failure of a search is not a model's.
-fn told(error: GatewayError) -> ApiError {
+pub(super) fn told(error: GatewayError) -> ApiError {
     let of_service = matches!(error, GatewayError::Upstream(_));
     let mut error = ApiError::from(error);
     if of_service {

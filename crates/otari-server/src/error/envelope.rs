@@ -2,6 +2,7 @@
 //!
 //! Anthropic: `{"type":"error","error":{"type","message"},"request_id","detail":…}`.
 //! Gemini: `{"error":{"code","message","status"},"detail":…}`.
+//! Stored MCP servers: `{"code","detail","execution_state","request_id","error":…}`.
 
 use http::StatusCode;
 use serde_json::{Value, json};
@@ -11,8 +12,23 @@ use crate::middleware::edge::RequestId;
 
 #[derive(Debug)]
 pub(super) enum Envelope {
-    Messages { request_id: Option<String> },
+    Messages {
+        request_id: Option<String>,
+    },
     Gemini,
+    Mcp {
+        request_id: Option<String>,
+        outcome: ToolOutcome,
+    },
+}
+
+/// What is known of a tool whose call was refused or failed.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum ToolOutcome {
+    /// It did not run.
+    NotStarted,
+    /// It may have run.
+    Unknown,
 }
 
 impl ApiError {
@@ -20,6 +36,15 @@ impl ApiError {
     pub(crate) fn for_messages(mut self, request_id: Option<RequestId>) -> Self {
         self.envelope = Some(Box::new(Envelope::Messages {
             request_id: request_id.map(|id| id.0),
+        }));
+        self
+    }
+
+    /// The same error on a route of stored MCP servers.
+    pub(crate) fn for_mcp(mut self, request_id: Option<RequestId>, outcome: ToolOutcome) -> Self {
+        self.envelope = Some(Box::new(Envelope::Mcp {
+            request_id: request_id.map(|id| id.0),
+            outcome,
         }));
         self
     }
@@ -49,6 +74,20 @@ impl Envelope {
                 }
                 let detail = detail(error, json!({"type": "error", "error": inner}));
                 json!({"type": "error", "error": inner, "request_id": request_id, "detail": detail})
+            }
+            Self::Mcp {
+                request_id,
+                outcome,
+            } => {
+                let state = match outcome {
+                    ToolOutcome::NotStarted => "not_started",
+                    ToolOutcome::Unknown => "outcome_unknown",
+                };
+                json!({
+                    "code": error.code.unwrap_or(error.kind), "detail": error.message, "execution_state": state,
+                    "request_id": request_id.as_deref().unwrap_or_default(),
+                    "error": {"message": error.message, "type": error.kind, "param": error.param, "code": error.code},
+                })
             }
             Self::Gemini => {
                 let status = gemini_status(error.status);

@@ -20,20 +20,24 @@ impl<T: DeserializeOwned> FromRequest<App> for JsonBody<T> {
     async fn from_request(request: Request, app: &App) -> Result<Self, ApiError> {
         let declared = content_length(request.headers());
         let bytes = read_body(declared, request.into_body(), app.max_body_bytes()).await?;
-        let text: &[u8] = if bytes.is_empty() { b"{}" } else { &bytes };
-        let mut deserializer = serde_json::Deserializer::from_slice(text);
-        let value = serde_path_to_error::deserialize(&mut deserializer).map_err(|error| {
-            let path = error.path().to_string();
-            let inner = error.into_inner();
-            if inner.is_syntax() || inner.is_eof() {
-                return ApiError::from(GatewayError::InvalidJson {
-                    offset: inner.column().saturating_sub(1),
-                });
-            }
-            ApiError::invalid_fields(&[problem(&path, &inner)])
-        })?;
-        Ok(Self(value))
+        read_json(&bytes).map(Self)
     }
+}
+
+/// The same of a body that was read already.
+pub(crate) fn read_json<T: DeserializeOwned>(bytes: &[u8]) -> Result<T, ApiError> {
+    let text: &[u8] = if bytes.is_empty() { b"{}" } else { bytes };
+    let mut deserializer = serde_json::Deserializer::from_slice(text);
+    serde_path_to_error::deserialize(&mut deserializer).map_err(|error| {
+        let path = error.path().to_string();
+        let inner = error.into_inner();
+        if inner.is_syntax() || inner.is_eof() {
+            return ApiError::from(GatewayError::InvalidJson {
+                offset: inner.column().saturating_sub(1),
+            });
+        }
+        ApiError::invalid_fields(&[problem(&path, &inner)])
+    })
 }
 
 fn problem(path: &str, error: &serde_json::Error) -> FieldProblem {

@@ -9,7 +9,8 @@ pub(crate) async fn get_bootstrap() -> Json<Value> {
     Json(json!({
         "deployment_type": "standalone",
         "session_type": "local_operator",
-        "surfaces": ["budgets", "keys", "models", "pricing", "routing", "usage", "users"],
+        "surfaces": ["budgets", "keys", "models", "pricing", "providers", "routing", "settings", "tools", "usage", "users"],
+        "management_url": null,
         "sign_in_methods": ["master_key"],
         "mail_ready": false,
     }))

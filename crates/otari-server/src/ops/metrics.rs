@@ -9,8 +9,9 @@ use subtle::ConstantTimeEq;
 use crate::error::ApiError;
 use crate::state::App;
 
-/// The version of the text format that Prometheus and OpenMetrics scrapers both read.
-const CONTENT_TYPE: &str = "application/openmetrics-text; version=1.0.0; charset=utf-8";
+const OPENMETRICS: &str = "application/openmetrics-text";
+const OPENMETRICS_TYPE: &str = "application/openmetrics-text; version=1.0.0; charset=utf-8";
+const PLAIN_TYPE: &str = "text/plain; version=0.0.4; charset=utf-8";
 
 pub(crate) async fn get_metrics(
     State(app): State<App>,
@@ -31,5 +32,14 @@ pub(crate) async fn get_metrics(
     metrics
         .usage_log_queue_depth
         .set(i64::try_from(app.gateway.ledger.waiting()).unwrap_or(i64::MAX));
-    Ok(([(header::CONTENT_TYPE, CONTENT_TYPE)], metrics.render()).into_response())
+    let accepted = headers
+        .get(header::ACCEPT)
+        .and_then(|value| value.to_str().ok())
+        .unwrap_or_default();
+    let (content_type, page) = if accepted.contains(OPENMETRICS) {
+        (OPENMETRICS_TYPE, metrics.render_openmetrics())
+    } else {
+        (PLAIN_TYPE, metrics.render_plain())
+    };
+    Ok(([(header::CONTENT_TYPE, content_type)], page).into_response())
 }

@@ -1,5 +1,7 @@
 //! Health, metrics, headers.
 
+use bytes::Bytes;
+use http::Method;
 use otari_testkit::TestApp;
 use serde_json::json;
 
@@ -84,12 +86,40 @@ async fn metrics_are_off_by_default_and_can_ask_for_a_token() {
         "gateway_tokens_total{provider=\"mock\",model=\"scripted\",type=\"output\"} 29",
         "gateway_request_cost_dollars_count{provider=\"mock\",model=\"scripted\"} 1",
         "gateway_usage_log_rows_total{writer=\"batch\",result=\"written\"} 1",
+        "# TYPE gateway_requests_total counter\n",
         "process_resident_memory_bytes ",
-        "# EOF",
+        "process_start_time_seconds ",
     ] {
         assert!(text.contains(line), "{line}\n{text}");
     }
-    assert!(!text.contains(&key));
+    assert!(!text.contains(&key) && !text.contains("# EOF"));
+    let plain = metrics.header("content-type");
+    assert_eq!(plain, Some("text/plain; version=0.0.4; charset=utf-8"));
+}
+
+#[tokio::test]
+async fn a_scraper_that_asks_for_openmetrics_gets_it() {
+    let app = TestApp::builder()
+        .set("enable_metrics", json!(true))
+        .start()
+        .await;
+    let accept = "application/openmetrics-text;version=1.0.0;q=0.5,text/plain;version=0.0.4;q=0.3";
+    let metrics = app
+        .client
+        .send(
+            Method::GET,
+            "/metrics",
+            None,
+            &[("accept", accept)],
+            Bytes::new(),
+        )
+        .await;
+    assert_eq!(
+        metrics.header("content-type"),
+        Some("application/openmetrics-text; version=1.0.0; charset=utf-8")
+    );
+    let text = metrics.text();
+    assert!(text.contains("# TYPE process_cpu_seconds counter\n") && text.ends_with("# EOF\n"));
 }
 
 #[tokio::test]

@@ -5,8 +5,8 @@ use std::time::Duration;
 
 use otari_types::Secret;
 use rmcp::model::{
-    CallToolRequestParams, CallToolResponse, ClientCapabilities, ClientConfig, Implementation,
-    PaginatedRequestParams, ProtocolVersion, Tool,
+    CallToolRequestParams, CallToolResponse, CallToolResult, ClientCapabilities, ClientConfig,
+    Implementation, PaginatedRequestParams, ProtocolVersion, Tool,
 };
 use rmcp::service::{ClientInitializeError, ClientLifecycleMode, ClientServiceExt, RunningService};
 use rmcp::transport::streamable_http_client::StreamableHttpClientTransportConfig;
@@ -94,13 +94,32 @@ impl Session {
         tool: &str,
         arguments: Map<String, Value>,
     ) -> Result<McpResult, McpFault> {
+        let found = self.ask(tool, arguments).await?;
+        Ok(result::read(found, self.limits.result_chars))
+    }
+
+    /// The result as the server wrote it.
+    pub(super) async fn call_native(
+        &self,
+        tool: &str,
+        arguments: Map<String, Value>,
+    ) -> Result<Value, McpFault> {
+        let found = self.ask(tool, arguments).await?;
+        serde_json::to_value(found).map_err(|_| McpFault::Protocol)
+    }
+
+    async fn ask(
+        &self,
+        tool: &str,
+        arguments: Map<String, Value>,
+    ) -> Result<CallToolResult, McpFault> {
         let params = CallToolRequestParams::new(tool.to_owned()).with_arguments(arguments);
         let call = self.running.peer().call_tool_once(params);
         // Dropping the call tells the server that nobody waits any more.
         let answer = tokio::time::timeout(self.limits.call, call).await;
         let answer = answer.map_err(|_| McpFault::Timeout)?;
         match answer.map_err(|error| self.fault(&error))? {
-            CallToolResponse::Complete(found) => Ok(result::read(found, self.limits.result_chars)),
+            CallToolResponse::Complete(found) => Ok(found),
             _ => Err(McpFault::Refused(
                 "it asks for something that cannot be given here".to_owned(),
             )),

@@ -1,5 +1,8 @@
 //! The short commands, and how a bad invocation ends.
 
+use std::io::{Read as _, Write as _};
+use std::net::TcpListener;
+
 use crate::{otari, outcome};
 
 const USAGE_ERROR: i32 = 2;
@@ -89,5 +92,59 @@ fn serving_a_bad_configuration_ends_with_every_problem() {
     assert!(
         error.starts_with("otari: the configuration has 2 problems\n"),
         "{error}"
+    );
+}
+
+#[test]
+fn health_is_what_the_gateway_says_of_itself() {
+    let folder = tempfile::tempdir().unwrap();
+    for (answer, flag, code, told) in [
+        ("200 OK", None, 0, "healthy: /health answers 200\n"),
+        (
+            "200 OK",
+            Some("--ready"),
+            0,
+            "healthy: /health/readiness answers 200\n",
+        ),
+        (
+            "503 Service Unavailable",
+            Some("--ready"),
+            1,
+            "/health/readiness answers 'HTTP/1.1 503 Service Unavailable'\n",
+        ),
+    ] {
+        let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+        let port = listener.local_addr().unwrap().port().to_string();
+        let serving = std::thread::spawn(move || {
+            let (mut stream, _) = listener.accept().unwrap();
+            let mut request = [0; 1024];
+            let read = stream.read(&mut request).unwrap();
+            assert!(request[..read].starts_with(b"GET /health"));
+            write!(stream, "HTTP/1.1 {answer}\r\ncontent-length: 0\r\n\r\n").unwrap();
+        });
+        let mut command = otari(folder.path(), &["health", "--port", &port]);
+        let (found, said, _) = outcome(command.args(flag));
+        assert_eq!(found, code, "{said}");
+        assert!(said.ends_with(told), "{said}");
+        serving.join().unwrap();
+    }
+}
+
+#[test]
+fn nobody_there_is_not_healthy() {
+    let folder = tempfile::tempdir().unwrap();
+    let port = TcpListener::bind("127.0.0.1:0")
+        .unwrap()
+        .local_addr()
+        .unwrap()
+        .port();
+    let (code, said, _) = outcome(&mut otari(
+        folder.path(),
+        &["health", "--port", &port.to_string()],
+    ));
+    assert_eq!(code, 1);
+    assert!(
+        said.starts_with(&format!("not healthy: 127.0.0.1:{port}: ")),
+        "{said}"
     );
 }
