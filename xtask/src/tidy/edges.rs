@@ -26,6 +26,16 @@ const RULES: &[Rule] = &[
         Some(&["otari-types", "otari-wire"]),
     ),
     (
+        "otari-platform",
+        &[HTTP, SQL, RUNTIME],
+        Some(&["otari-types"]),
+    ),
+    (
+        "otari-peer",
+        &[SQL],
+        Some(&["otari-types", "otari-metering", "otari-platform"]),
+    ),
+    (
         "otari-metering",
         &[HTTP, SQL, RUNTIME],
         Some(&["otari-types"]),
