@@ -15,7 +15,7 @@ use crate::in_flight::Underway;
 use crate::inbound::{Inbound, Origin, Reply, ReplyBody};
 use crate::plan::{Attempt, Plan, plan};
 use crate::relay::{End, Flow, Relay, RelayStream, Spoken, read_whole};
-use crate::request::Request;
+use crate::request::{Request, string_member};
 use crate::reserve::{Demand, reserve, top_up};
 use crate::settle::{Settlement, log_refusal};
 use crate::thread::Thread;
@@ -37,6 +37,11 @@ impl Gateway {
                 request.demand,
             )
             .await?;
+        if let Some(tab) = begun.settlement.tab()
+            && let Some(label) = string_member(&request.members, "session_label", &mut Vec::new())
+        {
+            tab.set_session(&label);
+        }
         match self.checked(inbound, &request, &mut begun).await {
             Ok((answered, told)) => Ok(Reply {
                 body: answered.body,
@@ -158,6 +163,9 @@ impl Gateway {
         model: &str,
         demand: Demand,
     ) -> Result<Begun, GatewayError> {
+        if self.control.platform().is_some() && self.policies.find(model).is_some() {
+            return Err(GatewayError::PolicyElsewhere(model.to_owned()));
+        }
         let refuse = |refused: Refused| {
             log_refusal(self, &inbound.origin, &refused, model);
             refused.error
@@ -254,7 +262,7 @@ impl Gateway {
         };
         settlement.absorb(&error);
         settlement.aim(next);
-        walk.underway.aim(&next.target);
+        walk.underway.aim(next);
         if let Some(reserved) = settlement.reserved() {
             top_up(self, walk.billed, demand, &next.target, reserved).await?;
         }
@@ -267,11 +275,17 @@ impl Gateway {
         outgoing: &mut Outgoing<'_>,
         settlement: &mut Settlement,
     ) -> Result<Answer, Failed> {
+        let stream = outgoing.request.stream;
+        let deadline = attempt.first_chunk_by(stream, false);
+        let sent = dispatch(self, outgoing, attempt);
         let Dispatched {
             answered,
             passage,
             keep,
-        } = dispatch(self, outgoing, attempt).await?;
+        } = match deadline {
+            Some((deadline, instance)) => deadline.within(instance, sent).await?,
+            None => sent.await?,
+        };
         let relay = Relay {
             passage,
             instance: attempt.instance()?.name.as_str(),
@@ -283,7 +297,8 @@ impl Gateway {
         };
         if outgoing.request.stream {
             let mut flow = Flow::of(answered, relay);
-            flow.begin(settlement, self.settings.keepalive).await?;
+            let keepalive = self.settings.keepalive;
+            flow.begin(settlement, keepalive, deadline).await?;
             return Ok(Answer::Stream(flow));
         }
         let (whole, told) = read_whole(answered, relay, settlement).await?;
@@ -324,8 +339,12 @@ impl Talk<'_> {
             &envelope.id,
         )?;
         let demand = outgoing.demand();
+        let deadline = attempt.first_chunk_by(outgoing.request.stream, true);
         let asked = line.ask(&tooling.call, demand, billed, settlement);
-        let answered = asked.await?;
+        let answered = match deadline {
+            Some((deadline, instance)) => deadline.within(instance, asked).await?,
+            None => asked.await?,
+        };
         let conversation = Conversation::new(Beginning {
             line,
             answered,
@@ -345,7 +364,8 @@ impl Talk<'_> {
         };
         if outgoing.request.stream {
             let mut flow = Flow::of_spoken(spoken, end);
-            let begun = flow.begin(settlement, gateway.settings.keepalive).await;
+            let keepalive = gateway.settings.keepalive;
+            let begun = flow.begin(settlement, keepalive, deadline).await;
             return match begun {
                 Ok(()) => Ok(Answer::Stream(flow)),
                 Err(error) => Err(Failed {

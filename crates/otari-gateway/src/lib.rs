@@ -17,6 +17,7 @@ mod files;
 mod form;
 mod gateway;
 mod guardrails;
+mod hybrid;
 mod images;
 mod in_flight;
 mod inbound;
@@ -55,7 +56,8 @@ pub use files::{
 };
 pub use gateway::{Gateway, GatewayOptions};
 pub use guardrails::{Blocked, GuardrailOptions, Violation};
-pub use in_flight::{InFlight, InFlightCall, Underway};
+pub use hybrid::{Platform, PlatformError, PlatformOptions, PlatformRefusal};
+pub use in_flight::{InFlight, InFlightCall, PlatformIds, Underway};
 pub use inbound::{Behalf, Inbound, Named, Origin, Reply, ReplyBody};
 pub use metrics::{EndpointLabels, Metrics, RequestLabels};
 pub use operator::{Operator, to_hex};

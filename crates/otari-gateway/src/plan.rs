@@ -12,6 +12,7 @@ use otari_types::new_id;
 use crate::Gateway;
 use crate::admit::{Admitted, Refused};
 use crate::error::GatewayError;
+use crate::hybrid::{ControlPlane, Deadline, OnPlatform};
 use crate::inbound::Inbound;
 use crate::target::Target;
 
@@ -37,6 +38,8 @@ pub(crate) struct Attempt {
     pub(crate) target: Arc<Target>,
     /// Why it has its place: `default`, `condition:<keys>`, `router:<name>`, `on_failure`.
     pub(crate) reason: Cow<'static, str>,
+    /// Where a platform chose it.
+    pub(crate) platform: Option<Arc<OnPlatform>>,
 }
 
 /// What the usage rows of a routed call share.
@@ -48,8 +51,22 @@ pub(crate) struct Route {
 }
 
 impl Attempt {
+    /// Until when a stream of this attempt, which begins now, must have brought something; and who is at fault if not.
+    pub(crate) fn first_chunk_by(
+        &self,
+        stream: bool,
+        with_tools: bool,
+    ) -> Option<(Deadline, &str)> {
+        let platform = self.platform.as_ref().filter(|_| stream)?;
+        let instance = self.target.instance_name.as_deref().unwrap_or_default();
+        Some((platform.patience.begin(with_tools), instance))
+    }
+
     pub(crate) fn instance(&self) -> Result<&Arc<Instance>, GatewayError> {
         self.target.instance.as_ref().ok_or_else(|| {
+            if let Some(platform) = &self.platform {
+                return platform.failure(self.target.instance_name.as_deref());
+            }
             GatewayError::UnknownModel(format!(
                 "Model '{}' cannot be resolved: use provider:model with a configured provider, or an alias. \
                  GET /v1/models lists what is available.",
@@ -70,6 +87,10 @@ pub(crate) async fn plan(
     let refuse = |error: GatewayError, target: Option<&Arc<Target>>| {
         Refused::of(&admitted.billed, error, target)
     };
+    if let ControlPlane::Platform(platform) = &gateway.control {
+        let planned = async { platform.plan(requested, admitted.billed.token()?).await };
+        return planned.await.map_err(|error| refuse(error, None));
+    }
     if let Some(policy) = gateway.policies.find(requested) {
         return policy::compile(gateway, inbound, &policy, admitted)
             .await
@@ -93,6 +114,7 @@ pub(crate) async fn plan(
         first: Attempt {
             target,
             reason: Cow::Borrowed("default"),
+            platform: None,
         },
         rest: Vec::new(),
         route: None,

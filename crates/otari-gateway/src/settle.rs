@@ -13,6 +13,7 @@ use otari_types::{Amounts, CallStatus, NanoUsd, TokenUsage, UsageRecord, new_id}
 use crate::Gateway;
 use crate::admit::{Billed, Refused};
 use crate::error::GatewayError;
+use crate::hybrid::{Receipt, Tab};
 use crate::inbound::Origin;
 use crate::metrics::Metrics;
 use crate::plan::{Attempt, Plan, Route};
@@ -45,6 +46,8 @@ struct Open {
     produced: Produced,
     missing_usage: MissingUsagePolicy,
     tool_prices: ToolPrices,
+    /// Where a platform keeps the books.
+    tab: Option<Tab>,
 }
 
 /// What the upstream has delivered so far.
@@ -112,6 +115,7 @@ impl Settlement {
                 produced: Produced::default(),
                 missing_usage: gateway.settings.missing_usage(),
                 tool_prices: ToolPrices::default(),
+                tab: gateway.control.platform().map(|platform| platform.tab()),
             }),
         };
         settlement.aim(&plan.first);
@@ -134,6 +138,9 @@ impl Settlement {
         open.row.provider.clone_from(&target.instance_name);
         open.price = open.demand.unit.price(target).cloned();
         open.produced = Produced::default();
+        if let Some(tab) = &mut open.tab {
+            tab.aim(attempt);
+        }
         if open.route.is_some() {
             open.row.position += 1;
             open.row.reason = Some(attempt.reason.clone());
@@ -150,6 +157,10 @@ impl Settlement {
             open.row.position,
             error,
         );
+        if let Some(tab) = &mut open.tab {
+            tab.absorb(error);
+            return;
+        }
         let mut record = open
             .row
             .clone()
@@ -162,9 +173,17 @@ impl Settlement {
 
     /// Moves it to whatever goes on with the call; what is left here does nothing.
     pub(crate) fn hand_over(&mut self) -> Self {
+        if let Some(tab) = self.tab() {
+            tab.begin();
+        }
         Self {
             open: self.open.take(),
         }
+    }
+
+    /// The books of a platform, where it keeps them.
+    pub(crate) fn tab(&mut self) -> Option<&mut Tab> {
+        self.open.as_mut()?.tab.as_mut()
     }
 
     /// The hold, for growing it.
@@ -218,9 +237,9 @@ impl Settlement {
         self.open.as_ref().map_or(0, |open| open.row.elapsed_ms())
     }
 
-    /// The upstream answered completely.
-    pub(crate) async fn succeed(&mut self) {
-        let Some(open) = self.open.take() else { return };
+    /// The upstream answered completely. Where a platform keeps the books, it will say what that cost.
+    pub(crate) async fn succeed(&mut self) -> Option<Receipt> {
+        let mut open = self.open.take()?;
         let Used { turns, estimated } = open.usage_to_bill();
         let fail = estimated && open.missing_usage == MissingUsagePolicy::Fail;
         let message = fail.then(|| "stream completed without usage data".to_owned());
@@ -237,13 +256,19 @@ impl Settlement {
             message,
             status_code: None,
         };
+        if let Some(tab) = open.tab.take() {
+            return tab.succeed(open.reported(ending));
+        }
         open.finish(ending).await;
+        None
     }
 
     /// The call failed on the upstream's side: nothing is charged. An answer that a guardrail kept back was made, and
     /// is charged.
     pub(crate) async fn fail(&mut self, error: &GatewayError) {
-        let Some(open) = self.open.take() else { return };
+        let Some(mut open) = self.open.take() else {
+            return;
+        };
         let (message, status_code) = describe(error);
         let kept_back = matches!(
             error,
@@ -262,13 +287,19 @@ impl Settlement {
             message: Some(message),
             status_code,
         };
+        if let Some(tab) = open.tab.take() {
+            tab.fail(error, open.reported(ending)).await;
+            return;
+        }
         open.finish(ending).await;
     }
 }
 
 impl Drop for Settlement {
     fn drop(&mut self) {
-        let Some(open) = self.open.take() else { return };
+        let Some(mut open) = self.open.take() else {
+            return;
+        };
         let Used { turns, estimated } = if open.has_delivered() {
             open.usage_to_bill()
         } else {
@@ -283,6 +314,10 @@ impl Drop for Settlement {
             message: Some(message),
             status_code: Some(CLIENT_CLOSED_REQUEST),
         };
+        if let Some(tab) = open.tab.take() {
+            tab.abandon(open.reported(ending));
+            return;
+        }
         let ledger = Arc::clone(&open.ledger);
         let (hold, spent, record) = open.close(ending);
         ledger.settle_detached(hold, spent, record);
@@ -360,6 +395,12 @@ impl Open {
             ..TokenUsage::default()
         };
         (Some(usage), true)
+    }
+
+    /// What is reported of an ending: what was counted, never what was guessed.
+    fn reported(self, ending: Ending) -> Option<TokenUsage> {
+        let (_, _, record) = self.close(ending);
+        record.usage.filter(|_| !record.usage_estimated)
     }
 
     async fn finish(self, ending: Ending) {
@@ -442,6 +483,10 @@ fn tokens_of(bytes: usize) -> i64 {
 
 /// The row of a call that was refused before it reached a provider. It charges nobody.
 pub(crate) fn log_refusal(gateway: &Gateway, origin: &Origin, refused: &Refused, requested: &str) {
+    if gateway.control.platform().is_some() {
+        // Whoever refuses keeps its own log.
+        return;
+    }
     let Some(status) = refused
         .error
         .refusal_row_status()

@@ -1,6 +1,6 @@
 //! What the caller's workspace has of the gateway's tools.
 
-use serde::{Deserialize, Serialize};
+use serde::{Deserialize, Deserializer, Serialize};
 use serde_json::{Map, Value};
 
 /// `POST /gateway/mcp-servers/resolve`
@@ -27,10 +27,10 @@ pub struct McpServerForm {
     pub allowed_tools: Option<Vec<String>>,
 }
 
-/// `POST /gateway/web-search/resolve`. `enabled` that is false or missing refuses.
+/// `POST /gateway/web-search/resolve`. `enabled` that is false, empty or missing refuses.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
 pub struct WebSearchAnswer {
-    #[serde(default)]
+    #[serde(default, deserialize_with = "truth")]
     pub enabled: bool,
     /// For people who read it.
     #[serde(default, skip_serializing_if = "Option::is_none")]
@@ -61,4 +61,16 @@ pub struct CodeExecutionAnswer {
     pub max_iterations: Option<i64>,
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub exec_timeout_s: Option<i64>,
+}
+
+/// Whether a value says yes, in the way of languages where everything does.
+fn truth<'de, D: Deserializer<'de>>(deserializer: D) -> Result<bool, D::Error> {
+    Ok(match Value::deserialize(deserializer)? {
+        Value::Null => false,
+        Value::Bool(said) => said,
+        Value::Number(number) => number.as_f64() != Some(0.0),
+        Value::String(text) => !text.is_empty(),
+        Value::Array(items) => !items.is_empty(),
+        Value::Object(members) => !members.is_empty(),
+    })
 }

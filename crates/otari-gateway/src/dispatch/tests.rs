@@ -33,6 +33,7 @@ fn attempt(provider: &str) -> Attempt {
     Attempt {
         target,
         reason: "default".into(),
+        platform: None,
     }
 }
 

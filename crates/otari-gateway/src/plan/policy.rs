@@ -76,7 +76,11 @@ pub(super) async fn compile(
         if !admitted.permits(&target) {
             denied = true;
         } else if target.instance.is_some() && attempts.len() < CANDIDATES_MAX {
-            attempts.push(Attempt { target, reason });
+            attempts.push(Attempt {
+                target,
+                reason,
+                platform: None,
+            });
         }
     }
     let route = Route::new(&policy.name, attempts.len());

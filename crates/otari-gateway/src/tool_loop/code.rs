@@ -8,7 +8,7 @@ use otari_sandbox::{
     CreateSession, ExecOutcome, ExecRequest, Sandbox, SandboxError, SessionId, WorkspaceFile,
 };
 use otari_tools::tool_loop::{OwnedCall, ToolOutcome};
-use otari_types::UserId;
+use otari_types::{Secret, UserId};
 use tokio::sync::Mutex;
 
 use super::containers::Containers;
@@ -38,6 +38,7 @@ pub(super) struct CodeSession {
     /// Name of the session, where it outlives the request.
     kept: Option<(String, Arc<Containers>)>,
     timeout: Option<Duration>,
+    credential: Option<Secret>,
     state: Mutex<State>,
 }
 
@@ -59,6 +60,8 @@ pub(super) struct Opening {
     pub(super) session: Option<SessionId>,
     /// Of one program, where a policy says so.
     pub(super) timeout: Option<Duration>,
+    /// Instead of the operator's.
+    pub(super) credential: Option<Secret>,
     /// Begin at once: whether the backend is there is asked before anything else is done.
     pub(super) at_once: bool,
 }
@@ -74,6 +77,7 @@ impl CodeSession {
             kept,
             session,
             timeout,
+            credential,
             at_once,
         } = opening;
         let opened = Self {
@@ -82,6 +86,7 @@ impl CodeSession {
             user,
             kept,
             timeout,
+            credential,
             state: Mutex::new(State { given, session }),
         };
         if at_once {
@@ -152,7 +157,11 @@ impl CodeSession {
         if let Some(session) = &state.session {
             return Ok(session.clone());
         }
-        let handle = self.sandbox.create(CreateSession::default()).await?;
+        let wanted = CreateSession {
+            credential: self.credential.clone(),
+            ..CreateSession::default()
+        };
+        let handle = self.sandbox.create(wanted).await?;
         state.session = Some(handle.id.clone());
         if let Some((name, containers)) = &self.kept {
             containers.remember(name, &self.user, &handle);
