@@ -5,6 +5,7 @@ mod gen_secret_key;
 mod init_db;
 mod migrate;
 mod openapi;
+mod peer;
 mod sandbox;
 mod serve;
 mod version;
@@ -25,6 +26,7 @@ pub(crate) fn run(cli: Cli) -> anyhow::Result<ExitCode> {
         Command::GenSecretKey => gen_secret_key::run(),
         Command::CheckConfig(args) => check_config::run(&args),
         Command::Openapi => openapi::run(),
+        Command::Peer(args) => peer::run(&args),
         Command::Sandbox(command) => sandbox::run(&command),
         Command::Version => version::run(),
     }

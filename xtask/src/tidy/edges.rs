@@ -33,7 +33,12 @@ const RULES: &[Rule] = &[
     (
         "otari-peer",
         &[SQL],
-        Some(&["otari-types", "otari-metering", "otari-platform"]),
+        Some(&[
+            "otari-types",
+            "otari-metering",
+            "otari-platform",
+            "otari-providers",
+        ]),
     ),
     (
         "otari-metering",
