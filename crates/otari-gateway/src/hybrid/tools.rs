@@ -8,7 +8,7 @@ use otari_store::workspace_web_search_policies::WebSearchPolicy;
 use otari_tools::mcp::{McpEndpoint, McpServer};
 use otari_types::Secret;
 use serde::de::DeserializeOwned;
-use serde_json::json;
+use serde_json::{Map, Value, json};
 
 use super::client::Question;
 use super::{Platform, UserToken};
@@ -87,6 +87,8 @@ impl Platform {
     }
 }
 
+/// An object: serde would take a list for one, too.
 fn read<T: DeserializeOwned>(body: &[u8]) -> Option<T> {
-    serde_json::from_slice(body).ok()
+    let members: Map<String, Value> = serde_json::from_slice(body).ok()?;
+    serde_json::from_value(Value::Object(members)).ok()
 }

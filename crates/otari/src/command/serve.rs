@@ -99,7 +99,7 @@ async fn announce_hybrid(
     };
     let rule = "-".repeat(72);
     print(&format!(
-        "{rule}\nOtari is at {}, in hybrid mode: keys, budgets and credentials are those of\n\
+        "{rule}\nOtari is at {}. Hybrid mode: keys, budgets and credentials are those of the platform at\n\
          {platform}, {state}.\n{rule}",
         url(address, tls)
     ))?;
