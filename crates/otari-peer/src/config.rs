@@ -6,7 +6,7 @@ use otari_metering::Price;
 use otari_platform::{CodeExecutionAnswer, McpServerForm, WebSearchAnswer, split_selector};
 use otari_providers::{Dialect, catalog};
 use otari_types::{NanoUsd, Rate, Secret};
-use serde::Deserialize;
+use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
 
 use crate::fault::Fault;
@@ -39,6 +39,9 @@ pub struct PeerConfig {
     /// By id.
     #[serde(default)]
     pub mcp_servers: BTreeMap<String, McpServerForm>,
+    /// What the platform's own search service can find.
+    #[serde(default)]
+    pub documents: Vec<Document>,
     /// Answers in the older form, which knows one attempt only.
     #[serde(default)]
     pub flat: bool,
@@ -100,6 +103,15 @@ pub struct Credential {
     /// Absent: any.
     #[serde(default)]
     pub models: Option<Vec<String>>,
+}
+
+/// A page that is searched.
+#[derive(Debug, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Document {
+    pub url: String,
+    pub title: String,
+    pub content: String,
 }
 
 /// Dollars per million tokens.

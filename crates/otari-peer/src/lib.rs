@@ -68,6 +68,7 @@ impl Peer {
             .route(&at(path::MCP_SERVERS), post(tools::mcp_servers))
             .route(&at(path::WEB_SEARCH), post(tools::web_search))
             .route(&at(path::CODE_EXECUTION), post(tools::code_execution))
+            .route(&at(path::SEARCH), get(tools::search))
             .route(&at(path::HEALTH), get(watch::health))
             .route("/peer/reports", get(watch::reports))
             .route("/peer/spend", get(watch::spend))

@@ -1,4 +1,4 @@
-//! What users have of the gateway's tools: three resolve endpoints.
+//! What users have of the gateway's tools: three resolve endpoints, and a search service of the platform's own.
 
 use axum::Json;
 use axum::body::Bytes;
@@ -6,11 +6,13 @@ use axum::extract::State;
 use axum::http::StatusCode;
 use axum::response::{IntoResponse, Response};
 use otari_platform::{McpResolveRequest, McpResolveResponse, WebSearchAnswer};
+use serde::Deserialize;
 use serde_json::json;
 
 use crate::Peer;
 use crate::fault::{On, with_faults};
-use crate::gate::Asking;
+use crate::config::Document;
+use crate::gate::{Asking, Gateway};
 use crate::refusal::Refusal;
 
 /// `POST /gateway/web-search/resolve`
@@ -60,6 +62,35 @@ pub(crate) async fn mcp_servers(
         servers(&peer, &asking?, &body)
     })
     .await
+}
+
+#[derive(Debug, Deserialize)]
+pub(crate) struct Query {
+    #[serde(default)]
+    q: String,
+}
+
+/// `GET /gateway/web-search/search?q=…`: the documents that have most of the words, in SearXNG's format.
+pub(crate) async fn search(
+    State(peer): State<Peer>,
+    gateway: Result<Gateway, Refusal>,
+    query: axum::extract::Query<Query>,
+) -> Result<Response, Refusal> {
+    gateway?;
+    let asked = query.q.to_lowercase();
+    let words: Vec<&str> = asked.split_whitespace().collect();
+    let documents = peer.config.documents.iter();
+    let mut found: Vec<(usize, &Document)> = documents
+        .map(|document| {
+            let text = format!("{} {}", document.title, document.content).to_lowercase();
+            let count = words.iter().filter(|word| text.contains(**word)).count();
+            (count, document)
+        })
+        .filter(|(count, _)| *count > 0)
+        .collect();
+    found.sort_by_key(|(count, _)| std::cmp::Reverse(*count));
+    let results: Vec<&Document> = found.into_iter().map(|(_, document)| document).collect();
+    Ok(Json(json!({"results": results})).into_response())
 }
 
 fn servers(peer: &Peer, asking: &Asking, body: &[u8]) -> Result<Response, Refusal> {

@@ -27,6 +27,7 @@ pub struct HybridBuilder {
     gateway: TestAppBuilder,
     platform: Map<String, Value>,
     peer: Map<String, Value>,
+    search_at_peer: bool,
 }
 
 /// A running gateway with its platform.
@@ -56,6 +57,12 @@ impl HybridBuilder {
     /// A key of the gateway's configuration.
     pub fn set(mut self, key: &str, value: Value) -> Self {
         self.gateway = self.gateway.set(key, value);
+        self
+    }
+
+    /// The gateway searches with the peer's own service.
+    pub fn search_at_peer(mut self) -> Self {
+        self.search_at_peer = true;
         self
     }
 
@@ -91,8 +98,12 @@ impl HybridBuilder {
         let mut platform = self.platform;
         let base = json!(format!("http://{address}/api/v1"));
         platform.entry("base_url").or_insert(base);
-        let gateway = self
-            .gateway
+        let mut gateway = self.gateway;
+        if self.search_at_peer {
+            let url = format!("http://{address}/api/v1/gateway/web-search");
+            gateway = gateway.set("web_search_url", json!(url));
+        }
+        let gateway = gateway
             .set("platform", Value::Object(platform))
             .set("providers", json!({}))
             .set("pricing", json!({}))
@@ -114,6 +125,7 @@ impl Hybrid {
             gateway: TestApp::builder(),
             platform: Map::new(),
             peer: Map::new(),
+            search_at_peer: false,
         }
     }
 

@@ -201,3 +201,70 @@ async fn after_the_first_turn_nothing_moves_on() {
     // What the first turn consumed is owed all the same.
     assert_eq!(reports[0]["usage"]["total_tokens"], 7);
 }
+
+fn tool_call(name: &str, arguments: &str) -> Script {
+    let function = json!({"name": name, "arguments": arguments});
+    Script::json(
+        200,
+        &json!({
+            "id": "c", "object": "chat.completion", "created": 1, "model": "m",
+            "choices": [{"index": 0, "finish_reason": "tool_calls", "message": {"role": "assistant", "content": null,
+                "tool_calls": [{"id": "t1", "type": "function", "function": function}]}}],
+            "usage": {"prompt_tokens": 5, "completion_tokens": 2, "total_tokens": 7},
+        }),
+    )
+}
+
+/// The platform's own search service knows the gateway by its token.
+#[tokio::test]
+async fn the_platforms_own_search_is_let_in() {
+    let documents = json!([
+        {"url": "https://a.example/moon", "title": "Moon", "content": "It is far."},
+        {"url": "https://b.example/sun", "title": "Sun", "content": "It is hot."},
+    ]);
+    let hybrid = Hybrid::builder()
+        .search_at_peer()
+        .set("web_search_extract", json!(false))
+        .peer("documents", documents)
+        .peer("workspaces", json!({"default": {"web_search": {"enabled": true, "blocked_domains": ["b.example"]}}}))
+        .start()
+        .await;
+    hybrid.app.upstream.enqueue(tool_call("web_search", r#"{"query":"far sun"}"#));
+    let answer = post(&hybrid, CHAT, &searching("mock:m")).await;
+    answer.expect(200);
+    let sent = hybrid.app.upstream.last().json().to_string();
+    assert!(sent.contains("a.example/moon"), "{sent}");
+    // Found too, but the workspace does without it.
+    assert!(!sent.contains("b.example"), "{sent}");
+}
+
+/// A sandbox of the platform's knows the caller by its own token; one elsewhere is not told it.
+#[tokio::test]
+async fn the_callers_token_goes_to_the_platforms_sandbox_only() {
+    for is_platforms in [true, false] {
+        // Platform, provider and sandbox, in the order they are asked.
+        let all = otari_testkit::Upstream::start().await;
+        let elsewhere = otari_testkit::Upstream::start().await;
+        let sandbox = if is_platforms { &all } else { &elsewhere };
+        let hybrid = Hybrid::builder()
+            .platform("base_url", json!(all.base()))
+            .set("sandbox_url", json!(format!("{}/sandbox", sandbox.base())))
+            .start()
+            .await;
+        // The gateway asked for the platform's health when it started, or did not: what was asked so far is answered.
+        let resolved = json!({"attempts": [{"attempt_id": "a", "provider": "openai-compatible", "model": "m", "api_key": "k",
+            "api_base": hybrid.app.upstream.base()}]});
+        all.enqueue(Script::json(200, &resolved));
+        all.enqueue(Script::json(200, &json!({"enabled": true})));
+        sandbox.enqueue(Script::json(201, &json!({"session_id": "s"})));
+        let mut body = chat("mock:m");
+        body["tools"] = json!([{"type": "otari_code_execution"}]);
+        let answer = post(&hybrid, CHAT, &body).await;
+        assert_eq!(answer.status, 200, "{}", answer.text());
+        let asked = sandbox.captured();
+        let opened = asked.iter().find(|asked| asked.path == "/v1/sandbox/sessions");
+        let bearer = opened.unwrap().headers.get("authorization").map(String::as_str);
+        assert_eq!(bearer, is_platforms.then_some("Bearer ut-alice"));
+        assert!(!opened.unwrap().headers.contains_key("x-gateway-token"));
+    }
+}
