@@ -94,7 +94,7 @@ def test_the_openai_sdk_streams(client, peer):
     assert report_of(peer, correlation)["status"] == "success"
 
 
-def test_the_openai_sdk_has_responses(client):
+def test_the_openai_sdk_has_responses(client, peer):
     answer = client.responses.create(model="echo:chat", input="hello there")
     assert answer.output_text == "echo: hello there"
     assert "cost_usd" in answer.usage.model_extra
@@ -104,7 +104,7 @@ def test_the_openai_sdk_has_responses(client):
     assert "cost_usd" in final.usage.model_extra
 
 
-def test_the_anthropic_sdk_works_with_its_own_header(claude):
+def test_the_anthropic_sdk_works_with_its_own_header(claude, peer):
     model = f"anthropic:{MODELS['anthropic']}"
     answer = claude.messages.create(model=model, max_tokens=64, messages=MESSAGES)
     assert answer.content[0].text
@@ -153,7 +153,7 @@ def test_the_sdks_see_the_platforms_refusals(client, claude, peer, status, error
     assert caught.value.body["type"] == "error"
 
 
-def test_a_wrong_token_is_told_as_the_platform_tells_it(gateway):
+def test_a_wrong_token_is_told_as_the_platform_tells_it(gateway, peer):
     with gateway.http("user-unknown") as http:
         answer = http.post("/v1/chat/completions", json=chat())
     assert (answer.status_code, answer.json()["detail"]) == (401, "Unknown API token")

@@ -15,7 +15,7 @@ use crate::in_flight::Underway;
 use crate::inbound::{Inbound, Origin, Reply, ReplyBody};
 use crate::plan::{Attempt, Plan, plan};
 use crate::relay::{End, Flow, Relay, RelayStream, Spoken, read_whole};
-use crate::request::{Request, string_member};
+use crate::request::Request;
 use crate::reserve::{Demand, reserve, top_up};
 use crate::settle::{Settlement, log_refusal};
 use crate::thread::Thread;
@@ -38,9 +38,9 @@ impl Gateway {
             )
             .await?;
         if let Some(tab) = begun.settlement.tab()
-            && let Some(label) = string_member(&request.members, "session_label", &mut Vec::new())
+            && let Some(label) = &request.session
         {
-            tab.set_session(&label);
+            tab.set_session(label);
         }
         match self.checked(inbound, &request, &mut begun).await {
             Ok((answered, told)) => Ok(Reply {
@@ -283,7 +283,7 @@ impl Gateway {
             passage,
             keep,
         } = match deadline {
-            Some((deadline, instance)) => deadline.within(instance, sent).await?,
+            Some((deadline, instance)) => deadline.within(instance, Box::pin(sent)).await?,
             None => sent.await?,
         };
         let relay = Relay {
@@ -342,7 +342,7 @@ impl Talk<'_> {
         let deadline = attempt.first_chunk_by(outgoing.request.stream, true);
         let asked = line.ask(&tooling.call, demand, billed, settlement);
         let answered = match deadline {
-            Some((deadline, instance)) => deadline.within(instance, asked).await?,
+            Some((deadline, instance)) => deadline.within(instance, Box::pin(asked)).await?,
             None => asked.await?,
         };
         let conversation = Conversation::new(Beginning {

@@ -89,7 +89,8 @@ pub(crate) async fn plan(
     };
     if let ControlPlane::Platform(platform) = &gateway.control {
         let planned = async { platform.plan(requested, admitted.billed.token()?).await };
-        return planned.await.map_err(|error| refuse(error, None));
+        // Boxed here and elsewhere: what only hybrid mode waits for does not make every call's future larger.
+        return Box::pin(planned).await.map_err(|error| refuse(error, None));
     }
     if let Some(policy) = gateway.policies.find(requested) {
         return policy::compile(gateway, inbound, &policy, admitted)

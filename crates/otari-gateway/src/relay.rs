@@ -179,7 +179,8 @@ impl Flow {
             self.carrier = Some(Carrier::new(self.surface));
         }
         if let Some((deadline, instance)) = deadline {
-            deadline.within(instance, self.step(settlement)).await?;
+            let first = Box::pin(self.step(settlement));
+            deadline.within(instance, first).await?;
         }
         let first = self.first_event(settlement);
         match keepalive {

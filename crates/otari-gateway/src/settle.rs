@@ -288,7 +288,7 @@ impl Settlement {
             status_code,
         };
         if let Some(tab) = open.tab.take() {
-            tab.fail(error, open.reported(ending)).await;
+            Box::pin(tab.fail(error, open.reported(ending))).await;
             return;
         }
         open.finish(ending).await;

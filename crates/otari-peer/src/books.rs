@@ -94,7 +94,7 @@ impl Books {
         if let Some(cost) = recorded.cost_usd {
             let spent = books.spent.entry(recorded.attempt.user.clone());
             let spent = spent.or_insert(NanoUsd::ZERO);
-            *spent = *spent + cost;
+            *spent += cost;
         }
         books.reports.push_back(recorded);
         if books.reports.len() > REPORTS_MAX {

@@ -10,8 +10,8 @@ use serde::Deserialize;
 use serde_json::json;
 
 use crate::Peer;
-use crate::fault::{On, with_faults};
 use crate::config::Document;
+use crate::fault::{On, with_faults};
 use crate::gate::{Asking, Gateway};
 use crate::refusal::Refusal;
 

@@ -235,10 +235,9 @@ impl From<GatewayError> for ApiError {
             | E::InvalidKey
             | E::InactiveKey
             | E::ExpiredKey
-            | E::InvalidMasterKey => Self::unauthorized(text),
-            E::MissingToken => Self::unauthorized(text),
+            | E::InvalidMasterKey
+            | E::MissingToken => Self::unauthorized(text),
             E::Platform(error) => platform::answer(error),
-            E::PolicyElsewhere(_) => Self::bad_request(text).code("model_not_found"),
             E::AuthUnavailable | E::CannotRecord => Self::unavailable(text),
             E::UserRequired | E::InvalidRequest(_) => Self::bad_request(text),
             E::ToolUnavailable { .. } | E::SearchTool(_) | E::ToolSwitchedOff(_) | E::ToolNotPermitted(_)
@@ -251,7 +250,7 @@ impl From<GatewayError> for ApiError {
             }
             E::PolicyUnresolvable(_) | E::AllFailed { timed_out: false } => Self::bad_gateway(&text),
             E::AllFailed { timed_out: true } => Self::new(StatusCode::GATEWAY_TIMEOUT, "timeout_error", text),
-            E::UnknownModel(_) => Self::bad_request(text).code("model_not_found"),
+            E::UnknownModel(_) | E::PolicyElsewhere(_) => Self::bad_request(text).code("model_not_found"),
             E::UserMismatch | E::UserBlocked(_) => Self::forbidden(text),
             E::ModelNotPermitted(_) | E::PolicyNotPermitted(_) => Self::forbidden(text).code("model_not_permitted"),
             E::BudgetExceeded(_) | E::BudgetRanOut(_) => Self::forbidden(text).code("insufficient_quota"),

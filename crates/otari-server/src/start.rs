@@ -100,8 +100,10 @@ pub async fn start(
         workspace_id,
         first_run,
     } = match config.platform_token() {
-        Some(token) if config.mode() == Mode::Hybrid => open_hybrid(&config, clock, token).await?,
-        _ => open(&config, clock).await?,
+        Some(token) if config.mode() == Mode::Hybrid => {
+            Box::pin(open_hybrid(&config, clock, token)).await?
+        }
+        _ => Box::pin(open(&config, clock)).await?,
     };
     let (host, port) = (config.server.host.clone(), config.server.port);
     let (listener, address) =

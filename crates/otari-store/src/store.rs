@@ -37,6 +37,8 @@ pub enum Engine {
 pub struct Store {
     db: Db,
     clock: Arc<dyn Clock>,
+    /// In memory, so that nobody is interested in its upkeep.
+    pub(crate) is_private: bool,
 }
 
 #[derive(Clone, Debug)]
@@ -56,7 +58,11 @@ impl Store {
             Target::Sqlite(path) => open_sqlite(&path, options).await?,
             Target::Postgres(target) => Db::Postgres(open_postgres(*target, options).await?),
         };
-        Ok(Self { db, clock })
+        Ok(Self {
+            db,
+            clock,
+            is_private: false,
+        })
     }
 
     /// A database of this process's own, gone with it: for a gateway whose records are kept elsewhere. Not migrated.
@@ -74,7 +80,11 @@ impl Store {
             writer: only.clone(),
             readers: only,
         };
-        Ok(Self { db, clock })
+        Ok(Self {
+            db,
+            clock,
+            is_private: true,
+        })
     }
 
     pub fn engine(&self) -> Engine {

@@ -30,7 +30,8 @@ impl Gateway {
         match &self.control {
             ControlPlane::Own => self.tools.web_allowance(admitted.workspace()).await,
             ControlPlane::Platform(platform) => {
-                let policy = platform.web_search_policy(admitted.billed.token()?).await?;
+                let asked = platform.web_search_policy(admitted.billed.token()?);
+                let policy = Box::pin(asked).await?;
                 Ok(WebAllowance::of(Some(policy)))
             }
         }
@@ -44,7 +45,8 @@ impl Gateway {
         match &self.control {
             ControlPlane::Own => self.tools.code_policy(admitted.workspace()).await,
             ControlPlane::Platform(platform) => {
-                let policy = platform.code_policy(admitted.billed.token()?).await?;
+                let asked = platform.code_policy(admitted.billed.token()?);
+                let policy = Box::pin(asked).await?;
                 permitted(Some(policy))
             }
         }

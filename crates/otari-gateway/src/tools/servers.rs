@@ -34,7 +34,8 @@ impl Gateway {
         }
         if !elsewhere.is_empty() {
             let token = admitted.billed.token()?;
-            servers.extend(platform.mcp_servers(token, &elsewhere).await?);
+            let asked = platform.mcp_servers(token, &elsewhere);
+            servers.extend(Box::pin(asked).await?);
         }
         Ok(servers)
     }

@@ -74,9 +74,9 @@ fn no_attempts_is_an_answer_but_half_of_one_is_not() {
             .is_empty()
     );
     for body in [
-        r#"<html>"#,
-        r#"[]"#,
-        r#"{}"#,
+        "<html>",
+        "[]",
+        "{}",
         r#"{"attempts": [{"model": "m"}]}"#,
         r#"{"provider": "openai"}"#,
         r#"{"provider": "", "model": "m"}"#,

@@ -1,6 +1,7 @@
 //! What a gateway in hybrid mode has no part in: it says where to go instead.
 
 use axum::extract::State;
+use otari_config::section::hybrid::Platform;
 
 use crate::error::ApiError;
 use crate::state::App;
@@ -21,8 +22,12 @@ pub(crate) const ELSEWHERE: [&str; 11] = [
 ];
 
 pub(crate) async fn managed_elsewhere(State(app): State<App>) -> ApiError {
-    let url = &app.config.operation.platform.management_url;
-    ApiError::not_found(format!(
-        "This endpoint is not available in hybrid mode; manage it on the platform: {url}"
-    ))
+    let text = "This endpoint is not available in hybrid mode; manage it on the platform";
+    let platform = &app.config.operation.platform;
+    let usual = Platform::default();
+    // Whoever named a platform of their own, but not its pages, has none at the usual address.
+    if platform.base_url != usual.base_url && platform.management_url == usual.management_url {
+        return ApiError::not_found(text);
+    }
+    ApiError::not_found(format!("{text}: {}", platform.management_url))
 }

@@ -20,9 +20,7 @@ fn chat(model: &str) -> Value {
 }
 
 fn chat_stream(model: &str) -> Value {
-    let mut body = chat(model);
-    body["stream"] = json!(true);
-    body
+    json!({"model": model, "stream": true, "messages": [{"role": "user", "content": "Hi"}]})
 }
 
 fn message(model: &str) -> Value {

@@ -46,7 +46,11 @@ async fn serve(config: Config) -> anyhow::Result<()> {
     } = started;
     match platform {
         None => announce(&first_run, address, tls.is_some())?,
-        Some(platform) => announce_hybrid(&app, &platform, address, tls.is_some()).await?,
+        Some(platform) => {
+            // Beside the serving: a platform that hangs must not hold it up.
+            let (app, tls) = (app.clone(), tls.is_some());
+            tokio::spawn(async move { announce_hybrid(&app, &platform, address, tls).await });
+        }
     }
     tracing::info!(%address, tls = tls.is_some(), version, "serving");
 

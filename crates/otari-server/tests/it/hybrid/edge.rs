@@ -35,7 +35,11 @@ async fn health_asks_the_platform() {
 
 #[tokio::test]
 async fn what_the_platform_manages_says_so() {
-    let hybrid = Hybrid::start().await;
+    let pages = json!("https://llm.example.com");
+    let hybrid = Hybrid::builder()
+        .platform("management_url", pages)
+        .start()
+        .await;
     for prefix in ["/v1", "/api/v1"] {
         for path in [
             "/users",
@@ -67,7 +71,8 @@ async fn what_the_platform_manages_says_so() {
                     .send(method.clone(), &path, None, &[], Bytes::new())
                     .await;
                 let detail = answer.expect(404)["detail"].as_str().unwrap().to_owned();
-                let says = detail.contains("hybrid mode") && detail.contains("https://otari.ai");
+                let says =
+                    detail.contains("hybrid mode") && detail.contains("https://llm.example.com");
                 assert!(says, "{method} {path}: {detail}");
             }
         }

@@ -299,3 +299,15 @@ async fn an_attempt_the_gateway_cannot_make_is_reported_and_passed_over() {
     assert_eq!(answer.header("x-correlation-id"), Some("a1"));
     assert_eq!(answer.expect(502)["detail"], "LLM provider error");
 }
+
+#[tokio::test]
+async fn a_session_label_has_a_limit() {
+    let hybrid = Hybrid::start().await;
+    let mut body = chat("mock:m");
+    body["session_label"] = json!("x".repeat(256));
+    let answer = post(&hybrid, CHAT, &body).await;
+    assert_eq!(answer.expect(422)["error"]["param"], "session_label");
+    body["session_label"] = json!("  ");
+    post(&hybrid, CHAT, &body).await.expect(200);
+    assert!(hybrid.reports(1).await[0].get("session_label").is_none());
+}

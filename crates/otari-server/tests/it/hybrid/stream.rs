@@ -243,3 +243,45 @@ async fn anthropics_stream_keeps_its_own_counts() {
     let expected = json!({"prompt_tokens": 13, "completion_tokens": 7, "total_tokens": 20, "cache_read_tokens": 8, "cache_write_tokens": 0});
     assert_eq!(reports[0]["usage"], expected);
 }
+
+/// While the platform is asked for the cost the connection is kept alive, and nothing is lost after it.
+#[tokio::test]
+async fn a_cost_that_is_waited_for_does_not_silence_the_stream() {
+    let hybrid = Hybrid::builder()
+        .set("streaming_keepalive_interval_ms", json!(50))
+        .start()
+        .await;
+    hybrid.fail(&json!([{"on": "usage", "delay_ms": 60_000}]));
+    hybrid.app.upstream.enqueue(Script::chat_stream(&["a"]));
+    let answer = post(&hybrid, CHAT, &chat_stream("mock:m")).await.text();
+    let counts = answer.find("\"total_tokens\":40").expect("the counts");
+    let stop = answer
+        .find("\"finish_reason\":\"stop\"")
+        .expect("the end of the text");
+    assert!(
+        answer.get(stop..counts).unwrap().contains(": keepalive"),
+        "{answer}"
+    );
+    assert!(
+        !answer.contains("cost_usd") && answer.ends_with("data: [DONE]\n\n"),
+        "{answer}"
+    );
+}
+
+/// Counts that wait for their cost leave before the error that ends the stream.
+#[tokio::test]
+async fn a_stream_that_breaks_after_its_counts_keeps_them() {
+    let hybrid = Hybrid::start().await;
+    let text = "data: {\"id\":\"c\",\"choices\":[{\"index\":0,\"delta\":{\"content\":\"a\"}}]}\n\n";
+    let usage = "data: {\"id\":\"c\",\"choices\":[],\"usage\":{\"prompt_tokens\":11,\"completion_tokens\":29,\"total_tokens\":40}}\n\n";
+    hybrid
+        .app
+        .upstream
+        .enqueue(Script::stream([text, usage]).then(Step::Cut));
+    let answer = post(&hybrid, CHAT, &chat_stream("mock:m")).await.text();
+    let counts = answer.find("total_tokens").expect("the counts");
+    let error = answer.find("An error occurred").expect("the error");
+    assert!(counts < error, "{answer}");
+    let reports = hybrid.reports(1).await;
+    assert_eq!(reports[0]["status"], "error");
+}

@@ -6,9 +6,8 @@ use serde_json::{Value, json};
 use super::{CHAT, MESSAGES, chat, message, post};
 
 fn searching(model: &str) -> Value {
-    let mut body = chat(model);
-    body["tools"] = json!([{"type": "otari_web_search"}]);
-    body
+    let tools = json!([{"type": "otari_web_search"}]);
+    json!({"model": model, "tools": tools, "messages": [{"role": "user", "content": "Hi"}]})
 }
 
 fn with_search() -> otari_testkit::HybridBuilder {
@@ -226,10 +225,16 @@ async fn the_platforms_own_search_is_let_in() {
         .search_at_peer()
         .set("web_search_extract", json!(false))
         .peer("documents", documents)
-        .peer("workspaces", json!({"default": {"web_search": {"enabled": true, "blocked_domains": ["b.example"]}}}))
+        .peer(
+            "workspaces",
+            json!({"default": {"web_search": {"enabled": true, "blocked_domains": ["b.example"]}}}),
+        )
         .start()
         .await;
-    hybrid.app.upstream.enqueue(tool_call("web_search", r#"{"query":"far sun"}"#));
+    hybrid
+        .app
+        .upstream
+        .enqueue(tool_call("web_search", r#"{"query":"far sun"}"#));
     let answer = post(&hybrid, CHAT, &searching("mock:m")).await;
     answer.expect(200);
     let sent = hybrid.app.upstream.last().json().to_string();
@@ -262,9 +267,44 @@ async fn the_callers_token_goes_to_the_platforms_sandbox_only() {
         let answer = post(&hybrid, CHAT, &body).await;
         assert_eq!(answer.status, 200, "{}", answer.text());
         let asked = sandbox.captured();
-        let opened = asked.iter().find(|asked| asked.path == "/v1/sandbox/sessions");
-        let bearer = opened.unwrap().headers.get("authorization").map(String::as_str);
+        let opened = asked
+            .iter()
+            .find(|asked| asked.path == "/v1/sandbox/sessions");
+        let bearer = opened
+            .unwrap()
+            .headers
+            .get("authorization")
+            .map(String::as_str);
         assert_eq!(bearer, is_platforms.then_some("Bearer ut-alice"));
         assert!(!opened.unwrap().headers.contains_key("x-gateway-token"));
     }
+}
+
+/// With tools streams may take longer to begin, and then make way as well.
+#[tokio::test]
+async fn a_conversation_that_does_not_begin_in_time_makes_way() {
+    let hybrid = with_search()
+        .platform("streaming_first_chunk_timeout_ms", json!(60_000))
+        .platform("streaming_first_chunk_timeout_ms_tool_loop", json!(400))
+        .platform(
+            "streaming_final_attempt_extra_first_chunk_timeout_ms",
+            json!(60_000),
+        )
+        .start()
+        .await;
+    hybrid.app.upstream.enqueue(Script::hang());
+    hybrid.app.upstream.enqueue(Script::chat_stream(&["a"]));
+    let mut body = searching("smart");
+    body["stream"] = json!(true);
+    let answer = post(&hybrid, CHAT, &body).await;
+    assert_eq!(answer.status, 200, "{}", answer.text());
+    assert!(
+        answer.text().contains("\"cost_usd\":\"0.000318\""),
+        "{}",
+        answer.text()
+    );
+    let mut reports = hybrid.reports(2).await;
+    reports.sort_by_key(|report| report["model"].to_string());
+    assert_eq!(reports[0]["error_class"], "timeout");
+    assert_eq!(reports[1]["status"], "success");
 }
