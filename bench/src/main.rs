@@ -44,6 +44,9 @@ struct SandboxArgs {
     /// The host's Python under namespaces in place of WebAssembly.
     #[arg(long)]
     native: bool,
+    /// The Python with packages, which `otari sandbox install science` puts into the data directory.
+    #[arg(long, conflicts_with = "native")]
+    science: bool,
     #[arg(long, default_value_t = 200)]
     sessions: usize,
     #[arg(long, default_value_t = 50)]
@@ -133,6 +136,8 @@ async fn sandboxes(arguments: SandboxArgs) -> Result<()> {
             otari_sandbox::Backend::Native {
                 python: PathBuf::from("python3"),
             }
+        } else if arguments.science {
+            otari_sandbox::Backend::Science
         } else {
             otari_sandbox::Backend::Wasm
         },

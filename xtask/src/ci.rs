@@ -5,7 +5,7 @@ use std::time::Instant;
 
 use crate::process::{self, cargo};
 use crate::test::Counts;
-use crate::{deny, generate, test, tidy};
+use crate::{deny, generate, sandbox, test, tidy};
 
 fn run_step<T>(
     name: &'static str,
@@ -42,7 +42,12 @@ fn run_all(times: &mut Vec<(&'static str, f32)>) -> anyhow::Result<Counts> {
     })?;
     run_step("generate", times, || generate::run(generate::Mode::Check))?;
     run_step("deny", times, deny::run)?;
-    run_step("test", times, || test::run(&[]))
+    let mut counts = run_step("test", times, || test::run(&[]))?;
+    // Last, when what it tries is built.
+    counts.add(run_step("sandbox", times, || {
+        sandbox::check(&["--workspace"])
+    })?);
+    Ok(counts)
 }
 
 pub(crate) fn run() -> anyhow::Result<ExitCode> {

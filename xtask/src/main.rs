@@ -26,7 +26,7 @@ const USAGE: &str = "usage: cargo xtask <command>
   tidy                the rules no compiler knows
   generate [--check]  write the generated files, or fail where one is stale
   deny                licences, banned crates, sources
-  sandbox [--check]   build the sandbox's interpreter, or see that a fresh build behaves as the committed one";
+  sandbox [--check]   build the sandbox's interpreter, or see that a fresh build is the committed one and behaves";
 
 fn main() -> ExitCode {
     match run() {
@@ -52,8 +52,10 @@ fn run() -> anyhow::Result<ExitCode> {
         ("generate", []) => generate::run(generate::Mode::Write)?,
         ("generate", [flag]) if flag == "--check" => generate::run(generate::Mode::Check)?,
         ("deny", []) => deny::run()?,
-        ("sandbox", []) => sandbox::sandbox(sandbox::Mode::Write)?,
-        ("sandbox", [flag]) if flag == "--check" => sandbox::sandbox(sandbox::Mode::Check)?,
+        ("sandbox", []) => sandbox::write()?,
+        ("sandbox", [flag]) if flag == "--check" => {
+            return Ok(sandbox::check(&["-p", "otari-sandbox"])?.finish());
+        }
         _ => bail!(USAGE),
     }
     Ok(ExitCode::SUCCESS)

@@ -4,9 +4,9 @@ use std::process::ExitCode;
 
 use anyhow::bail;
 
-use crate::e2e;
 use crate::postgres::Postgres;
 use crate::process::{cargo, follow, output};
+use crate::{e2e, sandbox};
 
 /// How many tests passed and failed, over all runners.
 #[derive(Clone, Copy, Debug, Default)]
@@ -94,6 +94,10 @@ fn rust_tests(postgres: &Postgres, filters: &[String]) -> anyhow::Result<Counts>
         .args(filters)
         .env("TEST_DATABASE_URL", postgres.url())
         .env("CARGO_TERM_COLOR", "never");
+    // With filters somebody waits, and not for a download.
+    if filters.is_empty() {
+        sandbox::install_science(&["--workspace"])?;
+    }
     let mut counts = Counts::default();
     let succeeded = follow(&mut command, |line| {
         let line = line.trim_start();

@@ -28,7 +28,9 @@ pub use section::guardrails::{
 pub use section::hybrid::Mode;
 pub use section::pricing::{PriceEntry, PriceRates, PriceTier};
 pub use section::providers::{ClientArgs, ProviderInstance};
-pub use section::routing::{CANDIDATES_MAX, Condition, Entry, PolicyProblem, PolicySpec, Router};
+pub use section::routing::{
+    CANDIDATES_MAX, Condition, Entry, PolicyProblem, PolicySpec, RetrySpec, Router,
+};
 pub use section::upstream::Timeouts;
 pub use setting::Map;
 pub use source::{Environment, ReadFile, Sources};

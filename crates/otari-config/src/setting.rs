@@ -227,20 +227,42 @@ impl Setting for Vec<String> {
     const SCALAR: bool = false;
 
     fn read(value: &Value, path: &str, report: &mut Report) -> Option<Self> {
-        let Value::Array(items) = value else {
-            return wrong_type(value, Self::TYPE, path, report);
-        };
-        let items: Vec<_> = items
-            .iter()
-            .enumerate()
-            .map(|(index, item)| String::read(item, &format!("{path}[{index}]"), report))
-            .collect();
-        items.into_iter().collect()
+        read_list(value, Self::TYPE, path, report)
     }
 
     fn show(&self) -> Value {
         Value::from(self.clone())
     }
+}
+
+impl Setting for Vec<Secret> {
+    const TYPE: &'static str = "a list of text";
+    const SCALAR: bool = false;
+
+    fn read(value: &Value, path: &str, report: &mut Report) -> Option<Self> {
+        read_list(value, Self::TYPE, path, report)
+    }
+
+    fn show(&self) -> Value {
+        self.iter().map(Secret::show).collect()
+    }
+}
+
+fn read_list<T: Setting>(
+    value: &Value,
+    wanted: &str,
+    path: &str,
+    report: &mut Report,
+) -> Option<Vec<T>> {
+    let Value::Array(items) = value else {
+        return wrong_type(value, wanted, path, report);
+    };
+    let items: Vec<_> = items
+        .iter()
+        .enumerate()
+        .map(|(index, item)| T::read(item, &format!("{path}[{index}]"), report))
+        .collect();
+    items.into_iter().collect()
 }
 
 /// A mapping kept as written, for blocks whose own reader lives elsewhere.

@@ -121,6 +121,13 @@ impl Admitted {
             .and_then(|caller| caller.allowed.as_ref());
         allowed.is_none_or(|list| target.instance_name.is_some() && list.permits(&target.key))
     }
+
+    /// The same of a selector that has the form of one.
+    pub(crate) fn permits_key(&self, key: &str) -> bool {
+        let caller = self.caller.as_ref();
+        let allowed = caller.and_then(|caller| caller.allowed.as_ref());
+        allowed.is_none_or(|list| list.permits(key))
+    }
 }
 
 /// What the credential says of tools.

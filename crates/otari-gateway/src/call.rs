@@ -3,23 +3,22 @@
 use std::sync::Arc;
 
 use bytes::Bytes;
-use otari_providers::UpstreamErrorKind;
 use otari_translate::Surface;
 
 use crate::Gateway;
-use crate::admit::{Admitted, Billed, Refused, admit};
-use crate::dispatch::{Dispatched, Outgoing, Parsed, anthropic_headers, dispatch, envelope, watch};
+use crate::admit::{Admitted, Refused, admit};
+use crate::dispatch::{Outgoing, Parsed};
 use crate::error::GatewayError;
 use crate::guardrails::{self, AnswerChecks, Asker, Screened, Told};
 use crate::in_flight::Underway;
-use crate::inbound::{Inbound, Origin, Reply, ReplyBody};
-use crate::plan::{Attempt, Plan, plan};
-use crate::relay::{End, Flow, Relay, RelayStream, Spoken, read_whole};
+use crate::inbound::{Inbound, Origin, Reply};
+use crate::plan::{Plan, plan};
 use crate::request::Request;
 use crate::reserve::{Demand, reserve, top_up};
 use crate::settle::{Settlement, log_refusal};
 use crate::thread::Thread;
-use crate::tool_loop::{Beginning, Conversation, Line, Tooling, set_up};
+use crate::tool_loop::set_up;
+use crate::walk::Answered;
 
 impl Gateway {
     /// Answers one generation request of any surface.
@@ -163,7 +162,7 @@ impl Gateway {
         model: &str,
         demand: Demand,
     ) -> Result<Begun, GatewayError> {
-        if self.control.platform().is_some() && self.policies.find(model).is_some() {
+        if self.control.platform().is_some() && self.policies.known_as(model, None).is_some() {
             return Err(GatewayError::PolicyElsewhere(model.to_owned()));
         }
         let refuse = |refused: Refused| {
@@ -195,227 +194,6 @@ impl Gateway {
             settlement,
         })
     }
-
-    /// Walks the attempts until one answers. A failure before the first byte of an answer moves on; one of the
-    /// gateway's own does not.
-    pub(crate) async fn attempt_all(
-        &self,
-        plan: &Plan,
-        billed: &Billed,
-        mut outgoing: Outgoing<'_>,
-        settlement: &mut Settlement,
-    ) -> Result<Answered, GatewayError> {
-        let mut walk = Walk::new(plan, billed, &outgoing.inbound.underway);
-        let mut attempt = &plan.first;
-        loop {
-            let attempted = match &outgoing.tools {
-                None => self.attempt(attempt, &mut outgoing, settlement).await,
-                Some(tooling) => {
-                    let talk = Talk {
-                        tooling,
-                        outgoing: &outgoing,
-                        billed,
-                    };
-                    talk.attempt(attempt, settlement).await
-                }
-            };
-            let error = match attempted {
-                Ok(Answer::Whole(bytes, told)) => {
-                    let body = ReplyBody::Json(bytes);
-                    return Ok(Answered {
-                        body,
-                        told,
-                        container: outgoing.container(),
-                    });
-                }
-                Ok(Answer::Stream(flow)) => {
-                    let keepalive = self.settings.keepalive;
-                    let stream = RelayStream::new(flow, settlement.hand_over(), keepalive);
-                    let body = ReplyBody::Stream(Box::new(stream));
-                    let told = Vec::new();
-                    return Ok(Answered {
-                        body,
-                        told,
-                        container: outgoing.container(),
-                    });
-                }
-                Err(failed) if failed.is_last => return Err(failed.error),
-                Err(failed) => failed.error,
-            };
-            attempt = self
-                .next_attempt(&mut walk, outgoing.demand(), error, settlement)
-                .await?;
-        }
-    }
-
-    /// The candidate after one that failed, with room for it; else what ends the call.
-    pub(crate) async fn next_attempt<'a>(
-        &self,
-        walk: &mut Walk<'a>,
-        demand: Demand,
-        error: GatewayError,
-        settlement: &mut Settlement,
-    ) -> Result<&'a Attempt, GatewayError> {
-        let Some(next) = walk.rest.next().filter(|_| moves_on(&error)) else {
-            settlement.fail(&error).await;
-            return Err(exhausted(walk.plan, error));
-        };
-        settlement.absorb(&error);
-        settlement.aim(next);
-        walk.underway.aim(next);
-        if let Some(reserved) = settlement.reserved() {
-            top_up(self, walk.billed, demand, &next.target, reserved).await?;
-        }
-        Ok(next)
-    }
-
-    async fn attempt(
-        &self,
-        attempt: &Attempt,
-        outgoing: &mut Outgoing<'_>,
-        settlement: &mut Settlement,
-    ) -> Result<Answer, Failed> {
-        let stream = outgoing.request.stream;
-        let deadline = attempt.first_chunk_by(stream, false);
-        let sent = dispatch(self, outgoing, attempt);
-        let Dispatched {
-            answered,
-            passage,
-            keep,
-        } = match deadline {
-            Some((deadline, instance)) => deadline.within(instance, Box::pin(sent)).await?,
-            None => sent.await?,
-        };
-        let relay = Relay {
-            passage,
-            instance: attempt.instance()?.name.as_str(),
-            end: End {
-                surface: outgoing.request.surface,
-                keep,
-                output: outgoing.output.clone(),
-            },
-        };
-        if outgoing.request.stream {
-            let mut flow = Flow::of(answered, relay);
-            let keepalive = self.settings.keepalive;
-            flow.begin(settlement, keepalive, deadline).await?;
-            return Ok(Answer::Stream(flow));
-        }
-        let (whole, told) = read_whole(answered, relay, settlement).await?;
-        Ok(Answer::Whole(whole, told))
-    }
-}
-
-/// A call whose tools the gateway runs.
-struct Talk<'a> {
-    tooling: &'a Tooling,
-    outgoing: &'a Outgoing<'a>,
-    billed: &'a Billed,
-}
-
-impl Talk<'_> {
-    async fn attempt(
-        &self,
-        attempt: &Attempt,
-        settlement: &mut Settlement,
-    ) -> Result<Answer, Failed> {
-        let Self {
-            tooling,
-            outgoing,
-            billed,
-        } = self;
-        let gateway = &tooling.gateway;
-        let surface = outgoing.request.surface;
-        let envelope = envelope(outgoing, attempt);
-        let anthropic = (surface == Surface::Messages)
-            .then(|| anthropic_headers(outgoing.inbound, outgoing.request));
-        let origin = &outgoing.inbound.origin;
-        let line = Line::open(
-            gateway,
-            origin,
-            attempt,
-            &tooling.call,
-            anthropic,
-            &envelope.id,
-        )?;
-        let demand = outgoing.demand();
-        let deadline = attempt.first_chunk_by(outgoing.request.stream, true);
-        let asked = line.ask(&tooling.call, demand, billed, settlement);
-        let answered = match deadline {
-            Some((deadline, instance)) => deadline.within(instance, Box::pin(asked)).await?,
-            None => asked.await?,
-        };
-        let conversation = Conversation::new(Beginning {
-            line,
-            answered,
-            pool: Arc::clone(&tooling.pool),
-            billed: (*billed).clone(),
-            demand,
-            call: tooling.call.clone(),
-            limit: tooling.limit,
-        });
-        let watch = watch(gateway, outgoing);
-        let asked = Arc::clone(&tooling.asked);
-        let mut spoken = Box::new(Spoken::new(conversation, asked, envelope, watch));
-        let end = End {
-            surface,
-            keep: outgoing.thread.keep(None, &attempt.target.model),
-            output: outgoing.output.clone(),
-        };
-        if outgoing.request.stream {
-            let mut flow = Flow::of_spoken(spoken, end);
-            let keepalive = gateway.settings.keepalive;
-            let begun = flow.begin(settlement, keepalive, deadline).await;
-            return match begun {
-                Ok(()) => Ok(Answer::Stream(flow)),
-                Err(error) => Err(Failed {
-                    is_last: flow.is_locked_in(),
-                    error,
-                }),
-            };
-        }
-        let whole = spoken.whole(settlement).await.map_err(|error| Failed {
-            is_last: spoken.is_locked_in(),
-            error,
-        })?;
-        let (whole, told) = end.whole(whole, settlement).await?;
-        Ok(Answer::Whole(whole, told))
-    }
-}
-
-/// An attempt that brought no answer.
-struct Failed {
-    error: GatewayError,
-    /// No other candidate is asked: tools may have run for this one.
-    is_last: bool,
-}
-
-impl From<GatewayError> for Failed {
-    fn from(error: GatewayError) -> Self {
-        Self {
-            error,
-            is_last: false,
-        }
-    }
-}
-
-/// The attempts of a call that are still to come.
-pub(crate) struct Walk<'a> {
-    plan: &'a Plan,
-    rest: std::slice::Iter<'a, Attempt>,
-    billed: &'a Billed,
-    underway: &'a Underway,
-}
-
-impl<'a> Walk<'a> {
-    pub(crate) fn new(plan: &'a Plan, billed: &'a Billed, underway: &'a Underway) -> Self {
-        Self {
-            plan,
-            rest: plan.rest.iter(),
-            billed,
-            underway,
-        }
-    }
 }
 
 /// A call that passed the gates.
@@ -423,40 +201,4 @@ pub(crate) struct Begun {
     pub(crate) admitted: Admitted,
     pub(crate) plan: Plan,
     pub(crate) settlement: Settlement,
-}
-
-/// What an attempt brought.
-pub(crate) struct Answered {
-    pub(crate) body: ReplyBody,
-    pub(crate) told: Vec<Told>,
-    /// Where its programs ran, if that stays.
-    pub(crate) container: Option<String>,
-}
-
-#[expect(
-    clippy::large_enum_variant,
-    reason = "moved once, into the box of its stream"
-)]
-enum Answer {
-    /// Complete and settled, and what was said of it.
-    Whole(Bytes, Vec<Told>),
-    Stream(Flow),
-}
-
-/// Whether the next candidate may do better: the provider failed, or has no place for what was asked.
-fn moves_on(error: &GatewayError) -> bool {
-    matches!(
-        error,
-        GatewayError::Upstream(_) | GatewayError::Unsupported { .. }
-    )
-}
-
-/// A single candidate's failure is told as if it had been named; of several only that all failed.
-fn exhausted(plan: &Plan, last: GatewayError) -> GatewayError {
-    match last {
-        GatewayError::Upstream(failure) if !plan.rest.is_empty() => GatewayError::AllFailed {
-            timed_out: failure.error.kind == UpstreamErrorKind::Timeout,
-        },
-        other => other,
-    }
 }

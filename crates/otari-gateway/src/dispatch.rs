@@ -28,7 +28,7 @@ use crate::reserve::Demand;
 use crate::thread::{Keep, Thread};
 use crate::tool_loop::{Tooling, may_hold_announcements};
 
-pub(crate) use neutral::{Parsed, encode, envelope, parse, refusal, watch};
+pub(crate) use neutral::{Parsed, call_of, encode, envelope, parse, refusal, watch};
 pub(crate) use route::{Route, route};
 pub(crate) use verbatim::anthropic_headers;
 
@@ -127,7 +127,7 @@ pub(crate) struct Prepared {
 
 pub(crate) async fn dispatch(
     gateway: &Gateway,
-    outgoing: &mut Outgoing<'_>,
+    outgoing: &Outgoing<'_>,
     attempt: &Attempt,
 ) -> Result<Dispatched, GatewayError> {
     let instance = attempt.instance()?;
@@ -154,7 +154,7 @@ pub(crate) async fn dispatch(
 
 fn prepare(
     gateway: &Gateway,
-    outgoing: &mut Outgoing<'_>,
+    outgoing: &Outgoing<'_>,
     attempt: &Attempt,
     instance: &Instance,
     route: Route,
@@ -170,7 +170,7 @@ fn prepare(
 /// What would be sent, for who sends it another way: in a batch of the provider's own.
 pub(crate) fn prepare_apart(
     gateway: &Gateway,
-    outgoing: &mut Outgoing<'_>,
+    outgoing: &Outgoing<'_>,
     attempt: &Attempt,
 ) -> Result<(Prepared, Operation), GatewayError> {
     let instance = attempt.instance()?;

@@ -7,7 +7,7 @@ use otari_config::PolicySpec;
 use otari_ledger::{Ledger, LedgerOptions};
 use otari_providers::{Instance, Transport};
 use otari_sandbox::Sandbox;
-use otari_store::{Change, Store, StoreError, model_aliases, runtime_settings};
+use otari_store::{Change, Store, StoreError, model_aliases, routing_policies, runtime_settings};
 use otari_tools::definitions::GatewayTool;
 use otari_types::{AccountId, Clock, KeyId, Secret};
 use tokio::sync::mpsc;
@@ -19,6 +19,7 @@ use crate::error::GatewayError;
 use crate::files::{Files, FilesOptions};
 use crate::guardrails::{GuardrailOptions, Guardrails};
 use crate::hybrid::{ControlPlane, Platform, PlatformOptions};
+use crate::health::BreakerSettings;
 use crate::in_flight::InFlight;
 use crate::metrics::Metrics;
 use crate::models::Models;
@@ -42,8 +43,11 @@ pub struct GatewayOptions {
     pub instances: HashMap<String, Arc<Instance>>,
     /// Configured for everybody, name to `instance:model`.
     pub aliases: HashMap<String, String>,
-    /// Routing policies by name.
+    /// Configured routing policies by name.
     pub policies: BTreeMap<String, PolicySpec>,
+    /// Whether there are any policies, stored ones included.
+    pub policies_enabled: bool,
+    pub breaker: BreakerSettings,
     pub guardrails: GuardrailOptions,
     pub tools: ToolOptions,
     /// `None`: switched off.
@@ -68,7 +72,7 @@ pub struct Gateway {
     pub ledger: Arc<Ledger>,
     pub transport: Arc<Transport>,
     pub targets: Targets,
-    pub(crate) policies: Policies,
+    pub policies: Policies,
     pub(crate) reasoning: KeptReasoning,
     pub(crate) containers: Arc<Containers>,
     sandboxes: Sandboxes,
@@ -127,8 +131,13 @@ impl Gateway {
         let settings = Arc::new(settings);
         let prices = Arc::new(Prices::new(store.clone(), Arc::clone(&settings)));
         let gateway = Arc::new(Self {
-            targets: Targets::new(instances, Aliases::default(), Arc::clone(&prices)),
-            policies: Policies::new(policies),
+            targets: Targets::new(
+                instances,
+                Aliases::default(),
+                Arc::clone(&prices),
+                options.breaker,
+            ),
+            policies: Policies::new(policies, options.policies_enabled),
             reasoning: KeptReasoning::default(),
             containers: Arc::default(),
             guardrails: Guardrails::new(guardrails),
@@ -225,10 +234,12 @@ impl Gateway {
         let _one_at_a_time = self.reload.lock().await;
         let stored = runtime_settings::all(&self.store).await?;
         let aliases = model_aliases::list(&self.store).await?;
+        let policies = routing_policies::list(&self.store).await?;
         let hot = self.settings.configured.overlaid(&stored);
         self.settings.set_hot(hot);
         self.tools.reload(&stored).await?;
         self.guardrails.apply(&stored);
+        self.policies.set_stored(policies);
         self.targets
             .set_aliases(Aliases::new(&self.configured_aliases, aliases));
         Ok(())

@@ -122,7 +122,8 @@ impl Underway {
             policy: plan
                 .route
                 .as_ref()
-                .map(|route| Arc::from(route.policy.as_str())),
+                .and_then(|route| route.policy.as_deref())
+                .map(Arc::from),
             received_at: inbound.origin.received_at,
             started: inbound.origin.started,
         };

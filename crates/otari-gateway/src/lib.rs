@@ -8,6 +8,7 @@ mod allow_list;
 mod batches;
 mod call;
 mod caller;
+mod chance;
 mod count;
 pub mod credentials;
 mod dispatch;
@@ -18,6 +19,7 @@ mod form;
 mod gateway;
 mod guardrails;
 mod hybrid;
+mod health;
 mod images;
 mod in_flight;
 mod inbound;
@@ -46,6 +48,7 @@ mod tool_loop;
 pub mod tools;
 mod transcribe;
 mod unit;
+mod walk;
 
 pub use allow_list::AllowList;
 pub use batches::{BatchAnswers, BatchOptions, BatchesPage, RenderError};
@@ -56,6 +59,7 @@ pub use files::{
 };
 pub use gateway::{Gateway, GatewayOptions};
 pub use guardrails::{Blocked, GuardrailOptions, Violation};
+pub use health::BreakerSettings;
 pub use hybrid::{Platform, PlatformError, PlatformOptions, PlatformRefusal};
 pub use in_flight::{InFlight, InFlightCall, PlatformIds, Underway};
 pub use inbound::{Behalf, Inbound, Named, Origin, Reply, ReplyBody};
@@ -63,6 +67,10 @@ pub use metrics::{EndpointLabels, Metrics, RequestLabels};
 pub use operator::{Operator, to_hex};
 pub use otari_translate::Surface;
 pub use pass::ByteStream;
+pub use plan::{
+    DropReason, Dropped, Explained, ExplainedCandidate, Explanation, Policies, Policy, Simulated,
+    explain_configured,
+};
 pub use prices::{PricePoint, PriceSource, Prices, Quote, price_of};
 pub use rate_limit::{RateLimiter, Window};
 pub use relay::RelayStream;

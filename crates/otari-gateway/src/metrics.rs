@@ -59,6 +59,12 @@ pub(crate) struct AbandonedLabels {
 }
 
 #[derive(Clone, Debug, PartialEq, Eq, Hash, EncodeLabelSet)]
+struct ProviderLabels {
+    /// The instance's name.
+    provider: String,
+}
+
+#[derive(Clone, Debug, PartialEq, Eq, Hash, EncodeLabelSet)]
 pub(crate) struct GuardrailLabels {
     /// The kind of check: a profile's name can be a caller's.
     pub(crate) provider: &'static str,
@@ -170,6 +176,7 @@ pub struct Metrics {
     pub auth_failures: Family<ReasonLabels, Counter>,
     pub missing_usage: Counter,
     abandoned_attempts: Family<AbandonedLabels, Counter>,
+    circuit_open: Family<ProviderLabels, Gauge>,
     guardrail_verdicts: Family<GuardrailLabels, Counter>,
     batch_lines: Family<LineLabels, Counter>,
     inline_costs: Family<InlineCostLabels, Counter>,
@@ -195,6 +202,7 @@ impl Default for Metrics {
             auth_failures: Family::default(),
             missing_usage: Counter::default(),
             abandoned_attempts: Family::default(),
+            circuit_open: Family::default(),
             guardrail_verdicts: Family::default(),
             batch_lines: Family::default(),
             inline_costs: Family::default(),
@@ -262,6 +270,11 @@ impl Metrics {
             "abandoned_attempts",
             "Attempts that failed before their first chunk and were followed by another",
             self.abandoned_attempts.clone(),
+        );
+        registry.register(
+            "circuit_open",
+            "1 while a provider stands back because it kept failing",
+            self.circuit_open.clone(),
         );
         registry.register(
             "guardrail_verdicts",
@@ -420,6 +433,16 @@ impl Metrics {
             position,
         };
         self.abandoned_attempts.get_or_create(&labels).inc();
+    }
+
+    /// A provider stands back, or is back.
+    pub(crate) fn mark_circuit(&self, provider: &str, open: bool) {
+        let labels = ProviderLabels {
+            provider: provider.to_owned(),
+        };
+        self.circuit_open
+            .get_or_create(&labels)
+            .set(i64::from(open));
     }
 
     pub(crate) fn count_guardrail(

@@ -140,6 +140,19 @@ impl Gateway {
                     entries.insert(name.to_owned(), entry);
                 }
             }
+            for policy in self.policies.known_to(user) {
+                let permits = |target: &str| allowed.is_none_or(|list| list.permits(target));
+                if policy
+                    .spec
+                    .targets()
+                    .iter()
+                    .any(|(_, target)| permits(target))
+                {
+                    let name = policy.name.clone();
+                    let entry = ModelEntry::new(name.clone(), 0, ALIAS_OWNER.to_owned());
+                    entries.insert(name, entry);
+                }
+            }
         }
         let mut list = Vec::with_capacity(entries.len());
         for entry in entries.into_values() {
@@ -158,6 +171,16 @@ impl Gateway {
     ) -> Result<ModelEntry, GatewayError> {
         let unknown = || GatewayError::ModelNotFound(id.to_owned());
         let now = self.clock.now();
+        if let Some(policy) = self.policies.known_as(id, user) {
+            let permits = |target: &str| allowed.is_none_or(|list| list.permits(target));
+            let is_open = policy
+                .spec
+                .targets()
+                .iter()
+                .any(|(_, target)| permits(target));
+            let entry = || ModelEntry::new(id.to_owned(), 0, ALIAS_OWNER.to_owned());
+            return is_open.then(entry).ok_or_else(unknown);
+        }
         let target = self.targets.resolve(id, user, now).await?;
         if allowed.is_some_and(|list| !list.permits(&target.key)) {
             return Err(unknown());

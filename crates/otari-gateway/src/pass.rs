@@ -13,7 +13,7 @@ use otari_wire::members::{Members, ObjectWriter};
 
 use crate::Gateway;
 use crate::admit::Billed;
-use crate::call::{Begun, Walk};
+use crate::call::Begun;
 use crate::dispatch::{Post, address, is_kept_back};
 use crate::error::GatewayError;
 use crate::inbound::{Inbound, Reply, ReplyBody};
@@ -21,6 +21,7 @@ use crate::plan::{Attempt, Plan};
 use crate::relay::{ANSWER_BYTES_MAX, malformed};
 use crate::reserve::Demand;
 use crate::settle::Settlement;
+use crate::walk::Walk;
 
 pub use stream::ByteStream;
 
@@ -129,12 +130,12 @@ impl Gateway {
             settlement,
         } = undertaken;
         let mut walk = Walk::new(plan, billed, &errand.inbound.underway);
-        let mut attempt = &plan.first;
         loop {
             let label = plan.label.as_deref();
-            let once = self.pass_once(errand, attempt, label, encode, reading);
+            let once = self.pass_once(errand, walk.current(), label, encode, reading);
             let error = match once.await {
                 Ok(Read::Whole(whole)) => {
+                    walk.answered(self, false);
                     if let Some(produced) = settlement.produced() {
                         produced.usage = whole.usage;
                         produced.pieces = whole.pieces;
@@ -143,13 +144,13 @@ impl Gateway {
                     return Ok(whole.body);
                 }
                 Ok(Read::Begun(begun)) => {
+                    walk.answered(self, true);
                     let stream = begun.billed(settlement.hand_over(), errand.demand.choices);
                     return Ok(ReplyBody::Bytes(Box::new(stream)));
                 }
                 Err(error) => error,
             };
-            attempt = self
-                .next_attempt(&mut walk, errand.demand, error, settlement)
+            self.next_attempt(&mut walk, errand.demand, error, settlement)
                 .await?;
         }
     }

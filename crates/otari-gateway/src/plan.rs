@@ -1,13 +1,20 @@
 //! Second step: which provider and model will be tried, in which order.
 
+mod conversation;
+mod explain;
+mod order;
+mod policies;
 mod policy;
+mod situation;
 
 use std::borrow::Cow;
 use std::sync::Arc;
+use std::time::Duration;
 
-use otari_config::GuardrailSpec;
+use otari_config::{GuardrailSpec, PolicySpec, RetrySpec};
 use otari_providers::Instance;
 use otari_types::new_id;
+use tokio::time::Instant;
 
 use crate::Gateway;
 use crate::admit::{Admitted, Refused};
@@ -16,7 +23,10 @@ use crate::hybrid::{ControlPlane, Deadline, OnPlatform};
 use crate::inbound::Inbound;
 use crate::target::Target;
 
-pub(crate) use policy::Policies;
+pub use explain::{
+    DropReason, Dropped, Explained, ExplainedCandidate, Explanation, Simulated, explain_configured,
+};
+pub use policies::{Policies, Policy};
 
 /// The attempts of one call, first to last; never empty.
 #[derive(Debug)]
@@ -30,6 +40,30 @@ pub(crate) struct Plan {
     pub(crate) route: Option<Route>,
     /// What the policy demands.
     pub(crate) guardrails: Vec<GuardrailSpec>,
+    pub(crate) resilience: Resilience,
+}
+
+/// What is done about slow and failing providers beyond going on to the next.
+#[derive(Clone, Copy, Debug, Default)]
+pub(crate) struct Resilience {
+    pub(crate) retry: Option<RetrySpec>,
+    /// How long a stream may take to begin, while there is another candidate.
+    pub(crate) first_token: Option<Duration>,
+    /// When the next candidate is asked beside one that is slow.
+    pub(crate) hedge_after: Option<Duration>,
+    /// A stream that breaks off is continued by the next candidate.
+    pub(crate) rescue: bool,
+}
+
+impl Resilience {
+    fn of(spec: &PolicySpec) -> Self {
+        Self {
+            retry: spec.retry,
+            first_token: spec.first_token_timeout_ms.map(Duration::from_millis),
+            hedge_after: spec.hedge_after_ms.map(Duration::from_millis),
+            rescue: spec.rescue,
+        }
+    }
 }
 
 /// One try.
@@ -45,7 +79,8 @@ pub(crate) struct Attempt {
 /// What the usage rows of a routed call share.
 #[derive(Clone, Debug)]
 pub(crate) struct Route {
-    pub(crate) policy: String,
+    /// `None`: a model that was named, and asked more than once.
+    pub(crate) policy: Option<String>,
     pub(crate) group: String,
     pub(crate) attempts: usize,
 }
@@ -60,6 +95,36 @@ impl Attempt {
         let platform = self.platform.as_ref().filter(|_| stream)?;
         let instance = self.target.instance_name.as_deref().unwrap_or_default();
         Some((platform.patience.begin(with_tools), instance))
+    }
+
+    /// It answered, or began to, after `began`.
+    pub(crate) fn answered(&self, gateway: &Gateway, streamed: bool, began: Instant) {
+        let Some(vitals) = &self.target.vitals else {
+            return;
+        };
+        if vitals.answered(streamed, began.elapsed()) {
+            self.mark_circuit(gateway, false);
+        }
+    }
+
+    /// It failed. Failures of the gateway's own say nothing of the provider.
+    pub(crate) fn failed(&self, gateway: &Gateway, error: &GatewayError) {
+        let (Some(vitals), GatewayError::Upstream(failure)) = (&self.target.vitals, error) else {
+            return;
+        };
+        if vitals.failed(&failure.error) {
+            tracing::warn!(
+                provider = self.target.instance_name,
+                "a provider keeps failing and stands back"
+            );
+            self.mark_circuit(gateway, true);
+        }
+    }
+
+    fn mark_circuit(&self, gateway: &Gateway, open: bool) {
+        if let Some(name) = &self.target.instance_name {
+            gateway.metrics.mark_circuit(name, open);
+        }
     }
 
     pub(crate) fn instance(&self) -> Result<&Arc<Instance>, GatewayError> {
@@ -92,7 +157,7 @@ pub(crate) async fn plan(
         // Boxed here and elsewhere: what only hybrid mode waits for does not make every call's future larger.
         return Box::pin(planned).await.map_err(|error| refuse(error, None));
     }
-    if let Some(policy) = gateway.policies.find(requested) {
+    if let Some(policy) = gateway.policies.find(requested, &admitted.billed.user) {
         return policy::compile(gateway, inbound, &policy, admitted)
             .await
             .map_err(|error| refuse(error, None));
@@ -120,15 +185,25 @@ pub(crate) async fn plan(
         rest: Vec::new(),
         route: None,
         guardrails: Vec::new(),
+        resilience: Resilience::default(),
     })
 }
 
 impl Route {
     fn new(policy: &str, attempts: usize) -> Self {
         Self {
-            policy: policy.to_owned(),
+            policy: Some(policy.to_owned()),
             group: new_id(),
             attempts,
+        }
+    }
+
+    /// What the rows of one model that is asked again share.
+    pub(crate) fn unnamed() -> Self {
+        Self {
+            policy: None,
+            group: new_id(),
+            attempts: 1,
         }
     }
 }

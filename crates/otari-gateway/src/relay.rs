@@ -3,6 +3,7 @@
 //! The terminal event leaves only after the call is settled. After the first byte a failure is the surface's own
 //! error event, then the end; never a silent cut.
 
+mod continued;
 mod passage;
 mod relabel;
 mod source;
@@ -27,6 +28,7 @@ use crate::hybrid::{Carrier, Deadline, Receipt, with_cost};
 use crate::settle::Settlement;
 use crate::thread::Keep;
 
+pub(crate) use continued::{Begun, Continued};
 use passage::BrokenOff;
 pub(crate) use passage::{Passage, STREAM_ERROR};
 use source::{Read, Source};
@@ -146,6 +148,11 @@ impl Flow {
     /// A conversation with tools.
     pub(crate) fn of_spoken(spoken: Box<Spoken>, end: End) -> Self {
         Self::new(Source::spoken(spoken), end)
+    }
+
+    /// A stream that another model may go on with.
+    pub(crate) fn of_continued(continued: Box<Continued>, end: End) -> Self {
+        Self::new(Source::Continued(continued), end)
     }
 
     fn new(source: Source, end: End) -> Self {
@@ -314,7 +321,8 @@ impl Flow {
 }
 
 impl RelayStream {
-    pub(crate) fn new(flow: Flow, settlement: Settlement, keepalive: Option<Duration>) -> Self {
+    pub(crate) fn new(mut flow: Flow, settlement: Settlement, keepalive: Option<Duration>) -> Self {
+        flow.source.release();
         Self {
             flow,
             settlement,

@@ -1,19 +1,21 @@
 //! Fifth step: the hold becomes a charge or is released, and the usage row is written. Exactly once.
 
 mod bill;
+mod row;
+mod turns;
+mod twin;
 
-use std::borrow::Cow;
 use std::sync::Arc;
 
 use otari_ledger::{Hold, Ledger};
-use otari_metering::{Estimate, Price, cost_of_all};
-use otari_tools::tool_loop::ToolTally;
-use otari_types::{Amounts, CallStatus, NanoUsd, TokenUsage, UsageRecord, new_id};
+use otari_metering::{Price, cost_of_all};
+use otari_types::{Amounts, CallStatus, NanoUsd, TokenUsage, UsageRecord};
 
 use crate::Gateway;
-use crate::admit::{Billed, Refused};
+use crate::admit::Billed;
 use crate::error::GatewayError;
 use crate::hybrid::{Receipt, Tab};
+use crate::health::{Busy, Vitals};
 use crate::inbound::Origin;
 use crate::metrics::Metrics;
 use crate::plan::{Attempt, Plan, Route};
@@ -22,6 +24,11 @@ use crate::settings::MissingUsagePolicy;
 use crate::unit::Unit;
 
 pub(crate) use bill::ToolPrices;
+pub(crate) use row::log_refusal;
+use row::{Row, describe};
+pub(crate) use turns::Produced;
+use turns::{Used, sum};
+pub(crate) use twin::Twin;
 
 /// 499: the client closed the request (nginx's number; no standard one exists).
 const CLIENT_CLOSED_REQUEST: u16 = 499;
@@ -46,51 +53,10 @@ struct Open {
     produced: Produced,
     missing_usage: MissingUsagePolicy,
     tool_prices: ToolPrices,
+    /// Counted among the calls under way at the model.
+    busy: Option<Busy>,
     /// Where a platform keeps the books.
     tab: Option<Tab>,
-}
-
-/// What the upstream has delivered so far.
-#[derive(Clone, Debug, Default)]
-pub(crate) struct Produced {
-    /// Of the turn that is read now; a call without tools of the gateway's has one.
-    pub(crate) usage: Option<TokenUsage>,
-    /// Bytes of generated text, for an estimate when no usage comes.
-    pub(crate) generated_bytes: usize,
-    /// Images or calls, where those are billed: what the upstream made, once it is known to have made any.
-    pub(crate) pieces: Option<i64>,
-    pub(crate) first_chunk_ms: Option<i64>,
-    /// Calls of the gateway's own tools.
-    pub(crate) tools: ToolTally,
-    turns: Turns,
-}
-
-/// The turns of a conversation with tools.
-#[derive(Clone, Debug, Default)]
-struct Turns {
-    /// What each that ended consumed.
-    ended: Vec<TokenUsage>,
-    /// Some of it was estimated.
-    estimated: bool,
-    /// Between two turns, nothing is being read.
-    between: bool,
-    /// Of the prompt that is answered now, where it is not the call's own.
-    prompt_bytes: Option<usize>,
-}
-
-/// The parts of a usage row known before its ending.
-#[derive(Clone, Debug)]
-struct Row {
-    origin: Origin,
-    /// Of the row that charges; `None`: a fresh one.
-    id: Option<Arc<str>>,
-    model: String,
-    provider: Option<String>,
-    user: Option<String>,
-    key: Option<String>,
-    /// Of a routed call, counted from 1.
-    position: i64,
-    reason: Option<Cow<'static, str>>,
 }
 
 impl Settlement {
@@ -115,6 +81,7 @@ impl Settlement {
                 produced: Produced::default(),
                 missing_usage: gateway.settings.missing_usage(),
                 tool_prices: ToolPrices::default(),
+                busy: None,
                 tab: gateway.control.platform().map(|platform| platform.tab()),
             }),
         };
@@ -132,35 +99,34 @@ impl Settlement {
 
     /// From here on it is this attempt that is billed.
     pub(crate) fn aim(&mut self, attempt: &Attempt) {
-        let Some(open) = &mut self.open else { return };
-        let target = &attempt.target;
-        open.row.model.clone_from(&target.model);
-        open.row.provider.clone_from(&target.instance_name);
-        open.price = open.demand.unit.price(target).cloned();
-        open.produced = Produced::default();
-        if let Some(tab) = &mut open.tab {
-            tab.aim(attempt);
+        if let Some(open) = &mut self.open {
+            open.aim(attempt);
         }
-        if open.route.is_some() {
-            open.row.position += 1;
-            open.row.reason = Some(attempt.reason.clone());
+    }
+
+    /// The attempt is made again.
+    pub(crate) fn aim_again(&mut self) {
+        if let Some(open) = &mut self.open {
+            open.produced = Produced::default();
         }
     }
 
     /// The attempt failed and another follows: a row that charges nobody.
     pub(crate) fn absorb(&mut self, error: &GatewayError) {
         let Some(open) = &mut self.open else { return };
-        let (message, status_code) = describe(error);
-        open.metrics.count_abandoned(
-            &open.row.model,
-            open.row.provider.as_deref(),
-            open.row.position,
-            error,
-        );
+        if open.tab.is_some() {
+            open.count_abandoned(error);
+        }
         if let Some(tab) = &mut open.tab {
             tab.absorb(error);
             return;
         }
+        let (message, status_code) = describe(error);
+        if open.route.is_none() {
+            open.route = Some(Route::unnamed());
+            open.row.position = 1;
+        }
+        open.count_abandoned(error);
         let mut record = open
             .row
             .clone()
@@ -169,6 +135,11 @@ impl Settlement {
         record.status_code = status_code;
         record.counts_toward_budget = !open.exempt;
         open.ledger.log(record);
+    }
+
+    /// Whether it has had its ending, or was handed over.
+    pub(crate) fn is_settled(&self) -> bool {
+        self.open.is_none()
     }
 
     /// Moves it to whatever goes on with the call; what is left here does nothing.
@@ -201,25 +172,6 @@ impl Settlement {
         if let Some(open) = &mut self.open {
             open.tool_prices = prices;
         }
-    }
-
-    /// A turn of a conversation with tools ended; another may follow.
-    pub(crate) fn end_turn(&mut self) {
-        let Some(open) = &mut self.open else { return };
-        let (usage, estimated) = open.usage_of_turn();
-        let produced = &mut open.produced;
-        produced.turns.ended.extend(usage);
-        produced.turns.estimated |= estimated;
-        produced.turns.between = true;
-        produced.usage = None;
-        produced.generated_bytes = 0;
-    }
-
-    /// The next turn is asked for, with a prompt of this size.
-    pub(crate) fn begin_turn(&mut self, prompt_bytes: usize) {
-        let Some(open) = &mut self.open else { return };
-        open.produced.turns.between = false;
-        open.produced.turns.prompt_bytes = Some(prompt_bytes);
     }
 
     /// What the turns that ended and their tools cost.
@@ -266,9 +218,7 @@ impl Settlement {
     /// The call failed on the upstream's side: nothing is charged. An answer that a guardrail kept back was made, and
     /// is charged.
     pub(crate) async fn fail(&mut self, error: &GatewayError) {
-        let Some(mut open) = self.open.take() else {
-            return;
-        };
+        let Some(mut open) = self.open.take() else { return };
         let (message, status_code) = describe(error);
         let kept_back = matches!(
             error,
@@ -297,9 +247,7 @@ impl Settlement {
 
 impl Drop for Settlement {
     fn drop(&mut self) {
-        let Some(mut open) = self.open.take() else {
-            return;
-        };
+        let Some(mut open) = self.open.take() else { return };
         let Used { turns, estimated } = if open.has_delivered() {
             open.usage_to_bill()
         } else {
@@ -324,17 +272,6 @@ impl Drop for Settlement {
     }
 }
 
-/// What a call's turns consumed.
-struct Used {
-    turns: Vec<TokenUsage>,
-    /// Some of it was not reported.
-    estimated: bool,
-}
-
-fn sum(turns: &[TokenUsage]) -> Option<TokenUsage> {
-    turns.iter().copied().reduce(TokenUsage::plus)
-}
-
 /// How a call ended, before it becomes a row.
 struct Ending {
     status: CallStatus,
@@ -348,53 +285,31 @@ struct Ending {
 }
 
 impl Open {
-    /// Whether the turn that is read now brought anything.
-    fn has_delivered(&self) -> bool {
-        self.produced.usage.is_some() || self.produced.generated_bytes > 0
-    }
-
-    /// What every turn consumed.
-    fn usage_to_bill(&self) -> Used {
-        let mut used = self.usage_of_ended();
-        let (now, estimated) = self.usage_of_turn();
-        used.turns.extend(now);
-        used.estimated |= estimated;
-        used
-    }
-
-    /// What the turns that ended consumed: owed whatever becomes of the call.
-    fn usage_of_ended(&self) -> Used {
-        let turns = &self.produced.turns;
-        Used {
-            turns: turns.ended.clone(),
-            estimated: turns.estimated,
+    fn aim(&mut self, attempt: &Attempt) {
+        let target = &attempt.target;
+        self.row.model.clone_from(&target.model);
+        self.row.provider.clone_from(&target.instance_name);
+        self.price = self.demand.unit.price(target).cloned();
+        self.produced = Produced::default();
+        self.busy = target.vitals.as_ref().map(Vitals::begin);
+        if let Some(tab) = &mut self.tab {
+            tab.aim(attempt);
+        }
+        if self.route.is_some() {
+            self.row.position += 1;
+            self.row.reason = Some(attempt.reason.clone());
         }
     }
 
-    /// Reported usage, or an estimate from the text lengths when none was reported and the policy bills it.
-    fn usage_of_turn(&self) -> (Option<TokenUsage>, bool) {
-        let Produced {
-            usage,
-            generated_bytes,
-            turns,
+    fn count_abandoned(&self, error: &GatewayError) {
+        let Row {
+            model,
+            provider,
+            position,
             ..
-        } = &self.produced;
-        if usage.is_some() {
-            return (*usage, false);
-        }
-        if self.demand.unit != Unit::Tokens || turns.between {
-            return (None, false);
-        }
-        self.metrics.missing_usage.inc();
-        if self.missing_usage == MissingUsagePolicy::AllowFree {
-            return (None, false);
-        }
-        let usage = TokenUsage {
-            input: tokens_of(turns.prompt_bytes.unwrap_or(self.demand.prompt_bytes)),
-            output: tokens_of(*generated_bytes),
-            ..TokenUsage::default()
-        };
-        (Some(usage), true)
+        } = &self.row;
+        self.metrics
+            .count_abandoned(model, provider.as_deref(), *position, error);
     }
 
     /// What is reported of an ending: what was counted, never what was guessed.
@@ -469,123 +384,5 @@ impl Open {
 
     fn is_by_piece(&self) -> bool {
         self.demand.unit != Unit::Tokens
-    }
-}
-
-/// The usual length of a token, for texts whose tokens nobody counted.
-fn tokens_of(bytes: usize) -> i64 {
-    Estimate {
-        prompt_chars: bytes,
-        ..Estimate::default()
-    }
-    .input_tokens()
-}
-
-/// The row of a call that was refused before it reached a provider. It charges nobody.
-pub(crate) fn log_refusal(gateway: &Gateway, origin: &Origin, refused: &Refused, requested: &str) {
-    if gateway.control.platform().is_some() {
-        // Whoever refuses keeps its own log.
-        return;
-    }
-    let Some(status) = refused
-        .error
-        .refusal_row_status()
-        .filter(|_| !refused.unlogged)
-    else {
-        return;
-    };
-    let target = refused.target.as_deref();
-    let row = Row {
-        model: target.map_or_else(|| requested.to_owned(), |target| target.model.clone()),
-        provider: target.and_then(|target| target.instance_name.clone()),
-        ..Row::new(origin, refused.billed.as_ref())
-    };
-    let mut record = row.record(CallStatus::Error, None);
-    record.error_message = Some(refused.error.to_string());
-    record.status_code = Some(status);
-    gateway.ledger.log(record);
-}
-
-impl Row {
-    fn new(origin: &Origin, billed: Option<&Billed>) -> Self {
-        Self {
-            origin: origin.clone(),
-            id: None,
-            model: String::new(),
-            provider: None,
-            user: billed.map(|billed| billed.user.to_string()),
-            key: billed
-                .and_then(|billed| billed.key.as_ref())
-                .map(ToString::to_string),
-            position: 0,
-            reason: None,
-        }
-    }
-
-    fn elapsed_ms(&self) -> i64 {
-        i64::try_from(self.origin.started.elapsed().as_millis()).unwrap_or(i64::MAX)
-    }
-
-    fn record(self, status: CallStatus, route: Option<&Route>) -> UsageRecord {
-        UsageRecord {
-            policy_name: route.map(|route| route.policy.clone()),
-            request_group_id: route.map(|route| route.group.clone()),
-            attempt_position: route.map(|_| self.position),
-            attempt_count: route.and_then(|route| i64::try_from(route.attempts).ok()),
-            endpoint: self.origin.endpoint.to_owned(),
-            latency_ms: self.elapsed_ms(),
-            selection_reason: self.reason.map(Cow::into_owned),
-            model: self.model,
-            provider: self.provider,
-            user_id: self.user,
-            api_key_id: self.key,
-            request_id: Some(self.origin.request_id.to_string()),
-            ..UsageRecord::new(new_id(), self.origin.received_at, status)
-        }
-    }
-}
-
-/// What the row says of a failure: the provider's words and status, which callers do not see.
-fn describe(error: &GatewayError) -> (String, Option<u16>) {
-    match error {
-        GatewayError::Upstream(failure) => {
-            let message = failure
-                .error
-                .message
-                .clone()
-                .unwrap_or_else(|| format!("{:?}", failure.error.kind));
-            (message, Some(failure.error.row_status()))
-        }
-        GatewayError::UnknownModel(_)
-        | GatewayError::InvalidRequest(_)
-        | GatewayError::InvalidBody(_)
-        | GatewayError::PreviousResponseNotFound(_)
-        | GatewayError::Unsupported { .. } => (error.to_string(), Some(400)),
-        GatewayError::BudgetRanOut(_)
-        | GatewayError::ToolNotPermitted(_)
-        | GatewayError::ToolSwitchedOff(_) => (error.to_string(), Some(403)),
-        GatewayError::GuardrailBlocked(blocked) => {
-            let profiles: Vec<&str> = blocked
-                .guardrails
-                .iter()
-                .map(|violation| violation.profile.as_str())
-                .collect();
-            let message = format!("{} ({})", blocked.message(), profiles.join(", "));
-            (message, Some(403))
-        }
-        GatewayError::ToolLimit(_) => (error.to_string(), Some(422)),
-        GatewayError::ContainerNotFound(_) | GatewayError::McpServerNotFound(_) => {
-            (error.to_string(), Some(404))
-        }
-        GatewayError::InvalidJson { .. } | GatewayError::ToolUnavailable { .. } => {
-            (error.to_string(), Some(400))
-        }
-        GatewayError::Mcp(_) | GatewayError::Sandbox(_) | GatewayError::GuardrailUnavailable(_) => {
-            (error.to_string(), Some(502))
-        }
-        GatewayError::Unpriced { .. } | GatewayError::ToolUnpriced(_) => {
-            (error.to_string(), Some(402))
-        }
-        other => (other.to_string(), Some(500)),
     }
 }

@@ -12,7 +12,7 @@ use crate::error::GatewayError;
 use crate::hybrid::ControlPlane;
 use crate::in_flight::Underway;
 use crate::inbound::{Inbound, Origin};
-use crate::plan::{Attempt, Plan};
+use crate::plan::{Attempt, Plan, Resilience};
 use crate::reserve::{Demand, reserve};
 use crate::settle::Settlement;
 
@@ -41,7 +41,9 @@ pub(crate) async fn begin(
     demand: Demand,
 ) -> Result<(Plan, Settlement), GatewayError> {
     let plan = match &gateway.control {
-        ControlPlane::Platform(platform) => Box::pin(platform.plan(model, billed.token()?)).await?,
+        ControlPlane::Platform(platform) => {
+            Box::pin(platform.plan(model, billed.token()?)).await?
+        }
         ControlPlane::Own => own_plan(gateway, origin, model).await?,
     };
     let reserved = reserve(gateway, billed, demand, &plan.first.target).await;
@@ -65,5 +67,6 @@ async fn own_plan(gateway: &Gateway, origin: &Origin, model: &str) -> Result<Pla
         label: None,
         route: None,
         guardrails: Vec::new(),
+        resilience: Resilience::default(),
     })
 }

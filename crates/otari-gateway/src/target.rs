@@ -14,6 +14,7 @@ use otari_store::StoreError;
 use otari_types::{ModelSelector, Timestamp, UserId};
 
 pub use self::aliases::Aliases;
+use crate::health::{BreakerSettings, Health, Vitals};
 use crate::prices::{PricePoint, PriceSource, Prices};
 
 /// Selectors remembered; a caller that invents names cannot grow the memory.
@@ -33,6 +34,8 @@ pub struct Target {
     /// Reached through an alias: answers carry the requested name.
     pub is_alias: bool,
     pub price: Option<PricePoint>,
+    /// How it has been; nothing where nothing serves it.
+    pub(crate) vitals: Option<Arc<Vitals>>,
     price_valid_until: Option<Timestamp>,
     /// [`Targets::generation`] when this was looked up.
     generation: u64,
@@ -54,6 +57,8 @@ impl Target {
             instance,
             is_alias: false,
             price: None,
+            // What one customer's credential suffers says nothing of another's.
+            vitals: None,
             price_valid_until: None,
             generation: 0,
         }
@@ -67,6 +72,7 @@ impl Target {
             instance_name: self.instance_name.clone(),
             model: self.model.clone(),
             instance: self.instance.clone(),
+            vitals: self.vitals.clone(),
             price: Some(PricePoint {
                 price: Arc::new(price),
                 source: PriceSource::Configured,
@@ -89,6 +95,7 @@ impl Target {
             instance: Some(instance),
             is_alias: false,
             price: None,
+            vitals: None,
             price_valid_until: None,
             generation: 0,
         }
@@ -100,6 +107,7 @@ pub struct Targets {
     pub instances: ArcSwap<HashMap<String, Arc<Instance>>>,
     aliases: ArcSwap<Aliases>,
     prices: Arc<Prices>,
+    health: Health,
     resolved: Cache<String, Arc<Target>>,
     /// What users' own names stand for.
     resolved_own: Cache<(UserId, String), Arc<Target>>,
@@ -112,8 +120,10 @@ impl Targets {
         instances: HashMap<String, Arc<Instance>>,
         aliases: Aliases,
         prices: Arc<Prices>,
+        breaker: BreakerSettings,
     ) -> Self {
         Self {
+            health: Health::new(breaker),
             instances: ArcSwap::from_pointee(instances),
             aliases: ArcSwap::from_pointee(aliases),
             prices,
@@ -216,12 +226,16 @@ impl Targets {
             .as_ref()
             .is_some_and(|instance| instance.provider.dialect == Dialect::Echo);
         let free = || is_echo.then(PricePoint::free);
+        let vitals = instance
+            .as_ref()
+            .map(|instance| self.health.of(&key, &instance.name));
         Ok(Target {
             requested: requested.to_owned(),
             instance_name: selector.as_ref().map(|s| s.instance.clone()),
             model: selector.map_or_else(|| named.to_owned(), |s| s.model),
             key,
             instance,
+            vitals,
             is_alias: alias.is_some(),
             price: quote.price.or_else(free),
             price_valid_until: quote.valid_until,

@@ -30,11 +30,11 @@ pub(crate) use containers::Containers;
 pub(crate) use line::Line;
 pub(crate) use pool::Pool;
 pub(crate) use set_up::{Tooling, set_up};
+pub(crate) use turn::Turn;
 
 use line::Letter;
 use pool::Ran;
 use shown::Shown;
-use turn::Turn;
 
 /// A conversation under way. Dropping it stops what runs.
 #[derive(Debug)]

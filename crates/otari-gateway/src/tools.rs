@@ -7,6 +7,7 @@ mod offer;
 pub(crate) mod permit;
 mod policies;
 mod pricing;
+pub(crate) mod programs;
 mod registry;
 mod search;
 mod search_tools;

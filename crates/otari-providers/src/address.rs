@@ -95,19 +95,6 @@ impl Addresses {
         }
     }
 
-    /// Chat's address where it is the same for every model.
-    pub(crate) fn fixed_chat(&self) -> Option<&Uri> {
-        match self.at(Operation::Chat, false) {
-            Some(Route::Fixed(uri)) => Some(uri),
-            _ => None,
-        }
-    }
-
-    /// The address of any path of this provider without a model in it.
-    pub(crate) fn uri(&self, path: &str) -> Result<Uri, InstanceError> {
-        parse(&self.whole(path)?)
-    }
-
     pub(crate) fn base(&self) -> &str {
         self.base.text()
     }

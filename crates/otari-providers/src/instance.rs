@@ -7,6 +7,7 @@ use otari_types::Secret;
 
 use crate::address::{Addresses, GOOGLE_PROJECT};
 use crate::credential::{Asked, Credential, Resolved, is_google_token, resolve};
+use crate::key_ring::{Key, KeyRing};
 use crate::operation::Operation;
 use crate::options::InstanceOptions;
 use crate::provider::{AuthScheme, Provider};
@@ -28,11 +29,15 @@ pub struct Timeouts {
 pub struct InstanceSettings {
     pub name: String,
     pub api_key: Option<Secret>,
+    /// Calls take turns with these too.
+    pub more_keys: Vec<Secret>,
     pub api_base: Option<String>,
     pub custom_headers: Vec<(String, String)>,
     /// Models declared by the operator, for when discovery is not possible.
     pub models: Vec<String>,
     pub timeouts: Timeouts,
+    /// Times a call is sent again where no routing policy says otherwise.
+    pub max_retries: u32,
     /// Usable but not configured: never asked for its models, because nobody said it is there.
     pub implicit: bool,
 }
@@ -44,13 +49,10 @@ pub struct Instance {
     pub provider: &'static Provider,
     pub models: Vec<String>,
     pub timeouts: Timeouts,
+    pub max_retries: u32,
     pub implicit: bool,
     addresses: Addresses,
-    /// The hot path's address, parsed once.
-    chat_uri: Uri,
-    /// What no request changes, a lasting credential included; built once.
-    headers: HeaderMap,
-    credential: Credential,
+    keys: KeyRing,
     context: Option<i64>,
 }
 
@@ -106,61 +108,65 @@ impl Instance {
         let InstanceSettings {
             name,
             api_key,
+            more_keys,
             api_base,
             custom_headers,
             models,
             timeouts,
+            max_retries,
             implicit,
         } = settings;
         let addresses = Addresses::new(
             provider,
             api_base.as_deref(),
             options,
-            is_express(provider, api_key.as_ref(), options),
+            is_express(
+                provider,
+                api_key.as_ref().or_else(|| more_keys.first()),
+                options,
+            ),
         )?;
         let custom = custom(&custom_headers)?;
-        let resolved = if custom.contains_key(header::AUTHORIZATION) {
-            // The operator's own credential.
-            Resolved {
-                headers: Vec::new(),
-                credential: Credential::InHeaders,
-            }
-        } else {
-            resolve(&Asked {
-                provider,
-                key: api_key,
-                has_own_base: api_base.is_some(),
-                base: addresses.base(),
-                region: addresses.place.region.as_deref(),
-                options,
-            })?
+        let constant = constant(provider, options)?;
+        let with_key = |key: Option<Secret>| -> Result<Key, InstanceError> {
+            let resolved = if custom.contains_key(header::AUTHORIZATION) {
+                // The operator's own credential.
+                Resolved {
+                    headers: Vec::new(),
+                    credential: Credential::InHeaders,
+                }
+            } else {
+                resolve(&Asked {
+                    provider,
+                    key,
+                    has_own_base: api_base.is_some(),
+                    base: addresses.base(),
+                    region: addresses.place.region.as_deref(),
+                    options,
+                })?
+            };
+            let mut headers = constant.clone();
+            headers.extend(resolved.headers);
+            headers.extend(custom.clone());
+            Ok(Key::new(headers, resolved.credential))
         };
-        let mut headers = constant(provider, options)?;
-        headers.extend(resolved.headers);
-        headers.extend(custom);
-        let chat_uri = match addresses.fixed_chat() {
-            Some(uri) => uri.clone(),
-            None => addresses.uri("/")?,
-        };
+        let mut more = more_keys.into_iter();
+        let first = with_key(api_key.or_else(|| more.next()))?;
+        let more = more.map(|key| with_key(Some(key)));
+        let keys = KeyRing::new(first, more.collect::<Result<_, _>>()?);
         Ok(Self {
             name,
             provider,
             models,
             timeouts,
+            max_retries,
             implicit,
             addresses,
-            chat_uri,
-            headers,
-            credential: resolved.credential,
+            keys,
             context: options
                 .option(&["num_ctx"])
                 .and_then(|text| text.parse().ok()),
         })
-    }
-
-    /// Chat's address where no model is in it, which holds for every dialect of OpenAI's shape; elsewhere the base.
-    pub fn chat_uri(&self) -> &Uri {
-        &self.chat_uri
     }
 
     /// Where to send `operation` about `model`. `stream` where the answer shall be streamed: some dialects have an
@@ -173,16 +179,6 @@ impl Instance {
         stream: bool,
     ) -> Result<Uri, InstanceError> {
         self.addresses.get(operation, model, stream)
-    }
-
-    /// The address of another of the provider's paths, without a model in it.
-    pub fn uri(&self, path: &str) -> Result<Uri, InstanceError> {
-        self.addresses.uri(path)
-    }
-
-    /// Sent with every request. A credential that changes is not among them; the transport adds it.
-    pub fn headers(&self) -> &HeaderMap {
-        &self.headers
     }
 
     /// Tokens of context to make room for, where a server does not choose by itself (`num_ctx`, Ollama).
@@ -210,8 +206,9 @@ impl Instance {
         self.addresses.place.location.as_deref()
     }
 
-    pub(crate) fn credential(&self) -> &Credential {
-        &self.credential
+    /// What requests are sent with.
+    pub fn keys(&self) -> &KeyRing {
+        &self.keys
     }
 }
 

@@ -17,9 +17,10 @@ use hyper_util::client::legacy::connect::HttpConnector;
 use hyper_util::rt::{TokioExecutor, TokioTimer};
 use tokio::time::{Instant, timeout_at};
 
-use crate::credential::{Credential, Http, Used};
+use crate::credential::{Http, Used};
 use crate::error::{ERROR_BODY_BYTES_MAX, UpstreamError, UpstreamErrorKind, retry_after};
 use crate::instance::{Instance, Timeouts};
+use crate::key_ring::Key;
 use crate::provider::Dialect;
 
 use echo::EchoBody;
@@ -79,10 +80,43 @@ impl Transport {
     }
 
     /// Sends one request and waits for its headers. Every status outside 2xx is an error, its body read and
-    /// classified.
+    /// classified. Where the instance has several keys, one that is refused makes room for the next.
     pub async fn send(
         &self,
         instance: &Instance,
+        outbound: Outbound,
+    ) -> Result<Answered, UpstreamError> {
+        let keys = instance.keys();
+        let mut ring = keys.in_turn();
+        // The ring is never empty: the first key is the only one of most instances.
+        let mut key = ring.next().unwrap_or(keys.first());
+        for next in ring {
+            match self.send_with(instance, key, outbound.clone()).await {
+                Err(error) if keys.refused(key, &error) => key = next,
+                done => return done,
+            }
+        }
+        let sent = self.send_with(instance, key, outbound).await;
+        if let Err(error) = &sent {
+            keys.refused(key, error);
+        }
+        sent
+    }
+
+    /// The same with the first key only: for what is kept at the provider, under the account that made it.
+    pub async fn send_as_first(
+        &self,
+        instance: &Instance,
+        outbound: Outbound,
+    ) -> Result<Answered, UpstreamError> {
+        self.send_with(instance, instance.keys().first(), outbound)
+            .await
+    }
+
+    async fn send_with(
+        &self,
+        instance: &Instance,
+        key: &Key,
         outbound: Outbound,
     ) -> Result<Answered, UpstreamError> {
         let Timeouts {
@@ -101,7 +135,7 @@ impl Transport {
             let (status, headers, body) = answer?;
             (status, headers, Source::Echo(body))
         } else {
-            let response = timeout_at(headers_by, self.exchange(instance, outbound))
+            let response = timeout_at(headers_by, self.exchange(key, outbound))
                 .await
                 .map_err(|_| timed_out())??;
             let (parts, body) = response.into_parts();
@@ -131,28 +165,28 @@ impl Transport {
     /// One request; a second one only where the first was refused for a credential that can be renewed.
     async fn exchange(
         &self,
-        instance: &Instance,
+        key: &Key,
         outbound: Outbound,
     ) -> Result<Response<Incoming>, UpstreamError> {
-        let credential = instance.credential();
-        if credential.is_fixed() {
-            return self.ask(request(instance, outbound)).await;
+        if key.credential.is_fixed() {
+            return self.ask(request(key, outbound)).await;
         }
-        let (response, used) = self.ask_as(credential, instance, &outbound).await?;
+        let (response, used) = self.ask_as(key, &outbound).await?;
+        let credential = &key.credential;
         if !credential.can_mend(&used, response.status(), response.headers()) {
             return Ok(response);
         }
-        Ok(self.ask_as(credential, instance, &outbound).await?.0)
+        Ok(self.ask_as(key, &outbound).await?.0)
     }
 
     async fn ask_as(
         &self,
-        credential: &Credential,
-        instance: &Instance,
+        key: &Key,
         outbound: &Outbound,
     ) -> Result<(Response<Incoming>, Used), UpstreamError> {
-        let mut request = request(instance, outbound.clone());
+        let mut request = request(key, outbound.clone());
         let http = Http(self.pool().clone());
+        let credential = &key.credential;
         let used = credential
             .put_on(&http, &mut request, &outbound.body)
             .await?;
@@ -189,11 +223,11 @@ impl fmt::Debug for Transport {
     }
 }
 
-fn request(instance: &Instance, outbound: Outbound) -> Request<Full<Bytes>> {
+fn request(key: &Key, outbound: Outbound) -> Request<Full<Bytes>> {
     let mut request = Request::new(Full::new(outbound.body));
     *request.method_mut() = outbound.method;
     *request.uri_mut() = outbound.uri;
-    *request.headers_mut() = instance.headers().clone();
+    *request.headers_mut() = key.headers.clone();
     request.headers_mut().extend(outbound.headers);
     request
 }

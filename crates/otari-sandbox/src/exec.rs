@@ -3,6 +3,7 @@
 use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
+use serde_json::{Map, Value};
 
 use crate::file::WorkspaceFile;
 
@@ -48,6 +49,26 @@ impl Program {
         }
     }
 
+    /// Reads the arguments of the protocol's tool of this kind. The error says what is wrong with them.
+    pub fn read(kind: Kind, input: &Map<String, Value>) -> Result<Self, String> {
+        let text = |member: &str| match input.get(member).and_then(Value::as_str) {
+            Some(text) => Ok(text.to_owned()),
+            None => Err(format!("{member} must be text")),
+        };
+        Ok(match kind {
+            Kind::Python => Self::Python {
+                code: text("code")?,
+            },
+            Kind::Bash => Self::Bash {
+                command: text("command")?,
+            },
+            Kind::Editor => Self::Editor {
+                path: text("path")?,
+                edit: EditorCommand::deserialize(input).map_err(|error| error.to_string())?,
+            },
+        })
+    }
+
     /// Bytes of its text.
     pub(crate) fn bytes(&self) -> usize {
         match self {
@@ -67,7 +88,7 @@ impl Program {
 }
 
 /// A kind of program, by itself.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum Kind {
     Python,
     Bash,
@@ -75,6 +96,8 @@ pub enum Kind {
 }
 
 impl Kind {
+    pub const ALL: [Self; 3] = [Self::Python, Self::Bash, Self::Editor];
+
     /// The protocol's name for it in requests.
     pub fn tool_name(self) -> &'static str {
         match self {
@@ -85,9 +108,7 @@ impl Kind {
     }
 
     pub fn from_tool_name(name: &str) -> Option<Self> {
-        [Self::Python, Self::Bash, Self::Editor]
-            .into_iter()
-            .find(|kind| kind.tool_name() == name)
+        Self::ALL.into_iter().find(|kind| kind.tool_name() == name)
     }
 }
 

@@ -11,6 +11,7 @@ use serde::{Deserialize, Serialize};
 use tokio::io::{AsyncRead, AsyncReadExt as _, AsyncWrite, AsyncWriteExt as _};
 
 use crate::Program;
+use crate::wasm::Image;
 
 const PREFIX_BYTES: usize = 12;
 /// Beyond what any header holds: two outputs at their largest, escaped, and a listing.
@@ -19,13 +20,16 @@ const HEADER_BYTES_MAX: usize = 64 * 1024 * 1024;
 /// The first frame: what kind of worker to be.
 #[derive(Clone, Debug, Serialize, Deserialize)]
 pub(crate) enum Start {
-    /// Compile the interpreter below `cache` unless it is there, answer `Compiled`, and end.
-    Compile { cache: PathBuf },
+    /// Compile an interpreter below `cache` unless it is there, answer `Compiled`, and end.
+    Compile { image: Image, cache: PathBuf },
     /// Run WebAssembly.
     Wasm {
+        image: Image,
         compiled: PathBuf,
         /// Holds `workspace` and `tmp`.
         directory: PathBuf,
+        /// Nobody waits for it: what programs will want can be loaded.
+        ahead: bool,
         bounds: Bounds,
     },
     /// Run the host's Python.

@@ -19,6 +19,7 @@ use crate::{
     CreateSession, ExecOutcome, ExecRequest, Limits, SandboxError, SessionHandle, SessionId,
     WorkspaceFile,
 };
+pub(crate) use client::download;
 use client::{Answer, Client, Sending};
 use seen::Seen;
 

@@ -12,6 +12,7 @@ mod local;
 #[cfg(target_os = "linux")]
 mod native;
 mod sandbox;
+pub mod science;
 #[cfg(feature = "server")]
 pub mod server;
 mod session;

@@ -18,7 +18,7 @@ use tokio::sync::{OnceCell, OwnedSemaphorePermit, Semaphore};
 use crate::frame::{Reply, Request};
 use crate::{
     Backend, CreateSession, ExecOutcome, ExecRequest, Kind, SandboxError, SessionHandle, SessionId,
-    Settings, WorkspaceFile,
+    Settings, WorkspaceFile, science,
 };
 use pool::Ready;
 use process::Worker;
@@ -73,6 +73,13 @@ impl Local {
         kind != Kind::Bash || matches!(self.settings.backend, Backend::Native { .. })
     }
 
+    pub(crate) fn packages(&self) -> &'static str {
+        match self.settings.backend {
+            Backend::Science => science::PACKAGES,
+            Backend::Wasm | Backend::Native { .. } | Backend::Http { .. } => "",
+        }
+    }
+
     pub(crate) async fn create(
         &self,
         wanted: CreateSession,
@@ -81,7 +88,7 @@ impl Local {
         let room = self.room()?;
         let worker = match self.take_warm() {
             Some(worker) => worker,
-            None => self.start_worker().await?,
+            None => self.start_worker(false).await?,
         };
         self.refill();
         let now = self.clock.now();

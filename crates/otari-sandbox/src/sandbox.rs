@@ -26,7 +26,9 @@ impl Sandbox {
     /// Checks the settings; starts nothing.
     pub fn new(settings: Settings, clock: Arc<dyn Clock>) -> Result<Self, SandboxError> {
         Ok(Self(match settings.backend.clone() {
-            Backend::Wasm | Backend::Native { .. } => Kept::Local(Local::new(settings, clock)),
+            Backend::Wasm | Backend::Science | Backend::Native { .. } => {
+                Kept::Local(Local::new(settings, clock))
+            }
             Backend::Http { url, token } => {
                 Kept::Remote(Arc::new(Remote::new(&url, token, settings.limits, clock)?))
             }
@@ -38,6 +40,14 @@ impl Sandbox {
         match &self.0 {
             Kept::Local(local) => local.runs(kind),
             Kept::Remote(_) => true,
+        }
+    }
+
+    /// What a model should know of the packages there are; empty where there are none, or nobody knows.
+    pub fn packages(&self) -> &'static str {
+        match &self.0 {
+            Kept::Local(local) => local.packages(),
+            Kept::Remote(_) => "",
         }
     }
 

@@ -10,6 +10,8 @@ use otari_types::Secret;
 pub enum Backend {
     /// CPython as WebAssembly, in a process of its own for each session.
     Wasm,
+    /// The same with numpy, pandas, scipy and matplotlib, once they are [installed](crate::science::install).
+    Science,
     /// The host's `python3` under Linux namespaces. Refuses to start where the kernel does not allow it.
     Native { python: PathBuf },
     /// A server of the code-execution protocol.
@@ -56,6 +58,9 @@ impl Default for Limits {
         }
     }
 }
+
+/// Below the data directory: machine code.
+pub(crate) const CACHE: &str = "cache";
 
 /// Everything a [`Sandbox`](crate::Sandbox) is made from.
 #[derive(Clone, Debug)]

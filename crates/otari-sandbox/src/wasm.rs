@@ -1,26 +1,29 @@
-//! CPython as a WebAssembly component: no processes, no sockets, no files but the session's, and a stop button.
+//! CPython as WebAssembly: no processes, no sockets, no files but the session's, and a stop button.
 
 mod compiled;
+mod image;
+mod library;
 mod output;
-mod sockets;
+mod science;
+mod standard;
 mod ticker;
-mod world;
 
 use std::io;
 use std::path::Path;
 use std::time::{Duration, Instant};
 
-use wasmtime::component::{InstancePre, TypedFunc};
-use wasmtime::{Engine, Store, StoreLimitsBuilder};
-use wasmtime_wasi::{FsPerms, I32Exit, ResourceTable, WasiCtxBuilder};
+use wasmtime::{StoreLimits, StoreLimitsBuilder};
+use wasmtime_wasi::{FsPerms, I32Exit, WasiCtxBuilder};
 
 use crate::Program;
 use crate::frame::{Bounds, Ran};
 use crate::worker::{Captured, Interpreter, Workspace, confine};
-pub(crate) use compiled::compile_into;
+pub(crate) use compiled::{compile_in_place_of_shipped, compile_into};
+pub(crate) use image::Image;
+use image::{Live, Loaded};
+pub(crate) use library::Library;
 use output::Stream;
 use ticker::Ticker;
-use world::Guest;
 
 /// Names of the session's folders, from inside its directory.
 pub(crate) const WORKSPACE: &str = "workspace";
@@ -30,6 +33,8 @@ pub(crate) const SCRATCH: &str = "tmp";
 const LOST: &str = "variables are lost, files are kept";
 /// How often a running program's use of the workspace is measured.
 const MEASURE_EVERY: Duration = Duration::from_millis(50);
+/// For the cell that readies an interpreter, which is ours.
+const WARMING_MS: u64 = 20_000;
 /// What a stopped program's status is; the numbers are what `timeout` and the kernel use.
 const TIMED_OUT: i32 = 124;
 const STOPPED: i32 = 137;
@@ -44,8 +49,7 @@ pub(crate) struct Started {
 
 /// The interpreter of one session.
 pub(crate) struct Wasm {
-    engine: Engine,
-    component: InstancePre<Guest>,
+    loaded: Loaded,
     /// `None` after a program was stopped: an instance cannot go on from the middle.
     live: Option<Live>,
     stdout: Captured,
@@ -57,22 +61,20 @@ pub(crate) struct Wasm {
     unlinked: u64,
 }
 
-struct Live {
-    store: Store<Guest>,
-    exec: TypedFunc<(String,), (i32,)>,
-}
-
 /// Confines this process to `directory`, then starts the interpreter in it.
-pub(crate) fn start(compiled: &Path, directory: &Path, bounds: Bounds) -> Result<Started, String> {
-    let engine = compiled::engine().map_err(|error| error.to_string())?;
-    let component = compiled::load(&engine, compiled)?;
-    let component = world::linker(&engine, &component)
-        .and_then(|linker| linker.instantiate_pre(&component))
-        .map_err(|error| format!("{error:#}"))?;
-    let enclosed = confine::enclose(directory, &bounds)?;
+pub(crate) fn start(
+    image: &Image,
+    compiled: &Path,
+    directory: &Path,
+    ahead: bool,
+    bounds: Bounds,
+) -> Result<Started, String> {
+    let engine = compiled::engine(image).map_err(|error| error.to_string())?;
+    let loaded = Loaded::new(&engine, image, compiled)?;
+    let enclosed = confine::enclose(directory, loaded.libraries(), &bounds)?;
     let runtime = runtime().map_err(|error| error.to_string())?;
     // Starts with the file rules of this thread, and before threads are forbidden.
-    let ticker = Ticker::start(engine.clone()).map_err(|error| error.to_string())?;
+    let ticker = Ticker::start(engine).map_err(|error| error.to_string())?;
     let confinement = enclosed.filter_calls();
     let workspace = Workspace::open(
         Path::new(WORKSPACE),
@@ -82,8 +84,7 @@ pub(crate) fn start(compiled: &Path, directory: &Path, bounds: Bounds) -> Result
     )
     .map_err(|error| format!("the workspace cannot be opened: {error}"))?;
     let mut interpreter = Wasm {
-        engine,
-        component,
+        loaded,
         live: None,
         stdout: Captured::new(bounds.output_bytes),
         stderr: Captured::new(bounds.output_bytes),
@@ -92,8 +93,9 @@ pub(crate) fn start(compiled: &Path, directory: &Path, bounds: Bounds) -> Result
         bounds,
         unlinked: confine::unlinked_bytes(workspace.device()),
     };
-    // An empty cell: what the first one would do once is done while nobody waits.
-    let warm = interpreter.cell("", bounds.exec_timeout_ms, &workspace);
+    // What the first cell would do once is done while nobody waits.
+    let time = bounds.exec_timeout_ms.max(WARMING_MS);
+    let warm = interpreter.cell(image.warming(ahead), time, &workspace);
     if warm.return_code != 0 {
         return Err(format!("the interpreter does not start: {}", warm.stderr));
     }
@@ -134,7 +136,7 @@ impl Interpreter for Wasm {
 
 /// How a cell ended.
 enum End {
-    Returned(wasmtime::Result<(i32,)>),
+    Returned(wasmtime::Result<i32>),
     OutOfTime,
     OutOfSpace,
 }
@@ -178,7 +180,7 @@ impl Wasm {
         };
         let ticking = self.ticker.tick();
         let end = self.runtime.block_on(async {
-            let call = live.exec.call_async(&mut live.store, (code.to_owned(),));
+            let call = live.exec(code);
             let deadline = tokio::time::sleep(Duration::from_millis(timeout_ms));
             tokio::select! {
                 biased;
@@ -189,7 +191,7 @@ impl Wasm {
         });
         drop(ticking);
         match end {
-            End::Returned(Ok((status,))) => {
+            End::Returned(Ok(status)) => {
                 self.live = Some(live);
                 if over(workspace, self.unlinked) {
                     return (
@@ -216,32 +218,23 @@ impl Wasm {
     }
 
     fn instantiate(&self) -> wasmtime::Result<Live> {
-        let mut wasi = WasiCtxBuilder::new();
-        wasi.stdout(Stream(self.stdout.clone()))
-            .stderr(Stream(self.stderr.clone()))
-            // A thread for every read would cost more than the wait; there is one guest in this process.
-            .allow_blocking_current_thread(true);
-        for folder in [WORKSPACE, SCRATCH] {
-            wasi.preopened_dir(folder, format!("/{folder}"), FsPerms::ReadWrite)?;
-        }
-        let limits = StoreLimitsBuilder::new()
-            .memory_size(usize::try_from(self.bounds.memory_bytes).unwrap_or(usize::MAX))
-            .build();
-        let guest = Guest {
-            wasi: wasi.build(),
-            table: ResourceTable::new(),
-            limits,
-        };
-        let mut store = Store::new(&self.engine, guest);
-        store.limiter(|guest| &mut guest.limits);
-        store.set_epoch_deadline(1);
-        store.epoch_deadline_async_yield_and_update(1);
-        let exec = self.runtime.block_on(async {
-            let instance = self.component.instantiate_async(&mut store).await?;
-            instance.get_typed_func(&mut store, "exec")
-        })?;
-        Ok(Live { store, exec })
+        let streams = [&self.stdout, &self.stderr].map(|captured| Stream(captured.clone()));
+        self.runtime
+            .block_on(self.loaded.start(streams, &self.bounds))
     }
+}
+
+/// Shows the session's folders to a guest.
+fn session_folders(wasi: &mut WasiCtxBuilder) -> wasmtime::Result<()> {
+    for folder in [WORKSPACE, SCRATCH] {
+        wasi.preopened_dir(folder, format!("/{folder}"), FsPerms::ReadWrite)?;
+    }
+    Ok(())
+}
+
+fn limits(bounds: &Bounds) -> StoreLimits {
+    let memory = usize::try_from(bounds.memory_bytes).unwrap_or(usize::MAX);
+    StoreLimitsBuilder::new().memory_size(memory).build()
 }
 
 /// Resolves when the workspace is over its limits. `unlinked` is not its programs' doing.

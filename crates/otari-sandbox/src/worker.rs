@@ -9,7 +9,9 @@ pub(crate) mod confine_portable;
 mod editor;
 mod workspace;
 
+use std::fmt;
 use std::io::{self, BufWriter, Write};
+use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 
 pub(crate) use captured::Captured;
@@ -41,11 +43,20 @@ pub fn run(arguments: &[String]) -> ExitCode {
     let _ = arguments;
     match serve(&mut io::stdin().lock(), &mut BufWriter::new(io::stdout())) {
         Ok(()) => ExitCode::SUCCESS,
-        Err(error) => {
-            let _ = writeln!(io::stderr(), "sandbox worker: {error}");
-            ExitCode::FAILURE
-        }
+        Err(error) => complain(&error),
     }
+}
+
+/// Says on standard error why the process ends, and with which status.
+pub fn complain(reason: &impl fmt::Display) -> ExitCode {
+    let _ = writeln!(io::stderr(), "sandbox worker: {reason}");
+    ExitCode::FAILURE
+}
+
+/// Compiles `component`, another build of the standard interpreter, to where the shipped one is looked for below `cache`:
+/// a fresh build is tried that way before it is shipped.
+pub fn compile_in_place_of_shipped(component: &[u8], cache: &Path) -> Result<PathBuf, String> {
+    wasm::compile_in_place_of_shipped(component, cache)
 }
 
 fn serve(input: &mut impl io::Read, output: &mut impl Write) -> io::Result<()> {
@@ -53,18 +64,20 @@ fn serve(input: &mut impl io::Read, output: &mut impl Write) -> io::Result<()> {
         return Ok(());
     };
     match start {
-        Start::Compile { cache } => {
-            let reply = match wasm::compile_into(&cache) {
+        Start::Compile { image, cache } => {
+            let reply = match wasm::compile_into(&image, &cache) {
                 Ok(path) => Reply::Compiled { path },
                 Err(reason) => Reply::Failed { reason },
             };
             frame::write(output, &reply, &[])
         }
         Start::Wasm {
+            image,
             compiled,
             directory,
+            ahead,
             bounds,
-        } => match wasm::start(&compiled, &directory, bounds) {
+        } => match wasm::start(&image, &compiled, &directory, ahead, bounds) {
             Ok(started) => answer(
                 started.interpreter,
                 started.workspace,

@@ -8,6 +8,7 @@ pub(crate) mod keys;
 pub(crate) mod mcp_servers;
 pub(crate) mod pricing;
 pub(crate) mod providers;
+pub(crate) mod routing;
 pub(crate) mod search_tools;
 pub(crate) mod secrets;
 pub(crate) mod settings;

@@ -13,8 +13,8 @@ use otari_config::section::tools::SearchProvider;
 use otari_config::{Config, Environment};
 use otari_gateway::tools::ToolOptions;
 use otari_gateway::{
-    BatchOptions, FilesOptions, GatewayOptions, GuardrailOptions, HotSettings, MissingUsagePolicy,
-    PlatformOptions, SandboxOptions, Settings,
+    BatchOptions, BreakerSettings, FilesOptions, GatewayOptions, GuardrailOptions, HotSettings,
+    MissingUsagePolicy, PlatformOptions, SandboxOptions, Settings,
 };
 use otari_ledger::{Durability, LedgerOptions, WhenUnwritable};
 use otari_platform::is_of_platform;
@@ -51,6 +51,11 @@ pub(crate) fn gateway_options(
         aliases: aliases
             .map(|(name, target)| (name.clone(), target.to_string()))
             .collect(),
+        breaker: BreakerSettings {
+            failures: config.routing.circuit_breaker_failures,
+            cooldown: Duration::from_secs_f64(config.routing.circuit_breaker_cooldown_seconds),
+        },
+        policies_enabled: config.routing.routing.enabled,
         policies: if config.routing.routing.enabled {
             config.routing.routing.specs()
         } else {
@@ -257,7 +262,7 @@ fn ledger_options(config: &Config) -> LedgerOptions {
 }
 
 /// Configured instances, and every provider whose credential is in the environment or that needs none.
-fn instances(
+pub(crate) fn instances(
     config: &Config,
     clock: &Arc<dyn Clock>,
 ) -> Result<HashMap<String, Arc<Instance>>, ComposeError> {
@@ -286,6 +291,7 @@ fn instances(
             name: provider.id.to_owned(),
             provider_type: None,
             api_key: None,
+            api_keys: Vec::new(),
             api_base: None,
             models: Vec::new(),
             client_args: ClientArgs::default(),
@@ -331,10 +337,11 @@ fn configured(
     provider: &'static Provider,
 ) -> InstanceSettings {
     let environment = &config.environment;
-    let key = entry
-        .api_key
-        .clone()
-        .or_else(|| from_environment(provider.key_env, environment).map(Secret::new));
+    let from_environment_key = || from_environment(provider.key_env, environment).map(Secret::new);
+    let key = match (&entry.api_key, entry.api_keys.is_empty()) {
+        (None, true) => from_environment_key(),
+        (key, _) => key.clone(),
+    };
     let base = entry
         .api_base
         .clone()
@@ -343,12 +350,14 @@ fn configured(
     InstanceSettings {
         name: entry.name.clone(),
         api_key: key,
+        more_keys: entry.api_keys.clone(),
         api_base: base,
         custom_headers: headers
             .map(|(name, value)| (name.clone(), value.expose().to_owned()))
             .collect(),
         models: entry.models.clone(),
         timeouts: timeouts(config, &entry.client_args),
+        max_retries: entry.client_args.max_retries.unwrap_or(0),
         implicit: false,
     }
 }

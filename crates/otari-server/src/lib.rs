@@ -5,6 +5,7 @@ mod compose;
 mod cors;
 mod data;
 mod docs;
+mod dry_run;
 pub mod error;
 mod extract;
 pub mod listener;
@@ -17,7 +18,8 @@ mod start;
 mod state;
 
 pub use compose::ComposeError;
+pub use dry_run::explain_policies;
 pub use router::router;
-pub use sandbox::{local_settings, sandbox_settings};
+pub use sandbox::{local_settings, sandbox_settings, settings_for};
 pub use start::{FirstRun, StartError, Started, open_store, start};
 pub use state::{App, Inner};

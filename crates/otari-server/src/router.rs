@@ -25,7 +25,8 @@ pub fn router(app: &App) -> Router {
                 .merge(inference(prefix))
                 .merge(work(prefix))
                 .merge(management(prefix))
-                .merge(tool_management(prefix)),
+                .merge(tool_management(prefix))
+                .merge(routing(prefix)),
         };
     }
     // Gemini's clients append a version of their own to the base address.
@@ -174,6 +175,29 @@ fn work(prefix: &str) -> Router<App> {
         )
 }
 
+/// Names for models and what they stand for; for the master key.
+fn routing(prefix: &str) -> Router<App> {
+    let at = |path: &str| format!("{prefix}{path}");
+    Router::new()
+        .route(
+            &at("/aliases"),
+            post(admin::aliases::set_alias).get(admin::aliases::list_aliases),
+        )
+        .route(&at("/aliases/{name}"), delete(admin::aliases::delete_alias))
+        .route(
+            &at("/routing/policies"),
+            post(admin::routing::set_policy).get(admin::routing::list_policies),
+        )
+        .route(
+            &at("/routing/policies/explain"),
+            post(admin::routing::explain::explain_policy),
+        )
+        .route(
+            &at("/routing/policies/{name}"),
+            delete(admin::routing::delete_policy),
+        )
+}
+
 /// How the tools are set up; for the master key.
 fn tool_management(prefix: &str) -> Router<App> {
     let at = |path: &str| format!("{prefix}{path}");
@@ -280,11 +304,6 @@ fn management(prefix: &str) -> Router<App> {
             &at("/pricing/{*model_key}"),
             get(admin::pricing::get_pricing).delete(admin::pricing::delete_pricing),
         )
-        .route(
-            &at("/aliases"),
-            post(admin::aliases::set_alias).get(admin::aliases::list_aliases),
-        )
-        .route(&at("/aliases/{name}"), delete(admin::aliases::delete_alias))
         .route(
             &at("/settings"),
             get(admin::settings::get_settings).patch(admin::settings::update_settings),

@@ -28,18 +28,24 @@ pub fn sandbox_settings(config: &Config) -> Option<Settings> {
 
 /// What runs programs on this machine; `None` where that is switched off.
 pub fn local_settings(config: &Config) -> Option<Settings> {
-    Some(Settings {
-        backend: local_backend(config)?,
+    Some(settings_for(config, local_backend(config)?))
+}
+
+/// `backend` on this machine, whatever the configuration names.
+pub fn settings_for(config: &Config, backend: Backend) -> Settings {
+    Settings {
+        backend,
         limits: limits(config),
         data_dir: PathBuf::from(&config.ledger.data_dir),
         worker: this_program(),
-    })
+    }
 }
 
 /// The backend on this machine.
 fn local_backend(config: &Config) -> Option<Backend> {
     match config.sandbox.sandbox_backend {
         SandboxBackend::Wasm => Some(Backend::Wasm),
+        SandboxBackend::Science => Some(Backend::Science),
         SandboxBackend::Native => Some(Backend::Native {
             python: PathBuf::from(&config.sandbox.sandbox_python),
         }),

@@ -44,6 +44,12 @@ const MIGRATIONS: &[Migration] = &[
         sqlite: include_str!("../migrations/sqlite/0005_batches.sql"),
         postgres: include_str!("../migrations/postgres/0005_batches.sql"),
     },
+    Migration {
+        version: 6,
+        name: "routing",
+        sqlite: include_str!("../migrations/sqlite/0006_routing.sql"),
+        postgres: include_str!("../migrations/postgres/0006_routing.sql"),
+    },
 ];
 
 /// Any constant does, as long as every version of the gateway takes the same.

@@ -6,6 +6,7 @@ mod init_db;
 mod migrate;
 mod openapi;
 mod peer;
+mod routing;
 mod sandbox;
 mod serve;
 mod version;
@@ -15,7 +16,7 @@ use std::process::ExitCode;
 
 use tokio::runtime::{Builder, Runtime};
 
-use crate::cli::{Cli, Command};
+use crate::cli::{Cli, Command, Routing};
 
 /// Runs the command. An error is something unexpected; expected outcomes are exit codes.
 pub(crate) fn run(cli: Cli) -> anyhow::Result<ExitCode> {
@@ -28,6 +29,7 @@ pub(crate) fn run(cli: Cli) -> anyhow::Result<ExitCode> {
         Command::Openapi => openapi::run(),
         Command::Peer(args) => peer::run(&args),
         Command::Sandbox(command) => sandbox::run(&command),
+        Command::Routing(Routing::Explain(args)) => routing::explain(&args),
         Command::Version => version::run(),
     }
 }

@@ -15,7 +15,7 @@ use crate::setting::{Map, REDACTED, Reader, Setting, redact_url};
 section! {
     /// Provider instances.
     Providers("Providers") {
-        /// Provider instances by name: `{provider_type, api_key, api_base, models, client_args}`.
+        /// Provider instances by name: `{provider_type, api_key, api_keys, api_base, models, client_args}`.
         providers: Instances = Instances::default();
     }
 }
@@ -32,6 +32,8 @@ pub struct ProviderInstance {
     /// The provider, where the instance is not named after it.
     pub provider_type: Option<String>,
     pub api_key: Option<Secret>,
+    /// Further keys of the same account or project: calls take turns, and one that is refused stands back.
+    pub api_keys: Vec<Secret>,
     pub api_base: Option<String>,
     /// Models offered when the provider cannot list its own.
     pub models: Vec<String>,
@@ -79,6 +81,7 @@ impl ProviderInstance {
             name: name.to_owned(),
             provider_type: reader.optional("provider_type", None),
             api_key: reader.optional("api_key", None),
+            api_keys: reader.optional("api_keys", None).unwrap_or_default(),
             api_base: reader.optional("api_base", None),
             models: reader.optional("models", None).unwrap_or_default(),
             client_args: reader.optional("client_args", None).unwrap_or_default(),
@@ -91,6 +94,7 @@ impl ProviderInstance {
         let mut put = |key: &str, value: Value| shown.insert(key.to_owned(), value);
         put("provider_type", self.provider_type.show());
         put("api_key", self.api_key.show());
+        put("api_keys", self.api_keys.show());
         put(
             "api_base",
             Value::from(self.api_base.as_deref().map(redact_url)),

@@ -9,11 +9,12 @@ use serde_json::Value;
 
 use crate::problem::{Problem, ProblemKind, Report};
 use crate::section::section;
-use crate::setting::Limit::{AtLeast, Between};
+use crate::setting::Limit::{Above, AtLeast, Between};
 use crate::setting::{Map, Reader, Setting, choice};
 
 pub use policy::{
-    CANDIDATES_MAX, Comparison, Condition, Entry, OneOrMany, PolicyProblem, PolicySpec, Router,
+    CANDIDATES_MAX, Comparison, Condition, Entry, OneOrMany, PolicyProblem, PolicySpec,
+    RETRIES_MAX, RetrySpec, Router,
 };
 
 choice! {
@@ -33,6 +34,10 @@ section! {
         aliases: Aliases = Aliases::default();
         /// Routing policies: `{enabled, policies}`.
         routing: Policies = Policies::default();
+        /// Failures in a row after which a provider's other candidates go first; 0 for never.
+        circuit_breaker_failures: u32 = 5;
+        /// How long it then stands back before it is tried again, unless it said so itself.
+        circuit_breaker_cooldown_seconds: f64 = 30.0 => Above(0.0);
         /// Learned routing: weight of cost against quality.
         router_alpha: f64 = 0.3 => AtLeast(0.0);
         /// Learned routing: neighbours consulted.

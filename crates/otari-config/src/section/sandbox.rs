@@ -8,9 +8,11 @@ use crate::setting::choice;
 
 choice! {
     /// What runs programs, where no `sandbox_url` is set.
-    SandboxBackend("`wasm`, `native` or `off`") {
+    SandboxBackend("`wasm`, `science`, `native` or `off`") {
         /// Python as WebAssembly in processes of its own; everywhere.
         Wasm = "wasm",
+        /// The same with numpy and its kin, which are installed first.
+        Science = "science",
         /// The host's Python under Linux namespaces.
         Native = "native",
         /// Nothing.
@@ -21,7 +23,7 @@ choice! {
 section! {
     /// Code execution.
     Sandbox("Code execution") {
-        /// What runs programs, where no `sandbox_url` is set: `wasm` (Python as WebAssembly, needs nothing), `native` (the host's Python and shell under Linux namespaces) or `off`.
+        /// What runs programs, where no `sandbox_url` is set: `wasm` (Python as WebAssembly, needs nothing), `science` (the same with numpy, pandas, scipy and matplotlib, after `otari sandbox install science`), `native` (the host's Python and shell under Linux namespaces) or `off`.
         sandbox_backend: SandboxBackend = SandboxBackend::Wasm;
         /// Sent to `sandbox_url` as bearer token; asked for by `otari sandbox serve`.
         sandbox_token: Option<Secret> = None;
@@ -39,7 +41,7 @@ section! {
         sandbox_max_lifetime_seconds: u32 = 3600 => Between(1.0, 86_400.0);
         /// Memory of a session's programs, in MiB.
         sandbox_memory_mb: u32 = 256 => Between(64.0, 4096.0);
-        /// All files of a session together, in MiB. In memory with the native backend, on disk with the other.
+        /// All files of a session together, in MiB. In memory with the native backend, on disk with the others.
         sandbox_workspace_mb: u32 = 256 => Between(1.0, 4096.0);
         /// Files and folders of a session.
         sandbox_workspace_files: u32 = 10_000 => Between(10.0, 1_000_000.0);

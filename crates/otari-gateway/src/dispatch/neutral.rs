@@ -1,6 +1,6 @@
 //! The provider speaks another format than the surface: the call is translated.
 
-use std::sync::Arc;
+use std::sync::{Arc, OnceLock};
 
 use bytes::Bytes;
 use http::HeaderMap;
@@ -22,22 +22,16 @@ use crate::tool_loop::drop_announcements;
 
 /// The neutral form of a call, once some attempt needed it.
 #[derive(Debug, Default)]
-pub(crate) struct Parsed(Option<Arc<Call>>);
+pub(crate) struct Parsed(OnceLock<Arc<Call>>);
 
 pub(super) fn prepare(
     gateway: &Gateway,
-    outgoing: &mut Outgoing<'_>,
+    outgoing: &Outgoing<'_>,
     attempt: &Attempt,
     instance: &Instance,
     route: Route,
 ) -> Result<Prepared, GatewayError> {
-    let call = if let Some(call) = &outgoing.parsed.0 {
-        Arc::clone(call)
-    } else {
-        let call = Arc::new(parse(gateway, outgoing)?);
-        outgoing.parsed.0 = Some(Arc::clone(&call));
-        call
-    };
+    let call = call_of(gateway, outgoing)?;
     let anthropic = (call.surface == Surface::Messages)
         .then(|| anthropic_headers(outgoing.inbound, outgoing.request));
     let (body, headers) = encode(&call, attempt, instance, route, anthropic)?;
@@ -52,6 +46,18 @@ pub(super) fn prepare(
             watch(gateway, outgoing),
         ),
     })
+}
+
+/// The neutral form of the call, made once.
+pub(crate) fn call_of(
+    gateway: &Gateway,
+    outgoing: &Outgoing<'_>,
+) -> Result<Arc<Call>, GatewayError> {
+    if let Some(call) = outgoing.parsed.0.get() {
+        return Ok(Arc::clone(call));
+    }
+    let call = Arc::new(parse(gateway, outgoing)?);
+    Ok(Arc::clone(outgoing.parsed.0.get_or_init(|| call)))
 }
 
 /// What the gateway says of an answer.

@@ -11,6 +11,8 @@ use crate::target::Target;
 fn attempt(provider: &str) -> Attempt {
     let second = std::time::Duration::from_secs(1);
     let settings = InstanceSettings {
+        more_keys: Vec::new(),
+        max_retries: 0,
         name: "lab".to_owned(),
         api_key: Some(Secret::new("sk-lab")),
         api_base: Some("http://127.0.0.1:1/v1".to_owned()),

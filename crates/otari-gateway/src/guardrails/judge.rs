@@ -7,13 +7,13 @@ use serde_json::{Value, json};
 
 use super::screen::Asker;
 use super::verdict::{Unavailable, Verdict};
-use crate::call::Answered;
 use crate::dispatch::{Outgoing, Parsed};
 use crate::error::GatewayError;
 use crate::inbound::ReplyBody;
 use crate::request::Request;
 use crate::side_call;
 use crate::thread::Thread;
+use crate::walk::Answered;
 
 /// The route of the judge's rows.
 const ENDPOINT: &str = "guardrail/llm-judge";

@@ -45,7 +45,7 @@ pub(crate) struct Screened {
 /// Who asks, for checks that are calls of their own.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Asker<'a> {
-    pub(crate) gateway: &'a Gateway,
+    pub(crate) gateway: &'a Arc<Gateway>,
     pub(crate) origin: &'a Origin,
     pub(crate) billed: &'a Billed,
 }

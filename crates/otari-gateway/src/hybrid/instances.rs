@@ -65,10 +65,13 @@ impl Instances {
         let settings = InstanceSettings {
             name: provider.id.to_owned(),
             api_key: key,
+            more_keys: Vec::new(),
             api_base: attempt.api_base.clone(),
             custom_headers: Vec::new(),
             models: Vec::new(),
             timeouts: self.timeouts,
+            // The platform says what is tried after a failure.
+            max_retries: 0,
             implicit: false,
         };
         let options = InstanceOptions {

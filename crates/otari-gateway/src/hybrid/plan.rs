@@ -8,7 +8,7 @@ use otari_providers::{UpstreamError, UpstreamErrorKind};
 use super::client::Question;
 use super::{Patience, Platform, UserToken};
 use crate::error::GatewayError;
-use crate::plan::{Attempt, Plan};
+use crate::plan::{Attempt, Plan, Resilience};
 use crate::target::Target;
 
 const RESOLVE: Question = Question {
@@ -65,6 +65,7 @@ impl Platform {
             label: None,
             route: None,
             guardrails: Vec::new(),
+            resilience: Resilience::default(),
         })
     }
 

@@ -1,241 +1,245 @@
-//! Routing policies: from a name, the caller and the state of its budget to an ordered list of models.
+//! From a policy and the situation of a caller to an ordered list of models.
 
 use std::borrow::Cow;
-use std::collections::{BTreeMap, HashMap};
-use std::sync::Arc;
 
-use arc_swap::ArcSwap;
-use otari_config::section::routing::{CANDIDATES_MAX, Condition, Entry, PolicySpec, Router};
-use otari_store::accounts;
-use otari_types::Amounts;
+use otari_config::{CANDIDATES_MAX, Entry, PolicySpec, Router};
+use otari_store::StoreError;
+use otari_types::{KeyId, Timestamp};
 
 use crate::Gateway;
-use crate::admit::{Admitted, Billed};
+use crate::admit::Admitted;
 use crate::error::GatewayError;
+use crate::health::Standing;
 use crate::inbound::Inbound;
-use crate::plan::{Attempt, Plan, Route};
+use crate::plan::conversation::conversation;
+use crate::plan::explain::{DropReason, Dropped};
+use crate::plan::order;
+use crate::plan::policies::Policy;
+use crate::plan::situation::{Situation, figures};
+use crate::plan::{Attempt, Plan, Resilience, Route};
+use crate::target::Targets;
 
 const ROUTER_HEADER: &str = "otari-router";
 
-/// The policies in force, by name.
-#[derive(Debug, Default)]
-pub(crate) struct Policies(ArcSwap<HashMap<String, Arc<Policy>>>);
-
-#[derive(Debug)]
-pub(crate) struct Policy {
-    name: String,
-    spec: PolicySpec,
-}
-
-impl Policies {
-    pub(crate) fn new(specs: BTreeMap<String, PolicySpec>) -> Self {
-        let named = |(name, spec): (String, PolicySpec)| {
-            let policy = Policy {
-                name: name.clone(),
-                spec,
-            };
-            (name, Arc::new(policy))
-        };
-        Self(ArcSwap::from_pointee(
-            specs.into_iter().map(named).collect(),
-        ))
-    }
-
-    pub(crate) fn find(&self, name: &str) -> Option<Arc<Policy>> {
-        self.0.load().get(name).cloned()
-    }
-}
-
 /// A model and why it has its place.
-type Candidate<'a> = (&'a str, Cow<'static, str>);
+pub(super) type Candidate<'a> = (&'a str, Cow<'static, str>);
 
-/// Turns the policy into the attempts of this call: the chosen head, the rest of a router's order, then
-/// `on_failure`; without duplicates, without what the caller may not use or nothing serves.
+/// Turns the policy into the attempts of this call.
 pub(super) async fn compile(
     gateway: &Gateway,
     inbound: &Inbound,
     policy: &Policy,
     admitted: &Admitted,
 ) -> Result<Plan, GatewayError> {
-    let figures = figures(gateway, policy, &admitted.billed).await?;
-    let routers_on = routers_on(inbound, policy)?;
-    let mut candidates = select(policy, &admitted.billed, figures, routers_on);
-    let fallbacks = policy.spec.on_failure.iter();
-    candidates.extend(fallbacks.map(|selector| (selector.as_str(), Cow::Borrowed("on_failure"))));
-
-    let mut attempts: Vec<Attempt> = Vec::new();
-    let mut denied = false;
-    for (selector, reason) in candidates {
-        let target = gateway
-            .targets
-            .resolve(selector, None, inbound.origin.received_at)
-            .await?;
-        if attempts.iter().any(|other| other.target.key == target.key) {
-            continue;
-        }
-        if !admitted.permits(&target) {
-            denied = true;
-        } else if target.instance.is_some() && attempts.len() < CANDIDATES_MAX {
-            attempts.push(Attempt {
-                target,
-                reason,
-                platform: None,
-            });
-        }
-    }
-    let route = Route::new(&policy.name, attempts.len());
+    let Policy { name, spec } = policy;
+    let billed = &admitted.billed;
+    let situation = Situation {
+        user: Some(billed.user.as_str()),
+        key: billed.key.as_ref().map(KeyId::as_str),
+        figures: figures(gateway, spec, billed).await?,
+        routers_on: routers_on(inbound, spec)?,
+        conversation: spec
+            .sticky
+            .then(|| conversation(inbound, billed.user.as_str())),
+    };
+    let resolving = Resolving {
+        targets: &gateway.targets,
+        now: inbound.origin.received_at,
+        permits: &|key| admitted.permits_key(key),
+    };
+    let resolved = resolving.resolve(candidates(spec, &situation)).await?;
+    let router = chosen(spec, &situation).and_then(|entry| entry.router);
+    let attempts = by_health(resolved.attempts, router);
+    let route = Route::new(name, attempts.len());
     let mut attempts = attempts.into_iter();
     let Some(first) = attempts.next() else {
-        return Err(if denied {
-            GatewayError::PolicyNotPermitted(policy.name.clone())
+        let denied = |dropped: &Dropped| dropped.reason == DropReason::NotAllowed;
+        return Err(if resolved.dropped.iter().any(denied) {
+            GatewayError::PolicyNotPermitted(name.clone())
         } else {
-            GatewayError::PolicyUnresolvable(policy.name.clone())
+            GatewayError::PolicyUnresolvable(name.clone())
         });
     };
     Ok(Plan {
         first,
         rest: attempts.collect(),
-        label: Some(policy.name.clone()),
+        label: Some(name.clone()),
         route: Some(route),
-        guardrails: policy.spec.guardrails.clone(),
+        guardrails: spec.guardrails.clone(),
+        resilience: Resilience::of(spec),
     })
 }
 
-/// The first entry that applies.
-fn select<'a>(
-    policy: &'a Policy,
-    billed: &Billed,
-    figures: Option<Figures>,
-    routers_on: bool,
+/// The chosen head, the rest of a router's order, then `on_failure`.
+pub(super) fn candidates<'a>(
+    spec: &'a PolicySpec,
+    situation: &Situation<'_>,
 ) -> Vec<Candidate<'a>> {
-    for entry in &policy.spec.select {
-        match (entry, &entry.when, &entry.target, entry.router) {
-            (_, Some(when), Some(target), _) if holds(when, billed, figures) => {
-                let reason = format!("condition:{}", when.keys().join(","));
-                return vec![(target, Cow::Owned(reason))];
-            }
-            (entry, _, _, Some(Router::Weighted)) if routers_on => {
-                let reason = Cow::Borrowed("router:weighted");
-                let ordered = draw(entry).into_iter();
-                return ordered.map(|selector| (selector, reason.clone())).collect();
-            }
+    let mut candidates =
+        chosen(spec, situation).map_or_else(Vec::new, |entry| heads(entry, situation));
+    let fallbacks = spec.on_failure.iter();
+    candidates.extend(fallbacks.map(|selector| (selector.as_str(), Cow::Borrowed("on_failure"))));
+    candidates
+}
+
+/// The first entry that applies.
+pub(super) fn chosen<'a>(spec: &'a PolicySpec, situation: &Situation<'_>) -> Option<&'a Entry> {
+    spec.select.iter().find(|entry| {
+        match (&entry.when, entry.router) {
+            (Some(when), _) => situation.meets(when),
             // The learned router declines while it has no examples.
-            _ => {}
+            (None, Some(router)) => situation.routers_on && router != Router::Knn,
+            (None, None) => entry.default.is_some(),
         }
-        if let Some(default) = &entry.default {
-            return vec![(default, Cow::Borrowed("default"))];
+    })
+}
+
+fn heads<'a>(entry: &'a Entry, situation: &Situation<'_>) -> Vec<Candidate<'a>> {
+    match (entry, entry.router) {
+        (entry, Some(router)) => {
+            let reason: Cow<'static, str> = Cow::Owned(format!("router:{}", router.name()));
+            let ordered = match router {
+                Router::Weighted => order::weighted(entry, situation.conversation),
+                _ => entry.candidates.iter().map(String::as_str).collect(),
+            };
+            let ordered = ordered.into_iter();
+            ordered.map(|selector| (selector, reason.clone())).collect()
+        }
+        (entry, None) => {
+            let condition = entry.when.as_ref().zip(entry.target.as_deref());
+            let conditional = condition.map(|(when, target)| {
+                let reason = format!("condition:{}", when.keys().join(","));
+                (target, Cow::Owned(reason))
+            });
+            let default = entry.default.as_deref();
+            let default = default.map(|selector| (selector, Cow::Borrowed("default")));
+            conditional.or(default).into_iter().collect()
         }
     }
-    Vec::new()
 }
 
-/// What budget conditions compare.
-#[derive(Clone, Copy, Debug)]
-struct Figures {
-    used_pct: f64,
-    remaining_usd: f64,
-}
-
-/// Read only when a condition asks; `None` without a limit.
-async fn figures(
-    gateway: &Gateway,
-    policy: &Policy,
-    billed: &Billed,
-) -> Result<Option<Figures>, GatewayError> {
-    let asked =
-        |when: &Condition| when.budget_used_pct.is_some() || when.budget_remaining_usd.is_some();
-    if !policy
-        .spec
-        .select
+/// Routers that look at how models have been decide here; then whoever stands back goes behind all others: its
+/// turn comes when they failed too.
+fn by_health(mut attempts: Vec<Attempt>, router: Option<Router>) -> Vec<Attempt> {
+    if attempts.len() < 2 {
+        return attempts;
+    }
+    let routed = attempts
         .iter()
-        .any(|entry| entry.when.as_ref().is_some_and(asked))
-    {
-        return Ok(None);
+        .take_while(|attempt| attempt.reason.starts_with("router:"))
+        .count();
+    if let Some(routed) = attempts.get_mut(..routed) {
+        match router {
+            Some(Router::LeastLatency) => {
+                // Whoever is not known yet is tried.
+                routed.sort_by_cached_key(|attempt| {
+                    attempt
+                        .target
+                        .vitals
+                        .as_ref()
+                        .and_then(|vitals| vitals.take_latency())
+                });
+            }
+            Some(Router::LeastBusy) => routed.sort_by_cached_key(|attempt| {
+                attempt.target.vitals.as_ref().map(|vitals| vitals.busy())
+            }),
+            Some(Router::Weighted | Router::Knn) | None => {}
+        }
     }
-    let rows = accounts::load(&gateway.store, billed.accounts()).await?;
-    let figures = rows.iter().filter_map(|row| {
-        let limit = row.limits.cost?;
-        let held: Amounts = gateway.ledger.held(&row.id);
-        let used = row.settled.cost + held.cost;
-        #[expect(
-            clippy::cast_precision_loss,
-            reason = "a share in percent needs no exactness"
-        )]
-        let (limit, used) = (limit.0 as f64, used.0 as f64);
-        Some(Figures {
-            used_pct: if limit > 0.0 {
-                used / limit * 100.0
-            } else {
-                100.0
-            },
-            remaining_usd: (limit - used) / 1e9,
-        })
+    // Only the one that is tried first finds out whether its provider is back.
+    let mut has_first = false;
+    let (fit, unfit): (Vec<_>, Vec<_>) = attempts.into_iter().partition(|attempt| {
+        let Some(vitals) = &attempt.target.vitals else {
+            return true;
+        };
+        let standing = if has_first {
+            vitals.standing()
+        } else {
+            vitals.take_standing()
+        };
+        has_first |= standing == Standing::Fit;
+        standing == Standing::Fit
     });
-    // The tightest decides.
-    Ok(figures.max_by(|a, b| a.used_pct.total_cmp(&b.used_pct)))
+    fit.into_iter().chain(unfit).collect()
 }
 
-fn holds(when: &Condition, billed: &Billed, figures: Option<Figures>) -> bool {
-    let budget = |asked: bool, test: &dyn Fn(Figures) -> bool| !asked || figures.is_some_and(test);
-    let used = when.budget_used_pct;
-    let remaining = when.budget_remaining_usd;
-    budget(used.is_some(), &|figures| {
-        used.is_none_or(|used| used.holds(figures.used_pct))
-    }) && budget(remaining.is_some(), &|figures| {
-        remaining.is_none_or(|left| left.holds(figures.remaining_usd))
-    }) && when
-        .user_id
-        .as_ref()
-        .is_none_or(|users| users.contains(billed.user.as_str()))
-        && when.key_id.as_ref().is_none_or(|keys| {
-            billed
-                .key
-                .as_ref()
-                .is_some_and(|key| keys.contains(key.as_str()))
+/// Whose models they are to be.
+pub(super) struct Resolving<'a> {
+    pub(super) targets: &'a Targets,
+    pub(super) now: Timestamp,
+    pub(super) permits: &'a (dyn Fn(&str) -> bool + Sync),
+}
+
+pub(super) struct Resolved {
+    pub(super) attempts: Vec<Attempt>,
+    pub(super) dropped: Vec<Dropped>,
+}
+
+impl Resolving<'_> {
+    pub(super) async fn resolve(
+        &self,
+        candidates: Vec<Candidate<'_>>,
+    ) -> Result<Resolved, StoreError> {
+        let mut sieve = Sieve::default();
+        let mut attempts: Vec<Attempt> = Vec::new();
+        for (selector, reason) in candidates {
+            let target = self.targets.resolve(selector, None, self.now).await?;
+            let served = target.instance.is_some();
+            if sieve.takes(selector, &target.key, served, self.permits) {
+                attempts.push(Attempt {
+                    target,
+                    reason,
+                    platform: None,
+                });
+            }
+        }
+        Ok(Resolved {
+            attempts,
+            dropped: sieve.dropped,
         })
-}
-
-/// The candidates in an order drawn without replacement in proportion to their weights. Those without weight
-/// follow as declared: no traffic, but still a way out.
-fn draw(entry: &Entry) -> Vec<&str> {
-    let weight = |name: &str| {
-        let weights = entry.weights.as_ref();
-        weights
-            .and_then(|weights| weights.get(name))
-            .copied()
-            .unwrap_or(0.0)
-    };
-    let (mut open, idle): (Vec<&str>, Vec<&str>) = entry
-        .candidates
-        .iter()
-        .map(String::as_str)
-        .partition(|name| weight(name) > 0.0);
-    let mut order = Vec::with_capacity(entry.candidates.len());
-    while !open.is_empty() {
-        let total: f64 = open.iter().map(|name| weight(name)).sum();
-        let mut left = random_fraction() * total;
-        let chosen = open.iter().position(|name| {
-            left -= weight(name);
-            left < 0.0
-        });
-        order.push(open.remove(chosen.unwrap_or(open.len() - 1)));
     }
-    order.extend(idle);
-    order
 }
 
-/// Uniform in [0, 1). Without randomness the first candidate is taken.
-fn random_fraction() -> f64 {
-    getrandom::u32().map_or(0.0, |bits| f64::from(bits) / (f64::from(u32::MAX) + 1.0))
+/// Keeps what can be tried: without duplicates, without what the caller may not use or nothing serves, and not too
+/// many.
+#[derive(Default)]
+pub(super) struct Sieve {
+    kept: Vec<String>,
+    pub(super) dropped: Vec<Dropped>,
+}
+
+impl Sieve {
+    /// `key`: the canonical form of `selector`; `served`: by a configured provider.
+    pub(super) fn takes(
+        &mut self,
+        selector: &str,
+        key: &str,
+        served: bool,
+        permits: &dyn Fn(&str) -> bool,
+    ) -> bool {
+        let why = if self.kept.iter().any(|kept| kept == key) {
+            DropReason::Duplicate
+        } else if !permits(key) {
+            DropReason::NotAllowed
+        } else if !served {
+            DropReason::Unresolvable
+        } else if self.kept.len() >= CANDIDATES_MAX {
+            DropReason::TooMany
+        } else {
+            self.kept.push(key.to_owned());
+            return true;
+        };
+        self.dropped.push(Dropped {
+            selector: selector.to_owned(),
+            reason: why,
+        });
+        false
+    }
 }
 
 /// Whether the caller leaves the choice to routers. Only asked where the policy has one.
-fn routers_on(inbound: &Inbound, policy: &Policy) -> Result<bool, GatewayError> {
-    let has_router = policy
-        .spec
-        .select
-        .iter()
-        .any(|entry| entry.router.is_some());
+fn routers_on(inbound: &Inbound, spec: &PolicySpec) -> Result<bool, GatewayError> {
+    let has_router = spec.select.iter().any(|entry| entry.router.is_some());
     let Some(word) = inbound.headers.get(ROUTER_HEADER).filter(|_| has_router) else {
         return Ok(true);
     };

@@ -5,6 +5,7 @@ use otari_providers::{UpstreamBody, UpstreamError};
 use otari_translate::surface::keep_alive;
 
 use crate::error::GatewayError;
+use crate::relay::continued::Continued;
 use crate::relay::passage::{BrokenOff, Passage, Step};
 use crate::relay::spoken::Spoken;
 use crate::settle::Settlement;
@@ -26,6 +27,7 @@ pub(super) enum Source {
         spoken: Box<Spoken>,
         open: bool,
     },
+    Continued(Box<Continued>),
 }
 
 /// What one step of a source makes.
@@ -57,13 +59,21 @@ impl Source {
         match self {
             Self::Upstream { body, .. } => body.is_some(),
             Self::Spoken { open, .. } => *open,
+            Self::Continued(continued) => continued.is_open(),
+        }
+    }
+
+    /// The caller has an answer from here on.
+    pub(super) fn release(&mut self) {
+        if let Self::Continued(continued) = self {
+            continued.release();
         }
     }
 
     /// Whether another candidate is out of the question, though nothing left yet.
     pub(super) fn is_locked_in(&self) -> bool {
         match self {
-            Self::Upstream { .. } => false,
+            Self::Upstream { .. } | Self::Continued(_) => false,
             Self::Spoken { spoken, .. } => spoken.is_locked_in(),
         }
     }
@@ -72,6 +82,7 @@ impl Source {
     pub(super) async fn step(&mut self, settlement: &mut Settlement) -> Read {
         match self {
             Self::Spoken { spoken, .. } => spoken.step(settlement).await,
+            Self::Continued(continued) => continued.step(settlement).await,
             Self::Upstream {
                 body,
                 passage,
@@ -113,6 +124,10 @@ impl Source {
                 *open = false;
                 None
             }
+            Self::Continued(continued) => {
+                continued.close();
+                None
+            }
         }
     }
 
@@ -121,6 +136,7 @@ impl Source {
         match self {
             Self::Upstream { passage, .. } => passage.fail(why),
             Self::Spoken { spoken, .. } => spoken.fail(why),
+            Self::Continued(continued) => continued.fail(why),
         }
     }
 
@@ -128,6 +144,7 @@ impl Source {
         match self {
             Self::Upstream { passage, .. } => passage.keepalive(),
             Self::Spoken { spoken, .. } => keep_alive(spoken.surface()),
+            Self::Continued(continued) => keep_alive(continued.surface()),
         }
     }
 }

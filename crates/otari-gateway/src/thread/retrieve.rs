@@ -75,7 +75,7 @@ impl Gateway {
             headers: HeaderMap::new(),
             body: Bytes::new(),
         };
-        match self.transport.send(instance, outbound).await {
+        match self.transport.send_as_first(instance, outbound).await {
             Ok(answered) => {
                 answered.body.drain().await;
                 Ok(())

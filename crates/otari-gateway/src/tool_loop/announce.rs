@@ -2,12 +2,14 @@
 //!
 //! Clients send these blocks back. Their ids say whose they are, so that no provider is asked about them.
 
+mod programs;
+
 use otari_tools::search::SearchHit;
 use otari_translate::{Block, Call, Part, Raw, Surface, Unknown, Wire};
 use otari_types::new_id;
 use serde_json::{Value, json};
 
-use super::pool::{Coded, Found, Ran};
+use super::pool::{Found, Ran};
 
 /// In every id of such a block.
 const MARK: &str = "_otari_";
@@ -16,7 +18,7 @@ const PAGE_AGE_CHARS_MAX: usize = 128;
 /// `searches`: the caller declared a provider's search tool, whose blocks it understands.
 pub(super) fn announcement(surface: Surface, searches: bool, ran: &Ran) -> Vec<Unknown> {
     let blocks = match surface {
-        Surface::Responses => item(ran).into_iter().collect(),
+        Surface::Responses => items(ran),
         Surface::Messages => pair(ran, searches).unwrap_or_default(),
         Surface::Chat | Surface::Completions | Surface::Gemini => Vec::new(),
     };
@@ -36,10 +38,11 @@ fn id(prefix: &str) -> String {
     format!("{prefix}{MARK}{}", new_id().replace('-', ""))
 }
 
-/// OpenAI's item of the same tool.
-fn item(ran: &Ran) -> Option<Value> {
-    Some(match &ran.found {
-        Found::Nothing => return None,
+/// OpenAI's items of the same tool.
+fn items(ran: &Ran) -> Vec<Value> {
+    let item = match &ran.found {
+        Found::Nothing => return Vec::new(),
+        Found::Code(coded) => return programs::items(coded, ran.outcome.is_error),
         Found::Search { query, .. } => json!({
             "id": id("ws"), "type": "web_search_call", "status": "completed",
             "action": {"type": "search", "query": query},
@@ -48,14 +51,6 @@ fn item(ran: &Ran) -> Option<Value> {
             "id": id("ws"), "type": "web_search_call", "status": "completed",
             "action": {"type": "open_page", "url": url},
         }),
-        Found::Code(coded) => {
-            let logs = [coded.stdout.as_str(), coded.stderr.as_str()].concat();
-            json!({
-                "id": id("ci"), "type": "code_interpreter_call", "status": "completed",
-                "code": coded.code, "container_id": coded.container,
-                "outputs": [{"type": "logs", "logs": logs}],
-            })
-        }
         Found::Mcp {
             server,
             tool,
@@ -70,7 +65,8 @@ fn item(ran: &Ran) -> Option<Value> {
                 "error": if failed { json!(text) } else { Value::Null },
             })
         }
-    })
+    };
+    vec![item]
 }
 
 /// Anthropic's blocks of the same tool: the call and its result.
@@ -82,11 +78,15 @@ fn pair(ran: &Ran, searches: bool) -> Option<Vec<Value>> {
             json!({"query": query}),
             json!({"type": "web_search_tool_result", "tool_use_id": id, "content": hits.iter().filter_map(hit).collect::<Vec<_>>()}),
         ),
-        Found::Code(coded) => (
-            "code_execution",
-            json!({"code": coded.code}),
-            json!({"type": "code_execution_tool_result", "tool_use_id": id, "content": code_result(coded)}),
-        ),
+        Found::Code(coded) => {
+            let kind = coded.program.kind().tool_name();
+            let result = programs::result(coded);
+            (
+                kind,
+                json!(coded.input),
+                json!({"type": format!("{kind}_tool_result"), "tool_use_id": id, "content": result}),
+            )
+        }
         _ => return None,
     };
     let call = json!({"type": "server_tool_use", "id": id, "name": name, "input": input});
@@ -104,16 +104,6 @@ fn hit(hit: &SearchHit) -> Option<Value> {
         "type": "web_search_result", "url": hit.url, "title": hit.title,
         "page_age": age, "encrypted_content": "",
     }))
-}
-
-fn code_result(coded: &Coded) -> Value {
-    let files = coded.files.iter().map(
-        |file| json!({"type": "code_execution_output", "file_id": file.id, "filename": file.name}),
-    );
-    json!({
-        "type": "code_execution_result", "stdout": coded.stdout, "stderr": coded.stderr,
-        "return_code": coded.return_code, "content": files.collect::<Vec<_>>(),
-    })
 }
 
 /// Whether a block of this id is one of the gateway's own.

@@ -5,15 +5,17 @@ use std::time::Duration;
 
 use bytes::Bytes;
 use otari_sandbox::{
-    CreateSession, ExecOutcome, ExecRequest, Sandbox, SandboxError, SessionId, WorkspaceFile,
+    CreateSession, ExecOutcome, ExecRequest, Kind, Program, Sandbox, SandboxError, SessionId,
+    WorkspaceFile,
 };
 use otari_tools::tool_loop::{OwnedCall, ToolOutcome};
 use otari_types::{Secret, UserId};
 use tokio::sync::Mutex;
 
 use super::containers::Containers;
-use super::pool::{Coded, Found, MadeFile, Ran, failed, text_argument};
+use super::pool::{Coded, Found, MadeFile, Ran, failed};
 use crate::files::{Files, NewFile};
+use crate::tools::programs;
 
 /// Files of one program that are kept for the caller.
 const FILES_MAX: usize = 32;
@@ -100,25 +102,33 @@ impl CodeSession {
         self.kept.as_ref().map(|(name, _)| name.as_str())
     }
 
-    pub(super) async fn run(&self, call: &OwnedCall) -> Ran {
-        let code = text_argument(&call.arguments, "code").to_owned();
-        if code.trim().is_empty() {
-            return failed(call, "code is empty".to_owned());
-        }
+    pub(super) fn sandbox(&self) -> &Sandbox {
+        &self.sandbox
+    }
+
+    pub(super) async fn run(&self, kind: Kind, call: &OwnedCall) -> Ran {
+        let program = match programs::program(kind, &call.arguments) {
+            Ok(program) => program,
+            Err(told) => return failed(call, told),
+        };
         // A session runs one program at a time.
         let mut state = self.state.lock().await;
-        match self.exec(&mut state, &code).await {
+        match self.exec(&mut state, program.clone()).await {
             Ok((outcome, files)) => {
                 let is_error = outcome.return_code != 0
                     || outcome.stdout.is_empty() && !outcome.stderr.is_empty();
-                let text = text_of(&outcome, &files);
+                let kept = files
+                    .iter()
+                    .map(|file| format!("{} ({})", file.name, file.id));
+                let text = programs::told(&outcome, kept);
                 Ran {
                     outcome: ToolOutcome {
                         is_error,
                         ..ToolOutcome::text(&call.id, text)
                     },
                     found: Found::Code(Coded {
-                        code,
+                        program,
+                        input: call.arguments.clone(),
                         stdout: outcome.stdout,
                         stderr: outcome.stderr,
                         return_code: outcome.return_code,
@@ -138,14 +148,15 @@ impl CodeSession {
     async fn exec(
         &self,
         state: &mut State,
-        code: &str,
+        program: Program,
     ) -> Result<(ExecOutcome, Vec<MadeFile>), SandboxError> {
         let session = self.session(state).await?;
-        let program = ExecRequest {
+        let request = ExecRequest {
+            program,
             timeout: self.timeout,
-            ..ExecRequest::python(code)
+            tool_use_id: None,
         };
-        let outcome = self.sandbox.exec(&session, program).await?;
+        let outcome = self.sandbox.exec(&session, request).await?;
         let mut made = Vec::new();
         for file in outcome.files.iter().take(FILES_MAX) {
             made.extend(self.keep(&session, file).await);
@@ -212,27 +223,4 @@ impl Drop for CodeSession {
             runtime.spawn(async move { sandbox.destroy(&session).await });
         }
     }
-}
-
-/// As the model reads it.
-fn text_of(outcome: &ExecOutcome, files: &[MadeFile]) -> String {
-    let mut parts = Vec::new();
-    for (name, text) in [("stdout", &outcome.stdout), ("stderr", &outcome.stderr)] {
-        if !text.is_empty() {
-            parts.push(format!("{name}:\n{}", text.trim_end()));
-        }
-    }
-    if outcome.return_code != 0 {
-        parts.push(format!("return_code: {}", outcome.return_code));
-    }
-    if !files.is_empty() {
-        let names = files
-            .iter()
-            .map(|file| format!("{} ({})", file.name, file.id));
-        parts.push(format!("files: {}", names.collect::<Vec<_>>().join(", ")));
-    }
-    if parts.is_empty() {
-        return "(no output)".to_owned();
-    }
-    parts.join("\n")
 }

@@ -36,7 +36,7 @@ pub(crate) struct Line {
 
 /// A request, ready to be sent.
 #[derive(Debug, Default)]
-pub(super) struct Letter {
+pub(crate) struct Letter {
     body: Bytes,
     headers: HeaderMap,
 }
@@ -71,13 +71,18 @@ impl Line {
         })
     }
 
-    pub(super) fn encode(&self, call: &Call) -> Result<Letter, GatewayError> {
+    /// Of the answer.
+    pub(crate) fn answer_id(&self) -> String {
+        self.id.clone()
+    }
+
+    pub(crate) fn encode(&self, call: &Call) -> Result<Letter, GatewayError> {
         let anthropic = self.anthropic.clone();
         let (body, headers) = encode(call, &self.attempt, &self.instance, self.route, anthropic)?;
         Ok(Letter { body, headers })
     }
 
-    pub(super) async fn send(&self, letter: Letter) -> Result<Answered, GatewayError> {
+    pub(crate) async fn send(&self, letter: Letter) -> Result<Answered, GatewayError> {
         let model = &self.attempt.target.model;
         let post = Post {
             uri: address(&self.instance, self.route.operation, model, self.stream)?,
@@ -103,7 +108,7 @@ impl Line {
     }
 
     /// Makes the call's hold large enough for what was spent and a turn of this size.
-    pub(super) async fn make_room(
+    pub(crate) async fn make_room(
         &self,
         letter: &Letter,
         demand: Demand,
@@ -122,7 +127,7 @@ impl Line {
     }
 
     /// What reads the answer to turn `number`.
-    pub(super) fn read(&self, answered: Answered, call: &Call, number: u32) -> Turn {
+    pub(crate) fn read(&self, answered: Answered, call: &Call, number: u32) -> Turn {
         let quirks = self.instance.provider.quirks;
         let think_tags = if writes_thoughts(quirks) {
             ThinkTags::On
@@ -142,7 +147,7 @@ impl Line {
     }
 
     /// Makes the call's hold large enough for `total`.
-    pub(super) async fn room(
+    pub(crate) async fn room(
         &self,
         billed: &Billed,
         total: Amounts,
@@ -154,7 +159,7 @@ impl Line {
         top_up_to(&self.gateway, billed, total, false, reserved).await
     }
 
-    pub(super) fn told(&self, error: UpstreamError) -> GatewayError {
+    pub(crate) fn told(&self, error: UpstreamError) -> GatewayError {
         GatewayError::upstream(&self.instance.name, error)
     }
 }

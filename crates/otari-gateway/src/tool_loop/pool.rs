@@ -1,8 +1,10 @@
 //! The tools of one request, ready to be called.
 
 use std::collections::{HashMap, HashSet};
+use std::sync::Arc;
 
 use futures_util::future::join_all;
+use otari_sandbox::{Kind, Program};
 use otari_tools::definitions::{GatewayTool, ToolEntry};
 use otari_tools::mcp::McpTools;
 use otari_tools::search::{SearchHit, WebSearch};
@@ -14,7 +16,7 @@ use serde_json::{Map, Value};
 use super::code::CodeSession;
 use crate::guardrails::ResultChecks;
 use crate::settle::ToolPrices;
-use crate::tools::WebAllowance;
+use crate::tools::{WebAllowance, programs};
 
 const WITHHELD: &str = "the result was withheld by a guardrail";
 
@@ -35,7 +37,8 @@ pub(crate) struct Pool {
 pub(super) enum Own {
     Search(Box<Searching>),
     Fetch(Box<Fetching>),
-    Code(Box<CodeSession>),
+    /// Kinds of programs share a session.
+    Code(Arc<CodeSession>, Kind),
 }
 
 #[derive(Debug)]
@@ -84,7 +87,9 @@ pub(super) enum Found {
 /// A program that was run.
 #[derive(Debug)]
 pub(super) struct Coded {
-    pub(super) code: String,
+    pub(super) program: Program,
+    /// The arguments the model wrote.
+    pub(super) input: Map<String, Value>,
     pub(super) stdout: String,
     pub(super) stderr: String,
     pub(super) return_code: i64,
@@ -112,6 +117,32 @@ impl Pool {
         self.hints.push((function.name.clone(), hint));
         self.own.insert(function.name.clone(), own);
         self.functions.push(function);
+    }
+
+    /// Adds the kinds of programs that run in one session, the first under the tool's own name.
+    pub(super) fn add_programs(
+        &mut self,
+        session: CodeSession,
+        kinds: &[Kind],
+        hint: String,
+        taken: &HashSet<String>,
+    ) {
+        let session = Arc::new(session);
+        for kind in kinds {
+            let function = programs::function(*kind, session.sandbox(), taken);
+            if *kind == Kind::Python {
+                self.hints.push((function.name.clone(), hint.clone()));
+            }
+            let own = Own::Code(Arc::clone(&session), *kind);
+            self.own.insert(function.name.clone(), own);
+            self.functions.push(function);
+        }
+    }
+
+    /// The tool a call by this name is a call of, where its price is another's.
+    pub(super) fn priced_as(&self, name: &str) -> Option<GatewayTool> {
+        let own = self.own.get(name)?;
+        matches!(own, Own::Code(_, Kind::Bash | Kind::Editor)).then_some(GatewayTool::CodeExecution)
     }
 
     pub(super) fn add_servers(&mut self, mcp: McpTools) {
@@ -160,7 +191,7 @@ impl Pool {
     /// Where code ran that can go on in a later request.
     pub(crate) fn container(&self) -> Option<&str> {
         self.own.values().find_map(|own| match own {
-            Own::Code(session) => session.container(),
+            Own::Code(session, _) => session.container(),
             Own::Search(_) | Own::Fetch(_) => None,
         })
     }
@@ -198,7 +229,7 @@ impl Pool {
         match self.own.get(&call.name) {
             Some(Own::Search(searching)) => searching.run(&call).await,
             Some(Own::Fetch(fetching)) => fetching.run(&call).await,
-            Some(Own::Code(session)) => session.run(&call).await,
+            Some(Own::Code(session, kind)) => session.run(*kind, &call).await,
             None => self.run_mcp(call).await,
         }
     }

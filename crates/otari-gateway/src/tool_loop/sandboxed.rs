@@ -5,6 +5,7 @@ use std::sync::Arc;
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 use bytes::Bytes;
+use otari_sandbox::Kind;
 use otari_translate::{Block, Call, Media, MediaKind, Part, Source};
 use otari_types::{UserId, new_id};
 use serde_json::Value;
@@ -14,6 +15,7 @@ use super::set_up::{Entry, Opening as Request};
 use crate::Gateway;
 use crate::error::GatewayError;
 use crate::files::is_file_id;
+use crate::tools::programs;
 
 /// Of one file that goes into a sandbox.
 const FILE_BYTES_MAX: usize = 64 * 1024 * 1024;
@@ -21,15 +23,19 @@ const FILES_MAX: usize = 100;
 /// Asks for a session that stays.
 const AUTO: &str = "auto";
 
-/// The session that the request's programs run in. Its files are taken out of the call where no model could use them.
+/// The session that the request's programs run in, and their kinds. Its files are taken out of the call where no model could use them.
 pub(super) async fn open(
     request: &Request<'_>,
     user: &UserId,
     entry: &Entry,
     call: &mut Call,
-) -> Result<CodeSession, GatewayError> {
+) -> Result<(CodeSession, Vec<Kind>), GatewayError> {
     let gateway = request.gateway;
     let sandbox = gateway.sandbox()?;
+    let kinds = programs::kinds_of(&entry.raw, &sandbox).map_err(|told| {
+        let told = format!("{}: {told}", entry.tool.kind());
+        GatewayError::field(&["tools"], "value_error", told)
+    })?;
     let mut given = Vec::new();
     for id in file_ids(&entry.raw) {
         given.push(stored(gateway, user, &id).await?);
@@ -64,9 +70,10 @@ pub(super) async fn open(
         credential: gateway.sandbox_credential(&request.admitted.billed),
         at_once: gateway.tools.in_force().sandbox_url().is_some(),
     };
-    CodeSession::open(opening)
+    let session = CodeSession::open(opening)
         .await
-        .map_err(GatewayError::Sandbox)
+        .map_err(GatewayError::Sandbox)?;
+    Ok((session, kinds))
 }
 
 /// `file_ids`, in the entry or in its container as OpenAI has it.

@@ -152,8 +152,15 @@ impl Opening<'_> {
         let mut taken = names(call);
         let mut pool = Pool::default();
         for entry in entries {
-            let own = self.own(entry, call).await?;
-            pool.add(entry.tool, own, self.hint(entry), &taken);
+            let hint = self.hint(entry);
+            match self.web(entry)? {
+                Some(own) => pool.add(entry.tool, own, hint, &taken),
+                None => {
+                    let user = &self.admitted.billed.user;
+                    let (session, kinds) = sandboxed::open(self, user, entry, call).await?;
+                    pool.add_programs(session, &kinds, hint, &taken);
+                }
+            }
             if entry.intercepted {
                 pool.show_searches();
             }
@@ -166,7 +173,11 @@ impl Opening<'_> {
         }
         let mut prices = ToolPrices::default();
         for name in pool.names() {
-            if let Some(price) = gateway.tool_price(&name, now).await? {
+            let mut price = gateway.tool_price(&name, now).await?;
+            if let (None, Some(tool)) = (&price, pool.priced_as(&name)) {
+                price = gateway.tool_price(tool.name(), now).await?;
+            }
+            if let Some(price) = price {
                 prices.set(name, price);
             }
         }
@@ -174,9 +185,10 @@ impl Opening<'_> {
         Ok(pool)
     }
 
-    async fn own(&self, entry: &Entry, call: &mut Call) -> Result<Own, GatewayError> {
+    /// A tool that needs no more than its settings; `None` for programs.
+    fn web(&self, entry: &Entry) -> Result<Option<Own>, GatewayError> {
         let web = || self.policies.web.clone();
-        Ok(match entry.tool {
+        Ok(Some(match entry.tool {
             GatewayTool::WebSearch => Own::Search(Box::new(Searching {
                 service: self.set.require_web_search()?.clone(),
                 entry: entry.settings.clone(),
@@ -187,11 +199,8 @@ impl Opening<'_> {
                 fetch: self.set.require_web_fetch()?.clone(),
                 web: web(),
             })),
-            GatewayTool::CodeExecution => {
-                let user = &self.admitted.billed.user;
-                Own::Code(Box::new(sandboxed::open(self, user, entry, call).await?))
-            }
-        })
+            GatewayTool::CodeExecution => return Ok(None),
+        }))
     }
 
     /// The request's word for it, else the workspace's, else the operator's.

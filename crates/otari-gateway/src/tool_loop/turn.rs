@@ -8,7 +8,7 @@ use crate::relay::{ANSWER_BYTES_MAX, Meter, malformed, upstream_error};
 use crate::settle::Produced;
 
 #[derive(Debug)]
-pub(super) struct Turn {
+pub(crate) struct Turn {
     body: Option<UpstreamBody>,
     reader: Reader,
     collector: Collector,
@@ -26,7 +26,7 @@ enum Reader {
 }
 
 impl Turn {
-    pub(super) fn new(
+    pub(crate) fn new(
         body: UpstreamBody,
         stream: bool,
         wire: Wire,
@@ -57,7 +57,7 @@ impl Turn {
     }
 
     /// What arrived next. Safe to cancel where it is a stream.
-    pub(super) async fn read(&mut self, events: &mut Vec<Event>) -> Result<(), UpstreamError> {
+    pub(crate) async fn read(&mut self, events: &mut Vec<Event>) -> Result<(), UpstreamError> {
         let read = match &mut self.reader {
             Reader::Stream(decoder) => {
                 let Some(body) = &mut self.body else {
@@ -98,16 +98,16 @@ impl Turn {
         Ok(())
     }
 
-    pub(super) fn is_complete(&self) -> bool {
+    pub(crate) fn is_complete(&self) -> bool {
         self.meter.is_complete()
     }
 
-    pub(super) fn report(&self, produced: &mut Produced) {
+    pub(crate) fn report(&self, produced: &mut Produced) {
         self.meter.report(produced);
     }
 
     /// The reply, once it is complete.
-    pub(super) fn into_reply(self) -> Result<Reply, UpstreamError> {
+    pub(crate) fn into_reply(self) -> Result<Reply, UpstreamError> {
         if let Some(body) = self.body {
             // Reads the end of the body, so that the connection is used again.
             tokio::spawn(body.drain());

@@ -2,12 +2,13 @@
 //! name. Each call passes the gates of every call, and is billed as a tool's call.
 
 mod bill;
+mod chosen;
 mod code;
 mod connections;
 mod names;
+mod own;
 
-use otari_sandbox::ExecRequest;
-use otari_tools::definitions::{GatewayTool, ToolEntry};
+use otari_tools::definitions::GatewayTool;
 use otari_tools::mcp::{McpResult, McpServer};
 use serde_json::{Map, Value};
 
@@ -19,6 +20,7 @@ use crate::error::GatewayError;
 use crate::inbound::Inbound;
 use crate::settle::log_refusal;
 
+use chosen::Chosen;
 pub(super) use code::Sessions;
 pub(super) use connections::Connections;
 
@@ -56,7 +58,7 @@ impl Gateway {
         let set = self.tools.in_force();
         let own = OWN.into_iter().filter(|tool| set.is_available(*tool));
         let own = own.filter(|tool| permit::check(list, ToolUse::Own(*tool)).is_ok());
-        let mut offered: Vec<OfferedTool> = own.map(of_gateway).collect();
+        let mut offered: Vec<OfferedTool> = own.flat_map(|tool| self.of_gateway(tool)).collect();
         let workspace = caller.and_then(|caller| caller.workspace.as_deref());
         let servers = self.tools.all_servers(workspace).await?;
         let servers = names::prefixed(servers)
@@ -98,7 +100,8 @@ impl Gateway {
             .await
             .map_err(refuse)?;
         let result = match &chosen {
-            Chosen::Own(tool) => self.run_own(*tool, &admitted, arguments).await,
+            Chosen::Web(tool) => self.run_own(*tool, &admitted, arguments).await,
+            Chosen::Program(kind) => self.run_program(*kind, &admitted, &arguments).await,
             Chosen::Mcp(server, tool) => self.run_mcp(&admitted, server, tool, arguments).await,
         };
         bill::settle(&mut settlement, billed_as, &result).await;
@@ -106,7 +109,8 @@ impl Gateway {
     }
 
     async fn choose(&self, admitted: &Admitted, name: &str) -> Result<Chosen, GatewayError> {
-        if let Some(tool) = OWN.into_iter().find(|tool| tool.name() == name) {
+        let own = Chosen::own(name);
+        if let Some((own, tool)) = own.and_then(|own| own.tool().map(|tool| (own, tool))) {
             admitted.check_tool(ToolUse::Own(tool))?;
             let workspace = admitted.workspace();
             if tool == GatewayTool::CodeExecution {
@@ -121,7 +125,7 @@ impl Gateway {
             let exempt = admitted.billed.exempt;
             self.check_tool_prices(exempt, &[tool], self.clock.now())
                 .await?;
-            return Ok(Chosen::Own(tool));
+            return Ok(own);
         }
         let servers = self.tools.all_servers(admitted.workspace()).await?;
         for server in names::candidates(servers, name) {
@@ -136,79 +140,6 @@ impl Gateway {
             }
         }
         Err(GatewayError::NoSuchTool(name.to_owned()))
-    }
-
-    async fn run_own(
-        &self,
-        tool: GatewayTool,
-        admitted: &Admitted,
-        arguments: Map<String, Value>,
-    ) -> McpResult {
-        let member = match tool {
-            GatewayTool::WebSearch => "query",
-            GatewayTool::WebFetch => "url",
-            GatewayTool::CodeExecution => "code",
-        };
-        let Some(text) = arguments.get(member).and_then(Value::as_str) else {
-            return McpResult::failure(format!("the argument '{member}' must be a text"));
-        };
-        let set = self.tools.in_force();
-        let ran = match tool {
-            GatewayTool::WebSearch => self.search_for(&set, admitted, text).await,
-            GatewayTool::WebFetch => self.read_page(&set, admitted, text).await,
-            GatewayTool::CodeExecution => self.run_program(admitted, text).await,
-        };
-        ran.unwrap_or_else(|error| McpResult::failure(error.to_string()))
-    }
-
-    async fn run_program(
-        &self,
-        admitted: &Admitted,
-        program: &str,
-    ) -> Result<McpResult, GatewayError> {
-        let sandbox = self.sandbox()?;
-        let policy = self.tools.code_policy(admitted.workspace()).await?;
-        let request = ExecRequest {
-            timeout: super::exec_timeout(policy.as_ref()),
-            ..ExecRequest::python(program)
-        };
-        let owner = owner(admitted);
-        Ok(self.tools.sessions.run(&sandbox, owner, request).await)
-    }
-
-    async fn search_for(
-        &self,
-        set: &super::ToolSet,
-        admitted: &Admitted,
-        text: &str,
-    ) -> Result<McpResult, GatewayError> {
-        let search = set.require_web_search()?;
-        let allowance = self.tools.web_allowance(admitted.workspace()).await?;
-        let query = ToolEntry::default().query(text, set.max_results());
-        let answer = search.search(&allowance.narrow(query)).await;
-        Ok(match answer {
-            Ok(answer) => McpResult::text(answer.text()),
-            Err(error) => McpResult::failure(error.to_string()),
-        })
-    }
-
-    async fn read_page(
-        &self,
-        set: &super::ToolSet,
-        admitted: &Admitted,
-        url: &str,
-    ) -> Result<McpResult, GatewayError> {
-        let fetch = set.require_web_fetch()?;
-        let allowance = self.tools.web_allowance(admitted.workspace()).await?;
-        let forbidden = || McpResult::failure("pages of this site may not be read here");
-        if !allowance.permits_page(url) {
-            return Ok(forbidden());
-        }
-        Ok(match fetch.read(url).await {
-            Ok(page) if !allowance.permits_page(&page.url) => forbidden(),
-            Ok(page) => McpResult::text(page.shown()),
-            Err(error) => McpResult::failure(error.to_string()),
-        })
     }
 
     async fn run_mcp(
@@ -235,38 +166,8 @@ impl Gateway {
     }
 }
 
-/// What a name stands for.
-enum Chosen {
-    Own(GatewayTool),
-    /// A server, and the name its connection knows the tool by.
-    Mcp(McpServer, String),
-}
-
-impl Chosen {
-    /// A server's tool goes by its own name, as in a conversation, unless that is the name of one of the gateway's.
-    fn billed_as<'a>(&'a self, offered: &'a str) -> &'a str {
-        match self {
-            Self::Own(tool) => tool.name(),
-            Self::Mcp(_, tool) if OWN.into_iter().any(|own| own.name() == tool) => offered,
-            Self::Mcp(_, tool) => tool,
-        }
-    }
-}
-
 /// Whose connections and sessions a call uses.
 fn owner(admitted: &Admitted) -> &str {
     let key = admitted.billed.key.as_ref();
     key.map_or("", |key| key.as_str())
-}
-
-fn of_gateway(tool: GatewayTool) -> OfferedTool {
-    let schema = match tool.input_schema() {
-        Value::Object(schema) => schema,
-        _ => Map::new(),
-    };
-    OfferedTool {
-        name: tool.name().to_owned(),
-        description: Some(tool.description().to_owned()),
-        input_schema: schema,
-    }
 }

@@ -74,6 +74,8 @@ impl Lab {
     fn make(self) -> Result<Instance, InstanceError> {
         let limit = Duration::from_secs(20);
         let settings = InstanceSettings {
+            more_keys: Vec::new(),
+            max_retries: 0,
             name: "lab".to_owned(),
             api_key: self.key.map(Secret::new),
             api_base: self.base,

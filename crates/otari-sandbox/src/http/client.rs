@@ -111,6 +111,27 @@ impl Client {
     }
 }
 
+/// A file of the web, of `bytes_max` at most.
+pub(crate) async fn download(
+    address: &str,
+    bytes_max: usize,
+    patience: Duration,
+) -> Result<Bytes, SandboxError> {
+    let address = Url::parse(address).map_err(|_| unreachable_now("its address cannot be used"))?;
+    let host = address.host_str().unwrap_or_default().to_owned();
+    let mut sending = Sending::bare(Method::GET, address);
+    sending.answer_max = bytes_max;
+    let failed = |reason: String| SandboxError::Unavailable {
+        reason: format!("the download from {host} failed: {reason}"),
+    };
+    match Client::new().send(sending, None, patience).await {
+        Ok(answer) if answer.status == StatusCode::OK => Ok(answer.body),
+        Ok(answer) => Err(failed(format!("it answered {}", answer.status.as_u16()))),
+        Err(SandboxError::Unavailable { reason }) => Err(failed(reason)),
+        Err(error) => Err(failed(error.to_string())),
+    }
+}
+
 fn request(
     sending: Sending,
     bearer: Option<&Secret>,

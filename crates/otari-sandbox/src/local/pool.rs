@@ -8,7 +8,9 @@ use super::directory::Directory;
 use super::process::{self, Worker};
 use super::{Local, unavailable};
 use crate::frame::{Bounds, Start};
-use crate::{Backend, SandboxError};
+use crate::settings::CACHE;
+use crate::wasm::Image;
+use crate::{Backend, SandboxError, science};
 
 /// How often sessions whose time is over are looked for. Until then, they are only not found.
 const SWEEP_EVERY: Duration = Duration::from_secs(5);
@@ -16,8 +18,8 @@ const SWEEP_EVERY: Duration = Duration::from_secs(5);
 /// What is there once for all sessions.
 #[derive(Debug)]
 pub(super) struct Ready {
-    /// `None` for backends that compile nothing.
-    compiled: Option<PathBuf>,
+    /// What runs and its machine code; `None` for backends that compile nothing.
+    compiled: Option<(Image, PathBuf)>,
     directory: Directory,
 }
 
@@ -27,7 +29,7 @@ impl Local {
         self.ready().await?;
         let _turn = self.filling.lock().await;
         while self.warm.lock().len() < self.settings.limits.warm_sessions {
-            let worker = self.start_worker().await?;
+            let worker = self.start_worker(true).await?;
             self.warm.lock().push(worker);
         }
         Ok(())
@@ -58,7 +60,8 @@ impl Local {
         });
     }
 
-    pub(super) async fn start_worker(&self) -> Result<Worker, SandboxError> {
+    /// `ahead`: nobody waits for it yet.
+    pub(super) async fn start_worker(&self, ahead: bool) -> Result<Worker, SandboxError> {
         let ready = self.ready().await?;
         let _turn = self.starting.acquire().await.map_err(unavailable)?;
         let workspace = ready.directory.session().await.map_err(unavailable)?;
@@ -69,9 +72,11 @@ impl Local {
                 directory: workspace.path().to_owned(),
                 bounds,
             },
-            (_, Some(compiled)) => Start::Wasm {
+            (_, Some((image, compiled))) => Start::Wasm {
+                image: image.clone(),
                 compiled: compiled.clone(),
                 directory: workspace.path().to_owned(),
+                ahead,
                 bounds,
             },
             _ => return Err(unavailable("nothing is compiled")),
@@ -85,12 +90,22 @@ impl Local {
                 let directory = Directory::claim(&self.settings.data_dir)
                     .await
                     .map_err(unavailable)?;
-                let compiled = match self.settings.backend {
-                    Backend::Wasm => {
-                        let cache = self.settings.data_dir.join("cache");
-                        Some(process::compile(&self.settings.worker, cache).await?)
+                let data_dir = &self.settings.data_dir;
+                let image = match self.settings.backend {
+                    Backend::Wasm => Some(Image::Standard),
+                    Backend::Science => {
+                        let folder = science::installed(data_dir).ok_or_else(not_installed)?;
+                        Some(Image::Science { folder })
                     }
                     Backend::Native { .. } | Backend::Http { .. } => None,
+                };
+                let compiled = match image {
+                    Some(image) => {
+                        let (worker, cache) = (&self.settings.worker, data_dir.join(CACHE));
+                        let code = process::compile(worker, image.clone(), cache).await?;
+                        Some((image, code))
+                    }
+                    None => None,
                 };
                 if let Some(local) = self.myself.upgrade() {
                     tokio::spawn(sweeping(Arc::downgrade(&local)));
@@ -102,6 +117,10 @@ impl Local {
             })
             .await
     }
+}
+
+fn not_installed() -> SandboxError {
+    unavailable("its packages are not installed; run `otari sandbox install science`")
 }
 
 /// Ends sessions whose time is over, for as long as there is anyone to end them for.

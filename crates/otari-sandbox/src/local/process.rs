@@ -12,6 +12,7 @@ use tokio::time::timeout;
 use super::directory::SessionDirectory;
 use super::unavailable;
 use crate::frame::{self, Reply, Request, Start};
+use crate::wasm::Image;
 use crate::worker::WORKER_ARGUMENT;
 use crate::{SandboxError, SessionId};
 
@@ -89,11 +90,21 @@ impl Worker {
     }
 }
 
-/// Compiles the interpreter in a process of its own, so that the memory it takes is given back.
-pub(super) async fn compile(program: &Path, cache: PathBuf) -> Result<PathBuf, SandboxError> {
+/// Compiles an interpreter in a process of its own, so that the memory it takes is given back.
+pub(super) async fn compile(
+    program: &Path,
+    image: Image,
+    cache: PathBuf,
+) -> Result<PathBuf, SandboxError> {
     let (mut child, input, output) = spawn(program).map_err(unavailable)?;
     let mut worker_io = (input, output);
-    match greet(&mut worker_io, &Start::Compile { cache }, COMPILE_MAX).await {
+    match greet(
+        &mut worker_io,
+        &Start::Compile { image, cache },
+        COMPILE_MAX,
+    )
+    .await
+    {
         Ok(Reply::Compiled { path }) => Ok(path),
         Ok(Reply::Failed { reason }) => Err(SandboxError::Unavailable { reason }),
         Ok(_) => Err(unavailable("the compiler did not answer as it should")),

@@ -8,7 +8,7 @@ use serde_json::{Map, Value, json};
 
 use super::refusal::{Refused, malformed};
 use super::sessions::seconds;
-use crate::{EditorCommand, ExecOutcome, ExecRequest, Kind, Program, Sandbox, SessionId};
+use crate::{ExecOutcome, ExecRequest, Kind, Program, Sandbox, SessionId};
 
 #[derive(Deserialize)]
 struct Wanted {
@@ -29,7 +29,7 @@ pub(super) async fn exec(
     let wanted: Wanted =
         serde_json::from_slice(&body).map_err(|error| malformed(error.to_string()))?;
     let request = ExecRequest {
-        program: program(&wanted.tool, wanted.input)?,
+        program: program(&wanted.tool, &wanted.input)?,
         timeout: seconds("timeout_seconds", wanted.timeout_seconds)?,
         tool_use_id: wanted.tool_use_id,
     };
@@ -37,30 +37,13 @@ pub(super) async fn exec(
     Ok(Json(shown(&outcome)))
 }
 
-fn program(tool: &str, input: Map<String, Value>) -> Result<Program, Refused> {
-    let text = |member: &str| match input.get(member).and_then(Value::as_str) {
-        Some(text) => Ok(text.to_owned()),
-        None => Err(malformed(format!("input.{member} must be text"))),
-    };
-    match Kind::from_tool_name(tool) {
-        Some(Kind::Python) => Ok(Program::Python {
-            code: text("code")?,
-        }),
-        Some(Kind::Bash) => Ok(Program::Bash {
-            command: text("command")?,
-        }),
-        Some(Kind::Editor) => Ok(Program::Editor {
-            path: text("path")?,
-            edit: editor(input)?,
-        }),
-        None => Err(malformed(
+fn program(tool: &str, input: &Map<String, Value>) -> Result<Program, Refused> {
+    let Some(kind) = Kind::from_tool_name(tool) else {
+        return Err(malformed(
             "tool must be code_execution, bash_code_execution or text_editor_code_execution",
-        )),
-    }
-}
-
-fn editor(input: Map<String, Value>) -> Result<EditorCommand, Refused> {
-    serde_json::from_value(Value::from(input)).map_err(|error| malformed(format!("input: {error}")))
+        ));
+    };
+    Program::read(kind, input).map_err(|error| malformed(format!("input: {error}")))
 }
 
 /// The envelope. `content` of the block is one object; the list inside it names files, by their path.

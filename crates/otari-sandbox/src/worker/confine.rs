@@ -13,6 +13,7 @@ use nix::sys::signal::{SigSet, SigmaskHow, Signal, sigprocmask};
 use nix::unistd::{Gid, Uid};
 
 use crate::frame::Bounds;
+use crate::wasm::Library;
 
 pub(crate) use calls::{Calls, filter};
 pub(crate) use files::read_all_write_in;
@@ -30,8 +31,12 @@ pub(crate) struct Enclosed {
     measures: Vec<String>,
 }
 
-/// Makes `directory` the current one and everything else unreachable.
-pub(crate) fn enclose(directory: &Path, bounds: &Bounds) -> Result<Enclosed, String> {
+/// Makes `directory` the current one and everything else unreachable, but for reading `libraries`.
+pub(crate) fn enclose(
+    directory: &Path,
+    libraries: &[Library],
+    bounds: &Bounds,
+) -> Result<Enclosed, String> {
     let mut measures = Vec::new();
     // The first to go when memory is short, rather than the gateway. Best effort: /proc may not be there.
     let _ = fs::write("/proc/self/oom_score_adj", "1000");
@@ -44,7 +49,7 @@ pub(crate) fn enclose(directory: &Path, bounds: &Bounds) -> Result<Enclosed, Str
     nix::sys::prctl::set_no_new_privs().map_err(|error| error.to_string())?;
     // No core files, and not readable through /proc by others of the same user.
     nix::sys::prctl::set_dumpable(false).map_err(|error| error.to_string())?;
-    measures.push(files::only_files_in(Path::new("."))?.to_owned());
+    measures.push(files::only_files_in(Path::new("."), libraries)?.to_owned());
     Ok(Enclosed { measures })
 }
 

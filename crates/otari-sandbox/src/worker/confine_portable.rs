@@ -3,12 +3,17 @@
 use std::path::Path;
 
 use crate::frame::Bounds;
+use crate::wasm::Library;
 
 /// A worker in its directory.
 #[derive(Debug)]
 pub(crate) struct Enclosed;
 
-pub(crate) fn enclose(directory: &Path, _bounds: &Bounds) -> Result<Enclosed, String> {
+pub(crate) fn enclose(
+    directory: &Path,
+    _libraries: &[Library],
+    _bounds: &Bounds,
+) -> Result<Enclosed, String> {
     std::env::set_current_dir(directory)
         .map_err(|error| format!("{}: {error}", directory.display()))?;
     Ok(Enclosed)

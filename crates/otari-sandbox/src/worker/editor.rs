@@ -47,10 +47,11 @@ impl Editor {
             EditorCommand::Create { file_text } => {
                 let before = workspace.get(path).ok();
                 workspace.put(path, file_text.as_bytes()).map_err(told)?;
-                if let Some(before) = before {
-                    self.remember(path, before);
-                }
-                Ok(format!("wrote {path}\n"))
+                let Some(before) = before else {
+                    return Ok(format!("created {path}\n"));
+                };
+                self.remember(path, before);
+                Ok(format!("replaced {path}\n"))
             }
             EditorCommand::StrReplace { old_str, new_str } => {
                 let text = text(workspace, path)?;

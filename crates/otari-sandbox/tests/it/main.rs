@@ -13,4 +13,5 @@ mod files;
 mod lifetime;
 mod protocol;
 mod python;
+mod science;
 mod support;

@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use otari_sandbox::{
     Backend, CreateSession, ExecOutcome, ExecRequest, Kind, Limits, Program, Sandbox, SandboxError,
-    SessionId, Settings, server,
+    SessionId, Settings, science, server,
 };
 use otari_types::{Clock, Secret, SystemClock};
 
@@ -30,8 +30,11 @@ pub(crate) fn settings(backend: Backend, limits: Limits) -> Settings {
     Settings {
         backend,
         limits,
-        // Kept between runs: the interpreter is compiled once for each machine.
-        data_dir: Path::new(env!("CARGO_TARGET_TMPDIR")).join("sandbox"),
+        data_dir: std::env::var_os(DATA_DIR).map_or_else(
+            // Kept between runs: the interpreter is compiled once for each machine.
+            || Path::new(env!("CARGO_TARGET_TMPDIR")).join("sandbox"),
+            PathBuf::from,
+        ),
         worker: PathBuf::from(env!("CARGO_BIN_EXE_sandbox-worker")),
     }
 }
@@ -50,8 +53,18 @@ pub(crate) struct Tried {
     pub(crate) sandbox: Sandbox,
 }
 
+/// Where `cargo xtask sandbox --check` has another build of the interpreter. That one alone is tried then.
+const DATA_DIR: &str = "OTARI_SANDBOX_TEST_DATA_DIR";
+
 /// Every backend of this machine, each with rooms of its own.
 pub(crate) async fn backends(limits: &Limits) -> Vec<Tried> {
+    if std::env::var_os(DATA_DIR).is_some() {
+        let sandbox = wasm(limits.clone());
+        return vec![Tried {
+            name: "a fresh wasm",
+            sandbox,
+        }];
+    }
     let mut backends = vec![
         Tried {
             name: "wasm",
@@ -62,6 +75,12 @@ pub(crate) async fn backends(limits: &Limits) -> Vec<Tried> {
             sandbox: served(wasm(limits.clone()), limits).await,
         },
     ];
+    if let Some(sandbox) = science(limits) {
+        backends.push(Tried {
+            name: "science",
+            sandbox,
+        });
+    }
     if has_namespaces() {
         backends.extend([
             Tried {
@@ -75,6 +94,19 @@ pub(crate) async fn backends(limits: &Limits) -> Vec<Tried> {
         ]);
     }
     backends
+}
+
+/// The sandbox with packages, where it is installed: `cargo xtask test` does that. It is 94 MiB, and compiled for minutes.
+pub(crate) fn science(limits: &Limits) -> Option<Sandbox> {
+    let data_dir = settings(Backend::Science, small()).data_dir;
+    science::installed(&data_dir)?;
+    let limits = Limits {
+        // The interpreter itself takes more than the other one.
+        memory_bytes: limits.memory_bytes.max(192 * MIB),
+        ..limits.clone()
+    };
+    let clock = Arc::new(SystemClock);
+    Some(with_clock(Backend::Science, limits, clock))
 }
 
 async fn served(sandbox: Sandbox, limits: &Limits) -> Sandbox {

@@ -15,7 +15,7 @@ use crate::extract::{JsonBody, Operator, QueryArgs};
 use crate::state::App;
 
 /// What separates the parts of a selector, and so cannot be in a name.
-const SEPARATORS: [char; 2] = [':', '/'];
+pub(super) const SEPARATORS: [char; 2] = [':', '/'];
 
 #[derive(Debug, Deserialize, ToSchema)]
 pub(crate) struct SetAlias {
@@ -163,7 +163,7 @@ fn check_name(app: &App, name: &str, user: Option<&UserId>) -> Result<(), ApiErr
     if app.gateway.targets.instances.load().contains_key(name) {
         return refuse("is the name of a provider");
     }
-    if app.config.routing.routing.policies.contains_key(name) {
+    if app.gateway.policies.has_name(name) {
         return refuse("is the name of a routing policy");
     }
     if user.is_none() && app.gateway.configured_aliases().contains_key(name) {
@@ -177,23 +177,30 @@ fn check_name(app: &App, name: &str, user: Option<&UserId>) -> Result<(), ApiErr
 }
 
 fn checked_target(app: &App, name: &str, target: &str) -> Result<ModelSelector, ApiError> {
-    let refuse = |why: &str| {
-        Err(ApiError::bad_request(format!(
-            "Alias target '{target}' {why}"
-        )))
-    };
-    let Ok(selector) = ModelSelector::parse(target) else {
-        return refuse("is not of the form provider:model");
-    };
+    model_at_a_provider(app, name, target)
+        .map_err(|why| ApiError::bad_request(format!("Alias target '{target}' {why}")))
+}
+
+/// A model that an alias or policy called `name` can stand for, or why not: names do not chain.
+pub(super) fn model_at_a_provider(
+    app: &App,
+    name: &str,
+    target: &str,
+) -> Result<ModelSelector, &'static str> {
+    let selector = ModelSelector::parse(target).map_err(|_| "is not of the form provider:model")?;
     let instance = selector.instance.as_str();
-    if instance == name || app.gateway.targets.aliases().has_name(instance) {
-        return refuse("names an alias itself; aliases do not chain");
+    let gateway = &app.gateway;
+    if instance == name || gateway.targets.aliases().has_name(instance) {
+        return Err("names an alias itself; aliases do not chain");
+    }
+    if gateway.policies.has_name(instance) {
+        return Err("names a routing policy; policies do not chain");
     }
     let by_own_name = catalog::find(instance).is_some()
         && !instance.ends_with("-compatible")
         && !instance.ends_with("_compatible");
-    if !by_own_name && !app.gateway.targets.instances.load().contains_key(instance) {
-        return refuse("names a provider that is neither configured nor known");
+    if !by_own_name && !gateway.targets.instances.load().contains_key(instance) {
+        return Err("names a provider that is neither configured nor known");
     }
     Ok(selector)
 }

@@ -129,6 +129,10 @@ fn priceable(app: &App, key: &str) -> Result<String, ApiError> {
         let message = format!("'{key}' is an alias for '{target}'; set the price of '{target}'");
         return Err(ApiError::bad_request(message));
     }
+    if app.gateway.policies.has_name(key) {
+        let message = format!("'{key}' is a routing policy; set the prices of its models");
+        return Err(ApiError::bad_request(message));
+    }
     ModelSelector::parse(key)
         .map(|selector| selector.to_string())
         .map_err(|_| {

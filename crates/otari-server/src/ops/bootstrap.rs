@@ -22,7 +22,7 @@ pub(crate) async fn get_bootstrap(State(app): State<App>) -> Json<Value> {
     Json(json!({
         "deployment_type": "standalone",
         "session_type": "local_operator",
-        "surfaces": ["budgets", "keys", "models", "pricing", "usage", "users"],
+        "surfaces": ["budgets", "keys", "models", "pricing", "routing", "usage", "users"],
         "sign_in_methods": ["master_key"],
         "mail_ready": false,
     }))

@@ -6,6 +6,7 @@ mod keys;
 mod mcp_servers;
 mod pricing;
 mod providers;
+mod routing;
 mod search_tools;
 mod settings;
 mod tool_settings;

@@ -13,6 +13,7 @@ mod messages;
 mod models;
 mod moderations;
 mod rerank;
+mod resilience;
 mod responses;
 mod routing;
 mod search;

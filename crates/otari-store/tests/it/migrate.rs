@@ -16,7 +16,8 @@ async fn many_processes_may_migrate_at_once_and_again() {
                 "0002_responses",
                 "0003_files",
                 "0004_tools",
-                "0005_batches"
+                "0005_batches",
+                "0006_routing"
             ]
         );
         let mut tasks = tokio::task::JoinSet::new();

@@ -24,6 +24,6 @@ pub(crate) fn run(command: &Sandbox) -> anyhow::Result<ExitCode> {
 fn local_settings(config: &Config) -> anyhow::Result<Settings> {
     match otari_server::local_settings(config) {
         Some(settings) => Ok(settings),
-        None => bail!("`sandbox_backend` is off; set it to wasm or native"),
+        None => bail!("`sandbox_backend` is off; set it to wasm, science or native"),
     }
 }

@@ -32,6 +32,62 @@ pub struct PolicySpec {
     /// Checks every call of the policy must pass.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub guardrails: Vec<GuardrailSpec>,
+    /// The same model is asked again before the next one is.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub retry: Option<RetrySpec>,
+    /// A stream whose first token takes longer is given up for the next model, if there is one.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub first_token_timeout_ms: Option<u64>,
+    /// The next model is asked as well when nothing came for so long; the first to answer is used.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub hedge_after_ms: Option<u64>,
+    /// A stream that breaks off is continued by the next model.
+    #[serde(default, skip_serializing_if = "is_false")]
+    pub rescue: bool,
+    /// Calls of one conversation keep to one model of a weighted router, for the sake of prompt caches.
+    #[serde(default, skip_serializing_if = "is_false")]
+    pub sticky: bool,
+}
+
+/// How often and how patiently one model is asked again.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct RetrySpec {
+    /// Times it is asked again, after the first.
+    pub attempts: u32,
+    /// Waited before the first repetition, doubled before each further one.
+    #[serde(default = "usual_backoff_ms")]
+    pub backoff_ms: u64,
+    /// A provider that asks for a longer wait (`Retry-After`) is not asked again.
+    #[serde(default = "usual_max_wait_ms")]
+    pub max_wait_ms: u64,
+}
+
+impl RetrySpec {
+    /// So many repetitions, with the usual waits.
+    pub fn times(attempts: u32) -> Self {
+        Self {
+            attempts,
+            backoff_ms: usual_backoff_ms(),
+            max_wait_ms: usual_max_wait_ms(),
+        }
+    }
+}
+
+/// Most times one model is asked again.
+pub const RETRIES_MAX: u32 = 10;
+
+fn usual_backoff_ms() -> u64 {
+    250
+}
+
+fn usual_max_wait_ms() -> u64 {
+    5_000
+}
+
+#[expect(clippy::trivially_copy_pass_by_ref, reason = "as serde calls it")]
+fn is_false(value: &bool) -> bool {
+    !value
 }
 
 /// One line of `select`: `{when, target}`, `{router, candidates, …}` or `{default}`.
@@ -54,12 +110,28 @@ pub struct Entry {
 
 /// How an entry with several candidates orders them.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "lowercase")]
+#[serde(rename_all = "snake_case")]
 pub enum Router {
     /// By chance, in proportion to the weights.
     Weighted,
+    /// The one that lately began to answer soonest.
+    LeastLatency,
+    /// The one with the fewest calls under way on this node.
+    LeastBusy,
     /// By what was learned from examples.
     Knn,
+}
+
+impl Router {
+    /// As a policy names it.
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Weighted => "weighted",
+            Self::LeastLatency => "least_latency",
+            Self::LeastBusy => "least_busy",
+            Self::Knn => "knn",
+        }
+    }
 }
 
 /// All given parts must hold.
@@ -143,6 +215,11 @@ impl Condition {
 }
 
 impl PolicySpec {
+    /// Whether who asks, chance or a failure can decide where a call goes.
+    pub fn is_dynamic(&self) -> bool {
+        self.select.len() > 1 || !self.on_failure.is_empty()
+    }
+
     /// Reads and checks a policy; every mistake at once, unless its shape is already wrong.
     pub fn read(value: &Value) -> Result<Self, Vec<PolicyProblem>> {
         let spec: Self = serde_path_to_error::deserialize(value).map_err(|error| {
@@ -213,6 +290,7 @@ impl PolicySpec {
             let message = "must not repeat the default";
             wrong("on_failure".to_owned(), message.to_owned());
         }
+        self.check_patience(&mut wrong);
         for (path, selector) in self.targets() {
             if ModelSelector::parse(selector).is_err() {
                 wrong(
@@ -233,6 +311,34 @@ impl PolicySpec {
                 default,
                 &mut wrong,
             );
+        }
+    }
+}
+
+impl PolicySpec {
+    fn check_patience(&self, wrong: &mut dyn FnMut(String, String)) {
+        if let Some(retry) = self.retry {
+            if !(1..=RETRIES_MAX).contains(&retry.attempts) {
+                let message = format!("must be between 1 and {RETRIES_MAX}");
+                wrong("retry.attempts".to_owned(), message);
+            }
+            if retry.backoff_ms > retry.max_wait_ms {
+                let message = "must not exceed `max_wait_ms`";
+                wrong("retry.backoff_ms".to_owned(), message.to_owned());
+            }
+        }
+        for (name, value) in [
+            ("first_token_timeout_ms", self.first_token_timeout_ms),
+            ("hedge_after_ms", self.hedge_after_ms),
+        ] {
+            if value == Some(0) {
+                wrong(name.to_owned(), "must be above zero".to_owned());
+            }
+        }
+        let has_weights = self.select.iter().any(|entry| entry.weights.is_some());
+        if self.sticky && !has_weights {
+            let message = "needs a `weighted` router to choose by";
+            wrong("sticky".to_owned(), message.to_owned());
         }
     }
 }
@@ -296,8 +402,10 @@ impl Entry {
         let path = format!("{path}.weights");
         match (router, &self.weights) {
             (Router::Weighted, None) => wrong(path, "is required for `weighted`".to_owned()),
-            (Router::Knn, Some(_)) => wrong(path, "belongs to `weighted` only".to_owned()),
-            (Router::Weighted, Some(weights)) => {
+            (_, Some(_)) if router != Router::Weighted => {
+                wrong(path, "belongs to `weighted` only".to_owned());
+            }
+            (_, Some(weights)) => {
                 for (name, weight) in weights {
                     if !unique.contains(name.as_str()) && default != Some(name) {
                         wrong(format!("{path}.{name}"), "is not a candidate".to_owned());
@@ -310,7 +418,7 @@ impl Entry {
                     wrong(path, "at least one must be above zero".to_owned());
                 }
             }
-            (Router::Knn, None) => {}
+            (_, None) => {}
         }
     }
 }
@@ -378,6 +486,11 @@ mod tests {
             ],
             "on_failure": ["q:n"],
             "guardrails": [{"profile": "pii", "mode": "block", "on_unavailable": "monitor", "on": ["input", "output"]}],
+            "retry": {"attempts": 2, "backoff_ms": 100, "max_wait_ms": 1000},
+            "first_token_timeout_ms": 3000,
+            "hedge_after_ms": 800,
+            "rescue": true,
+            "sticky": true,
         });
         let spec = PolicySpec::read(&value).unwrap();
         assert_eq!(serde_json::to_value(&spec).unwrap(), value);
@@ -434,6 +547,18 @@ mod tests {
             (
                 json!({"select": [{"default": "p:n"}], "on_failure": ["a:a", "b:b", "c:c", "d:d", "e:e"]}),
                 vec!["select.0"],
+            ),
+            (
+                json!({"select": [{"router": "least_busy", "candidates": ["p:m", "p:o"], "weights": {"p:m": 1}}, {"default": "p:n"}]}),
+                vec!["select.0.weights"],
+            ),
+            (
+                json!({"select": [{"default": "p:n"}], "sticky": true, "hedge_after_ms": 0}),
+                vec!["hedge_after_ms", "sticky"],
+            ),
+            (
+                json!({"select": [{"default": "p:n"}], "retry": {"attempts": 0, "backoff_ms": 9000}}),
+                vec!["retry.attempts", "retry.backoff_ms"],
             ),
             (
                 json!({"select": [{"default": "p:n"}], "guardrails": [{"profile": "x"}]}),

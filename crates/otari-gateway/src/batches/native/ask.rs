@@ -114,7 +114,11 @@ impl Ask<'_> {
             headers,
             body,
         };
-        let answered = self.gateway.transport.send(self.instance, outbound).await?;
+        let answered = self
+            .gateway
+            .transport
+            .send_as_first(self.instance, outbound)
+            .await?;
         answered.body.collect(max).await
     }
 }

@@ -132,7 +132,7 @@ impl Native {
             inbound = self.inbound(&id, changed);
         }
         let request = Request::parse(self.surface, None, &inbound.body)?;
-        let mut outgoing = Outgoing {
+        let outgoing = Outgoing {
             inbound: &inbound,
             body: &inbound.body,
             request: &request,
@@ -144,7 +144,7 @@ impl Native {
             output: None,
             tools: None,
         };
-        let (prepared, operation) = prepare_apart(gateway, &mut outgoing, &plan.first)?;
+        let (prepared, operation) = prepare_apart(gateway, &outgoing, &plan.first)?;
         if !self.service.takes(operation) {
             return Err(super::foreign(&self.instance.name, &request.model));
         }

@@ -12,7 +12,7 @@ use crate::admit::{Admitted, Refused};
 use crate::error::GatewayError;
 use crate::in_flight::Underway;
 use crate::inbound::Inbound;
-use crate::plan::{Attempt, Plan};
+use crate::plan::{Attempt, Plan, Resilience};
 use crate::reserve::{Demand, reserve};
 use crate::settle::{Settlement, ToolPrices};
 use crate::tools::pricing::INSTANCE;
@@ -56,6 +56,7 @@ impl Gateway {
             label: None,
             route: None,
             guardrails: Vec::new(),
+            resilience: Resilience::default(),
         };
         let reserved = reserve(self, billed, demand, &plan.first.target).await?;
         Underway::begin(&self.in_flight, inbound, billed, &plan);

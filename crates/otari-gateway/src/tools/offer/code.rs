@@ -7,12 +7,12 @@ use std::time::Duration;
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 use moka::sync::Cache;
-use otari_sandbox::{
-    CreateSession, ExecOutcome, ExecRequest, Sandbox, SandboxError, SessionId, WorkspaceFile,
-};
+use otari_sandbox::{CreateSession, ExecRequest, Sandbox, SandboxError, SessionId, WorkspaceFile};
 use otari_tools::mcp::McpResult;
 use otari_translate::{Block, Media, MediaKind, Part, Source};
 use tokio::sync::Mutex;
+
+use crate::tools::programs;
 
 const KEPT_MAX: u64 = 1024;
 /// Without a call. The sandbox ends a session by its own time too.
@@ -75,7 +75,9 @@ async fn exec(
         other => other?,
     };
     let id = session.clone().unwrap_or(id);
-    let mut content = vec![Part::text(text_of(&outcome))];
+    let files = outcome.files.iter();
+    let files = files.map(|file| format!("{} ({} bytes)", file.path, file.size_bytes));
+    let mut content = vec![Part::text(programs::told(&outcome, files))];
     for file in outcome
         .files
         .iter()
@@ -114,27 +116,6 @@ async fn picture(sandbox: &Sandbox, session: &SessionId, file: &WorkspaceFile) -
         filename: Some(file.path.clone()),
         detail: None,
     })))
-}
-
-fn text_of(outcome: &ExecOutcome) -> String {
-    let mut parts = Vec::new();
-    for (name, text) in [("stdout", &outcome.stdout), ("stderr", &outcome.stderr)] {
-        if !text.is_empty() {
-            parts.push(format!("{name}:\n{}", text.trim_end()));
-        }
-    }
-    if outcome.return_code != 0 {
-        parts.push(format!("return_code: {}", outcome.return_code));
-    }
-    if !outcome.files.is_empty() {
-        let files = outcome.files.iter();
-        let files = files.map(|file| format!("{} ({} bytes)", file.path, file.size_bytes));
-        parts.push(format!("files: {}", files.collect::<Vec<_>>().join(", ")));
-    }
-    if parts.is_empty() {
-        return "(no output)".to_owned();
-    }
-    parts.join("\n")
 }
 
 impl fmt::Debug for Sessions {

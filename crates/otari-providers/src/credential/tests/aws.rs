@@ -255,9 +255,11 @@ async fn what_takes_no_bearer_is_signed() {
     ] {
         let mut request = http::Request::new(http_body_util::Full::default());
         *request.uri_mut() = instance.address(operation, model, false).unwrap();
-        *request.headers_mut() = instance.headers().clone();
+        *request.headers_mut() = instance.keys().headers().clone();
         instance
-            .credential()
+            .keys()
+            .first()
+            .credential
             .put_on(&http, &mut request, &Bytes::new())
             .await
             .unwrap();
@@ -282,7 +284,9 @@ async fn a_signature_is_for_the_region_that_is_called() {
     let mut request = http::Request::new(http_body_util::Full::default());
     *request.uri_mut() = instance.address(Operation::Chat, arn, true).unwrap();
     instance
-        .credential()
+        .keys()
+        .first()
+        .credential
         .put_on(&http, &mut request, &Bytes::new())
         .await
         .unwrap();

@@ -5,7 +5,7 @@ use serde_json::json;
 use super::*;
 
 fn headers(lab: Lab) -> HeaderMap {
-    lab.make().unwrap().headers().clone()
+    lab.make().unwrap().keys().headers().clone()
 }
 
 #[test]

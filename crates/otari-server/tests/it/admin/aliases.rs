@@ -134,10 +134,13 @@ async fn aliases_are_listed_shown_as_models_and_deleted_by_scope() {
     };
     assert_eq!(
         ids(&alice).await,
-        ["annex", "cottage", "house"],
+        ["annex", "cottage", "house", "smart"],
         "an alias conceals its target"
     );
-    assert_eq!(ids(&bob).await, ["annex", "house", "mock:scripted"]);
+    assert_eq!(
+        ids(&bob).await,
+        ["annex", "house", "mock:scripted", "smart"]
+    );
 
     for (path, status) in [
         ("/v1/aliases/cottage", 404),

@@ -10,7 +10,8 @@ use std::time::Duration;
 use anyhow::{Context as _, bail};
 use bytes::Bytes;
 use otari_sandbox::{
-    CreateSession, ExecOutcome, ExecRequest, Kind, Program, Sandbox, SessionId, WorkspaceFile,
+    Backend, CreateSession, ExecOutcome, ExecRequest, Kind, Program, Sandbox, SessionId,
+    WorkspaceFile,
 };
 use otari_types::SystemClock;
 
@@ -23,8 +24,11 @@ const FROM_STDIN: &str = "-";
 pub(super) fn run(args: &SandboxRun) -> anyhow::Result<ExitCode> {
     let config = load(&args.file, Vec::new())?;
     let Some(mut settings) = otari_server::sandbox_settings(&config) else {
-        bail!("`sandbox_backend` is off; set it to wasm or native");
+        bail!("`sandbox_backend` is off; set it to wasm, science or native");
     };
+    if args.science {
+        settings.backend = Backend::Science;
+    }
     // One program, one session.
     settings.limits.warm_sessions = 0;
     if let Some(seconds) = args.timeout {

@@ -1,0 +1,381 @@
+//! The attempts of a call, first to last, until one answers. A failure before the first byte of an answer is repeated
+//! or moves on; one of the gateway's own does not.
+
+mod race;
+mod rescue;
+mod talk;
+
+use std::pin::pin;
+use std::time::Duration;
+
+use std::sync::Arc;
+
+use bytes::Bytes;
+use otari_providers::{UpstreamError, UpstreamErrorKind};
+use tokio::time::{Instant, timeout};
+
+use crate::Gateway;
+use crate::admit::Billed;
+use crate::dispatch::{Dispatched, Outgoing, dispatch};
+use crate::error::GatewayError;
+use crate::guardrails::Told;
+use crate::in_flight::Underway;
+use crate::inbound::ReplyBody;
+use crate::plan::{Attempt, Plan};
+use crate::relay::{End, Flow, Relay, RelayStream, read_whole};
+use crate::reserve::{Demand, top_up};
+use crate::settle::Settlement;
+
+use race::race;
+pub(crate) use rescue::{Found, WaysOut};
+use talk::Talk;
+
+/// What an attempt brought, for the caller.
+pub(crate) struct Answered {
+    pub(crate) body: ReplyBody,
+    pub(crate) told: Vec<Told>,
+    /// Where its programs ran, if that stays.
+    pub(crate) container: Option<String>,
+}
+
+impl Gateway {
+    /// Walks the attempts until one answers.
+    pub(crate) async fn attempt_all(
+        self: &Arc<Self>,
+        plan: &Plan,
+        billed: &Billed,
+        outgoing: Outgoing<'_>,
+        settlement: &mut Settlement,
+    ) -> Result<Answered, GatewayError> {
+        let mut walk = Walk::new(plan, billed, &outgoing.inbound.underway);
+        loop {
+            let attempted = match &outgoing.tools {
+                None => race(self, &mut walk, &outgoing, settlement).await,
+                Some(tooling) => {
+                    let talk = Talk {
+                        tooling,
+                        outgoing: &outgoing,
+                        billed,
+                    };
+                    talk.attempt(walk.current, settlement).await
+                }
+            };
+            let error = match attempted {
+                Ok(answer) => {
+                    walk.answered(self, outgoing.request.stream);
+                    return Ok(self.hand_out(answer, &outgoing, settlement));
+                }
+                Err(failed) if failed.is_last => return Err(failed.error),
+                Err(failed) => failed.error,
+            };
+            self.next_attempt(&mut walk, outgoing.demand(), error, settlement)
+                .await?;
+        }
+    }
+
+    fn hand_out(
+        &self,
+        answer: Answer,
+        outgoing: &Outgoing<'_>,
+        settlement: &mut Settlement,
+    ) -> Answered {
+        let (body, told) = match answer {
+            Answer::Whole(bytes, told) => (ReplyBody::Json(bytes), told),
+            Answer::Stream(flow) => {
+                let keepalive = self.settings.keepalive;
+                let stream = RelayStream::new(flow, settlement.hand_over(), keepalive);
+                (ReplyBody::Stream(Box::new(stream)), Vec::new())
+            }
+        };
+        Answered {
+            body,
+            told,
+            container: outgoing.container(),
+        }
+    }
+
+    /// Aims the walk at what is tried after a failure: the same candidate again after a wait, else the next one with
+    /// room for it. An error ends the call.
+    pub(crate) async fn next_attempt(
+        &self,
+        walk: &mut Walk<'_>,
+        demand: Demand,
+        error: GatewayError,
+        settlement: &mut Settlement,
+    ) -> Result<(), GatewayError> {
+        walk.failed(self, &error);
+        if let Some(wait) = walk.wait_before_repeating(&error) {
+            settlement.absorb(&error);
+            settlement.aim_again();
+            tokio::time::sleep(wait).await;
+            walk.repeat();
+            return Ok(());
+        }
+        let Some(next) = walk.rest.first().filter(|_| moves_on(&error)) else {
+            settlement.fail(&error).await;
+            return Err(exhausted(walk.plan, error));
+        };
+        walk.go_on();
+        settlement.absorb(&error);
+        settlement.aim(next);
+        if let Some(reserved) = settlement.reserved() {
+            top_up(self, walk.billed, demand, &next.target, reserved).await?;
+        }
+        Ok(())
+    }
+
+    /// One attempt, given up where its first token does not come in time.
+    async fn attempt(
+        self: &Arc<Self>,
+        tried: Tried<'_>,
+        outgoing: &Outgoing<'_>,
+        settlement: &mut Settlement,
+    ) -> Result<Answer, Failed> {
+        let keepalive = self.settings.keepalive.filter(|_| tried.limit.is_none());
+        let limit = {
+            // Pinned once: both ways to wait share its room.
+            let mut asked = pin!(self.attempt_once(tried, outgoing, settlement, keepalive));
+            let Some(limit) = tried.limit else {
+                return asked.await;
+            };
+            if let Ok(attempted) = timeout(limit, asked.as_mut()).await {
+                return attempted;
+            }
+            limit
+        };
+        let message = format!("no first token within {} ms", limit.as_millis());
+        let error = UpstreamError::new(UpstreamErrorKind::Timeout, message);
+        Err(Failed {
+            error: GatewayError::upstream(&tried.attempt.instance()?.name, error),
+            is_last: settlement.is_settled(),
+        })
+    }
+
+    async fn attempt_once(
+        self: &Arc<Self>,
+        tried: Tried<'_>,
+        outgoing: &Outgoing<'_>,
+        settlement: &mut Settlement,
+        keepalive: Option<Duration>,
+    ) -> Result<Answer, Failed> {
+        let attempt = tried.attempt;
+        if let Some(ways_out) = tried.ways_out
+            && let Some(mut flow) = rescue::begin(self, ways_out, attempt, outgoing).await?
+        {
+            flow.begin(settlement, keepalive, None).await?;
+            return Ok(Answer::Stream(flow));
+        }
+        let deadline = attempt.first_chunk_by(outgoing.request.stream, false);
+        let sent = dispatch(self, outgoing, attempt);
+        let Dispatched {
+            answered,
+            passage,
+            keep,
+        } = match deadline {
+            Some((deadline, instance)) => deadline.within(instance, Box::pin(sent)).await?,
+            None => sent.await?,
+        };
+        let relay = Relay {
+            passage,
+            instance: attempt.instance()?.name.as_str(),
+            end: End {
+                surface: outgoing.request.surface,
+                keep,
+                output: outgoing.output.clone(),
+            },
+        };
+        if outgoing.request.stream {
+            let mut flow = Flow::of(answered, relay);
+            flow.begin(settlement, keepalive, deadline).await?;
+            return Ok(Answer::Stream(flow));
+        }
+        let (whole, told) = read_whole(answered, relay, settlement).await?;
+        Ok(Answer::Whole(whole, told))
+    }
+}
+
+/// One attempt, as it is made.
+#[derive(Clone, Copy)]
+struct Tried<'a> {
+    attempt: &'a Attempt,
+    /// For its first token.
+    limit: Option<Duration>,
+    /// Who would go on with its stream, and who pays for that; `None`: nobody.
+    ways_out: Option<(&'a [Attempt], &'a Billed)>,
+}
+
+/// An attempt that brought no answer.
+struct Failed {
+    error: GatewayError,
+    /// No other candidate is asked: tools may have run for this one.
+    is_last: bool,
+}
+
+impl From<GatewayError> for Failed {
+    fn from(error: GatewayError) -> Self {
+        Self {
+            error,
+            is_last: false,
+        }
+    }
+}
+
+#[expect(
+    clippy::large_enum_variant,
+    reason = "moved once, into the box of its stream"
+)]
+enum Answer {
+    /// Complete and settled, and what was said of it.
+    Whole(Bytes, Vec<Told>),
+    Stream(Flow),
+}
+
+/// Where a call stands among its attempts.
+pub(crate) struct Walk<'a> {
+    plan: &'a Plan,
+    current: &'a Attempt,
+    /// Still to come.
+    rest: &'a [Attempt],
+    billed: &'a Billed,
+    underway: &'a Underway,
+    /// When the current try began.
+    began: Instant,
+    /// How often the current candidate was asked again.
+    repeated: u32,
+}
+
+impl<'a> Walk<'a> {
+    pub(crate) fn new(plan: &'a Plan, billed: &'a Billed, underway: &'a Underway) -> Self {
+        Self {
+            plan,
+            current: &plan.first,
+            rest: &plan.rest,
+            billed,
+            underway,
+            began: Instant::now(),
+            repeated: 0,
+        }
+    }
+
+    /// What is tried now.
+    pub(crate) fn current(&self) -> &'a Attempt {
+        self.current
+    }
+
+    /// The current candidate began to answer.
+    pub(crate) fn answered(&self, gateway: &Gateway, streamed: bool) {
+        self.current.answered(gateway, streamed, self.began);
+    }
+
+    fn failed(&self, gateway: &Gateway, error: &GatewayError) {
+        self.current.failed(gateway, error);
+    }
+
+    fn go_on(&mut self) {
+        if let Some((next, rest)) = self.rest.split_first() {
+            self.aim(next);
+            self.rest = rest;
+        }
+    }
+
+    fn aim(&mut self, next: &'a Attempt) {
+        self.current = next;
+        self.began = Instant::now();
+        self.repeated = 0;
+        self.underway.aim(next);
+    }
+
+    fn repeat(&mut self) {
+        self.repeated += 1;
+        self.began = Instant::now();
+    }
+
+    /// How long to wait before the same candidate is asked again; `None` where it is not.
+    fn wait_before_repeating(&self, error: &GatewayError) -> Option<Duration> {
+        let GatewayError::Upstream(failure) = error else {
+            return None;
+        };
+        let retry = self.plan.resilience.retry.or_else(|| {
+            let times = self.current.target.instance.as_ref()?.max_retries;
+            (times > 0).then(|| otari_config::RetrySpec::times(times))
+        })?;
+        if self.repeated >= retry.attempts || !may_be_repeated(&failure.error) {
+            return None;
+        }
+        let longest = Duration::from_millis(retry.max_wait_ms);
+        let doubled = 1_u64.checked_shl(self.repeated).unwrap_or(u64::MAX);
+        let backoff = Duration::from_millis(retry.backoff_ms.saturating_mul(doubled)).min(longest);
+        // Between half of it and all: callers that failed together do not come back together.
+        let backoff = backoff.mul_f64(0.5 + crate::chance::fraction() / 2.0);
+        match failure.error.retry_after {
+            Some(asked) if asked > longest => None,
+            Some(asked) => Some(asked.max(backoff)),
+            None => Some(backoff),
+        }
+    }
+
+    /// The current candidate, tried. The last has its own limits only: late is better than never.
+    fn tried(&self, outgoing: &Outgoing<'_>) -> Tried<'a> {
+        let limit = self.plan.resilience.first_token;
+        let has_others = outgoing.request.stream && !self.rest.is_empty();
+        Tried {
+            attempt: self.current,
+            limit: limit.filter(|_| has_others),
+            ways_out: self.ways_out(self.rest, outgoing),
+        }
+    }
+
+    /// The next candidate, tried beside the current one.
+    fn tried_next(&self, next: &'a Attempt, outgoing: &Outgoing<'_>) -> Tried<'a> {
+        Tried {
+            attempt: next,
+            limit: None,
+            ways_out: self.ways_out(self.rest.get(1..).unwrap_or_default(), outgoing),
+        }
+    }
+
+    fn ways_out(
+        &self,
+        rest: &'a [Attempt],
+        outgoing: &Outgoing<'_>,
+    ) -> Option<(&'a [Attempt], &'a Billed)> {
+        let rescues = self.plan.resilience.rescue && outgoing.request.stream && !rest.is_empty();
+        rescues.then_some((rest, self.billed))
+    }
+}
+
+/// Whether the same request may fare better in a moment. A wait that was given up is not waited again.
+fn may_be_repeated(error: &UpstreamError) -> bool {
+    match error.kind {
+        UpstreamErrorKind::Unreachable
+        | UpstreamErrorKind::RateLimited
+        | UpstreamErrorKind::Overloaded
+        | UpstreamErrorKind::Malformed
+        | UpstreamErrorKind::Provider => true,
+        UpstreamErrorKind::Timeout => error.status.is_some(),
+        UpstreamErrorKind::InvalidRequest
+        | UpstreamErrorKind::ContextTooLong
+        | UpstreamErrorKind::ContentFiltered
+        | UpstreamErrorKind::NotFound
+        | UpstreamErrorKind::Credentials
+        | UpstreamErrorKind::BillingExhausted => false,
+    }
+}
+
+/// Whether the next candidate may do better: the provider failed, or has no place for what was asked.
+fn moves_on(error: &GatewayError) -> bool {
+    matches!(
+        error,
+        GatewayError::Upstream(_) | GatewayError::Unsupported { .. }
+    )
+}
+
+/// A single candidate's failure is told as if it had been named; of several only that all failed.
+fn exhausted(plan: &Plan, last: GatewayError) -> GatewayError {
+    match last {
+        GatewayError::Upstream(failure) if !plan.rest.is_empty() => GatewayError::AllFailed {
+            timed_out: failure.error.kind == UpstreamErrorKind::Timeout,
+        },
+        other => other,
+    }
+}
