@@ -1,9 +1,26 @@
 //! `${NAME}` and `${NAME:-default}` inside text, after parsing: a variable can never change the structure.
 
+use std::collections::BTreeMap;
+
 use serde_json::Value;
 
 use crate::problem::{Problem, ProblemKind, Report};
 use crate::source::Environment;
+
+/// Replaces references in every text of another document than the gateway's own.
+pub fn expand_variables(
+    document: &mut Value,
+    variables: &BTreeMap<String, String>,
+) -> Result<(), Box<Report>> {
+    let mut report = Report::default();
+    let environment = Environment::new(variables.clone());
+    interpolate(document, "", &environment, &mut report);
+    if report.problems.is_empty() {
+        Ok(())
+    } else {
+        Err(Box::new(report))
+    }
+}
 
 /// Replaces references in every text below `value`. Keys are left alone.
 pub(crate) fn interpolate(value: &mut Value, path: &str, env: &Environment, report: &mut Report) {

@@ -16,6 +16,7 @@ mod source;
 mod validate;
 
 pub use config::{Config, Origin, fields, platform_fields};
+pub use interpolate::expand_variables;
 pub use load::{Loaded, load};
 pub use problem::{Problem, ProblemKind, Report};
 pub use reference::{configuration_md, environment_md, example_yml};

@@ -197,6 +197,17 @@ fn mode(config: &Config, report: &mut Report) {
         let message = "must be empty in hybrid mode: the control plane holds the credentials";
         report.problem(Problem::new("providers", ProblemKind::Conflict, message));
     }
+    for (path, is_set) in [
+        ("aliases", !config.routing.aliases.0.is_empty()),
+        ("pricing", !config.pricing.pricing.0.is_empty()),
+        ("rate_limit_rpm", config.rate_limit.rate_limit_rpm.is_some()),
+        ("master_key", config.auth.master_key.is_some()),
+    ] {
+        if is_set {
+            let message = "is not used in hybrid mode: it is the control plane's to set";
+            report.warn(Problem::new(path, ProblemKind::Notice, message));
+        }
+    }
     let platform = &config.operation.platform;
     absolute_http(&platform.base_url, "platform.base_url", report);
     absolute_http(&platform.management_url, "platform.management_url", report);

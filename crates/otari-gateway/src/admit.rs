@@ -11,6 +11,7 @@ use crate::Gateway;
 use crate::caller::Caller;
 use crate::credentials::Credential;
 use crate::error::GatewayError;
+use crate::hybrid::{self, ControlPlane, UserToken};
 use crate::inbound::{Behalf, Inbound};
 use crate::rate_limit::Window;
 use crate::target::Target;
@@ -32,6 +33,8 @@ pub(crate) struct Billed {
     pub(crate) exempt: bool,
     pub(crate) blocked: bool,
     accounts: Vec<AccountId>,
+    /// Of a caller that a platform knows.
+    token: Option<UserToken>,
 }
 
 /// A refusal, with as much as was known when it happened.
@@ -73,7 +76,25 @@ impl Billed {
             exempt: caller.exclude_from_budget,
             accounts: caller.accounts.clone(),
             blocked: caller.blocked,
+            token: None,
         }
+    }
+
+    /// A caller of a platform's, which holds the budget too.
+    pub(crate) fn by_platform(user: UserId, token: UserToken) -> Self {
+        Self {
+            user,
+            key: None,
+            exempt: true,
+            blocked: false,
+            accounts: Vec::new(),
+            token: Some(token),
+        }
+    }
+
+    /// What the platform knows the caller by.
+    pub(crate) fn token(&self) -> Result<&UserToken, GatewayError> {
+        self.token.as_ref().ok_or(GatewayError::MissingToken)
     }
 
     /// What the calls charge, in the order they are held.
@@ -83,6 +104,15 @@ impl Billed {
 }
 
 impl Admitted {
+    /// Everything else about the caller is the platform's to say.
+    pub(crate) fn by_platform(billed: Billed) -> Self {
+        Self {
+            billed,
+            rate: None,
+            caller: None,
+        }
+    }
+
     /// Whether the key's list of models has this one. An unresolvable selector is on no list.
     pub(crate) fn permits(&self, target: &Target) -> bool {
         let allowed = self
@@ -122,6 +152,12 @@ pub(crate) async fn admit(
     inbound: &Inbound,
     named_user: Option<&str>,
 ) -> Result<Admitted, Refused> {
+    if let ControlPlane::Platform(_) = gateway.control {
+        return hybrid::admit(&inbound.headers).map_err(|error| {
+            gateway.metrics.count_auth_failure(&error);
+            Refused::early(error)
+        });
+    }
     let (billed, caller) = identify(gateway, inbound, named_user).await?;
     let rate = match &gateway.rate_limiter {
         // A batch has limits of its own; its lines shall not take the place of its user's other calls.
@@ -200,6 +236,7 @@ async fn of_operator(gateway: &Gateway, user: UserId) -> Result<Billed, GatewayE
         exempt: false,
         accounts: vec![AccountId::of_user(&user)],
         blocked: row.blocked,
+        token: None,
         user,
     })
 }

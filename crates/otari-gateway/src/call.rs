@@ -37,6 +37,11 @@ impl Gateway {
                 request.demand,
             )
             .await?;
+        if let Some(tab) = begun.settlement.tab()
+            && let Some(label) = &request.session
+        {
+            tab.set_session(label);
+        }
         match self.checked(inbound, &request, &mut begun).await {
             Ok((answered, told)) => Ok(Reply {
                 body: answered.body,
@@ -167,6 +172,9 @@ impl Gateway {
         model: &str,
         demand: Demand,
     ) -> Result<Begun, GatewayError> {
+        if self.control.platform().is_some() && self.policies.known_as(model, None).is_some() {
+            return Err(GatewayError::PolicyElsewhere(model.to_owned()));
+        }
         let refuse = |refused: Refused| {
             log_refusal(self, &inbound.origin, &refused, model);
             refused.error

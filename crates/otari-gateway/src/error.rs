@@ -34,6 +34,12 @@ pub enum GatewayError {
     InvalidMasterKey,
     #[error("Authentication temporarily unavailable, please retry")]
     AuthUnavailable,
+    /// In hybrid mode.
+    #[error("Missing authentication token")]
+    MissingToken,
+    /// What the platform of hybrid mode says.
+    #[error(transparent)]
+    Platform(#[from] crate::hybrid::PlatformError),
 
     // May they.
     #[error("When using master key, 'user' field is required in request body")]
@@ -79,6 +85,10 @@ pub enum GatewayError {
     CannotRecord,
 
     // What is asked.
+    #[error(
+        "Routing policy '{0}' is not available in hybrid mode: the platform routes. Ask for a model that it knows."
+    )]
+    PolicyElsewhere(String),
     #[error("The request body is not valid JSON")]
     InvalidJson { offset: usize },
     #[error("The request body is invalid")]

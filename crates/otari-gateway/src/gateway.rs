@@ -12,6 +12,7 @@ use otari_tools::definitions::GatewayTool;
 use otari_types::{AccountId, Clock, KeyId, Secret};
 use tokio::sync::mpsc;
 
+use crate::admit::Billed;
 use crate::batches::{BatchOptions, Batches};
 use crate::caller::Callers;
 use crate::documents::{DocumentOptions, Documents};
@@ -19,6 +20,7 @@ use crate::error::GatewayError;
 use crate::files::{Files, FilesOptions};
 use crate::guardrails::{GuardrailOptions, Guardrails};
 use crate::health::BreakerSettings;
+use crate::hybrid::{ControlPlane, Platform, PlatformOptions};
 use crate::in_flight::InFlight;
 use crate::metrics::Metrics;
 use crate::models::Models;
@@ -59,11 +61,14 @@ pub struct GatewayOptions {
     pub rate_limit_rpm: Option<u32>,
     pub master_key: Option<Secret>,
     pub connect_timeout: std::time::Duration,
+    /// `None`: this deployment keeps its own keys and books.
+    pub platform: Option<PlatformOptions>,
 }
 
 /// The data plane of one process. Shared by every request.
 #[derive(Debug)]
 pub struct Gateway {
+    pub(crate) control: ControlPlane,
     pub store: Store,
     pub clock: Arc<dyn Clock>,
     pub ledger: Arc<Ledger>,
@@ -113,7 +118,18 @@ impl Gateway {
         let files = files
             .transpose()
             .map_err(|error| GatewayError::Storage(error.into()))?;
-        let ledger = Ledger::open(&ledger, store.clone(), Arc::clone(&clock)).await?;
+        let metrics = Arc::new(Metrics::default());
+        let control = match options.platform {
+            None => ControlPlane::Own,
+            Some(platform) => {
+                let (clock, metrics) = (Arc::clone(&clock), Arc::clone(&metrics));
+                ControlPlane::Platform(Arc::new(Platform::new(platform, clock, metrics)?))
+            }
+        };
+        let ledger = match control {
+            ControlPlane::Own => Ledger::open(&ledger, store.clone(), Arc::clone(&clock)).await?,
+            ControlPlane::Platform(_) => Ledger::idle(store.clone(), Arc::clone(&clock)),
+        };
         let (used, used_keys) = mpsc::unbounded_channel();
         let settings = Arc::new(settings);
         let prices = Arc::new(Prices::new(store.clone(), Arc::clone(&settings)));
@@ -138,7 +154,8 @@ impl Gateway {
             models: Models::new(Arc::clone(&settings)),
             rate_limiter: options.rate_limit_rpm.map(RateLimiter::new),
             transport: Arc::new(Transport::new(options.connect_timeout)),
-            metrics: Arc::new(Metrics::default()),
+            metrics,
+            control,
             in_flight: Arc::default(),
             configured_aliases: aliases,
             reload: tokio::sync::Mutex::default(),
@@ -149,8 +166,10 @@ impl Gateway {
             clock,
         });
         gateway.reload().await?;
-        let observer = Arc::clone(&gateway.metrics) as Arc<dyn otari_ledger::DrainObserver>;
-        tokio::spawn(Arc::clone(&gateway.ledger).run(observer));
+        if let ControlPlane::Own = gateway.control {
+            let observer = Arc::clone(&gateway.metrics) as Arc<dyn otari_ledger::DrainObserver>;
+            tokio::spawn(Arc::clone(&gateway.ledger).run(observer));
+        }
         tokio::spawn(write_last_used(gateway.store.clone(), used_keys));
         tokio::spawn(Arc::clone(&gateway).follow_changes());
         tokio::spawn(forget_expired(
@@ -164,6 +183,11 @@ impl Gateway {
         Ok(gateway)
     }
 
+    /// The platform of hybrid mode.
+    pub fn platform(&self) -> Option<&Arc<Platform>> {
+        self.control.platform()
+    }
+
     /// What runs code.
     pub(crate) fn sandbox(&self) -> Result<Sandbox, GatewayError> {
         let set = self.tools.in_force();
@@ -171,6 +195,16 @@ impl Gateway {
         sandbox
             .map_err(GatewayError::Sandbox)?
             .ok_or_else(|| unavailable(GatewayTool::CodeExecution))
+    }
+
+    /// The caller's own token, where the sandbox is one of the platform's. Nothing else ever sees it.
+    pub(crate) fn sandbox_credential(&self, billed: &Billed) -> Option<Secret> {
+        let platform = self.control.platform()?;
+        let set = self.tools.in_force();
+        let token = billed.token().ok()?;
+        platform
+            .owns(set.sandbox_url()?)
+            .then(|| token.secret().clone())
     }
 
     /// Everybody's files, unless they are switched off.

@@ -11,7 +11,7 @@ use parking_lot::Mutex;
 
 use crate::admit::Billed;
 use crate::inbound::Inbound;
-use crate::plan::Plan;
+use crate::plan::{Attempt, Plan};
 use crate::target::Target;
 
 /// Calls that come and go at the same time rarely meet in one of so many maps.
@@ -54,7 +54,19 @@ pub struct InFlightCall {
 /// Where a call's entry hangs: with the request while it is answered, then with the answer's body. Empty until the
 /// gates are passed; dropping it removes the entry.
 #[derive(Debug, Default)]
-pub struct Underway(OnceLock<Guard>);
+pub struct Underway {
+    guard: OnceLock<Guard>,
+    platform: Mutex<PlatformIds>,
+}
+
+/// The ids of a platform that a call is known by there.
+#[derive(Clone, Debug, Default)]
+pub struct PlatformIds {
+    /// Of the attempt that serves, or was tried last.
+    pub correlation: Option<Arc<str>>,
+    /// Of the resolve.
+    pub request: Option<Arc<str>>,
+}
 
 #[derive(Debug)]
 struct Guard {
@@ -123,17 +135,35 @@ impl Underway {
             id,
         };
         // A request that passes the gates twice keeps its first entry; the second goes with its guard.
-        let _ = inbound.underway.0.set(guard);
+        let _ = inbound.underway.guard.set(guard);
+        inbound.underway.note(&plan.first);
     }
 
     /// Another candidate is tried.
-    pub(crate) fn aim(&self, target: &Arc<Target>) {
-        let Some(guard) = self.0.get() else { return };
+    pub(crate) fn aim(&self, attempt: &Attempt) {
+        self.note(attempt);
+        let Some(guard) = self.guard.get() else {
+            return;
+        };
         let Some(shard) = guard.calls.shard(guard.id) else {
             return;
         };
         if let Some(entry) = shard.lock().get_mut(&guard.id) {
-            entry.target = Arc::clone(target);
+            entry.target = Arc::clone(&attempt.target);
+        }
+    }
+
+    /// What a platform knows the call by; empty where there is none.
+    pub fn platform_ids(&self) -> PlatformIds {
+        self.platform.lock().clone()
+    }
+
+    fn note(&self, attempt: &Attempt) {
+        if let Some(platform) = &attempt.platform {
+            *self.platform.lock() = PlatformIds {
+                correlation: platform.id.clone(),
+                request: platform.request_id.clone(),
+            };
         }
     }
 }

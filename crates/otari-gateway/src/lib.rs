@@ -20,6 +20,7 @@ mod form;
 mod gateway;
 mod guardrails;
 mod health;
+mod hybrid;
 mod images;
 mod in_flight;
 mod inbound;
@@ -59,9 +60,10 @@ pub use files::{
     FileBytes, FileObject, Files, FilesOptions, FilesPage, NewFile, PURPOSES, StorageError, Upload,
 };
 pub use gateway::{Gateway, GatewayOptions};
-pub use health::BreakerSettings;
 pub use guardrails::{Blocked, GuardrailOptions, ListedProfile, ListedProfiles, Violation};
-pub use in_flight::{InFlight, InFlightCall, Underway};
+pub use health::BreakerSettings;
+pub use hybrid::{Platform, PlatformError, PlatformOptions, PlatformRefusal};
+pub use in_flight::{InFlight, InFlightCall, PlatformIds, Underway};
 pub use inbound::{Behalf, Inbound, Named, Origin, Reply, ReplyBody};
 pub use metrics::{EndpointLabels, Metrics, RequestLabels};
 pub use operator::{Operator, to_hex};

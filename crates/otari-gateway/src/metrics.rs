@@ -81,6 +81,37 @@ struct LineLabels {
     outcome: &'static str,
 }
 
+#[derive(Clone, Debug, PartialEq, Eq, Hash, EncodeLabelSet)]
+struct InlineCostLabels {
+    /// `attached`, `unattached` or `timeout`.
+    outcome: &'static str,
+}
+
+#[derive(Clone, Debug, PartialEq, Eq, Hash, EncodeLabelSet)]
+struct ReportLabels {
+    /// `delivered`, `refused` or `lost`.
+    outcome: &'static str,
+}
+
+/// Whether an answer tells what it cost.
+#[derive(Clone, Copy, Debug)]
+pub(crate) enum InlineCostOutcome {
+    Attached,
+    /// The platform named no cost.
+    Unattached,
+    /// It did not do so in time.
+    Timeout,
+}
+
+/// What became of a usage report.
+#[derive(Clone, Copy, Debug)]
+pub(crate) enum ReportOutcome {
+    Delivered,
+    Refused,
+    /// It is in the log.
+    Lost,
+}
+
 /// What came of an attempt at a line of a batch.
 #[derive(Clone, Copy, Debug)]
 pub(crate) enum LineOutcome {
@@ -149,6 +180,9 @@ pub struct Metrics {
     circuit_open: Family<ProviderLabels, Gauge>,
     guardrail_verdicts: Family<GuardrailLabels, Counter>,
     batch_lines: Family<LineLabels, Counter>,
+    inline_costs: Family<InlineCostLabels, Counter>,
+    usage_reports: Family<ReportLabels, Counter>,
+    pub usage_reports_waiting: Gauge,
     pub usage_log_queue_depth: Gauge,
     usage_log_batch_size: Family<WriterLabels, Histogram, fn() -> Histogram>,
     usage_log_flush_duration: Family<FlushLabels, Histogram, fn() -> Histogram>,
@@ -172,6 +206,9 @@ impl Default for Metrics {
             circuit_open: Family::default(),
             guardrail_verdicts: Family::default(),
             batch_lines: Family::default(),
+            inline_costs: Family::default(),
+            usage_reports: Family::default(),
+            usage_reports_waiting: Gauge::default(),
             usage_log_queue_depth: Gauge::default(),
             usage_log_batch_size: Family::new_with_constructor(batch as fn() -> Histogram),
             usage_log_flush_duration: Family::new_with_constructor(flush as fn() -> Histogram),
@@ -246,6 +283,47 @@ impl Metrics {
             self.guardrail_verdicts.clone(),
         );
         self.register_background();
+        self.register_hybrid();
+    }
+
+    /// What there is in hybrid mode only.
+    fn register_hybrid(&mut self) {
+        let registry = &mut self.registry;
+        registry.register(
+            "inline_cost_settlements",
+            "Hybrid mode: answers by whether they tell their cost",
+            self.inline_costs.clone(),
+        );
+        registry.register(
+            "usage_reports",
+            "Hybrid mode: usage reports by what became of them",
+            self.usage_reports.clone(),
+        );
+        registry.register(
+            "usage_reports_waiting",
+            "Hybrid mode: usage reports that the platform has not taken yet",
+            self.usage_reports_waiting.clone(),
+        );
+    }
+
+    pub(crate) fn count_inline_cost(&self, outcome: InlineCostOutcome) {
+        let outcome = match outcome {
+            InlineCostOutcome::Attached => "attached",
+            InlineCostOutcome::Unattached => "unattached",
+            InlineCostOutcome::Timeout => "timeout",
+        };
+        let labels = InlineCostLabels { outcome };
+        self.inline_costs.get_or_create(&labels).inc();
+    }
+
+    pub(crate) fn count_report(&self, outcome: ReportOutcome) {
+        let outcome = match outcome {
+            ReportOutcome::Delivered => "delivered",
+            ReportOutcome::Refused => "refused",
+            ReportOutcome::Lost => "lost",
+        };
+        let labels = ReportLabels { outcome };
+        self.usage_reports.get_or_create(&labels).inc();
     }
 
     /// What happens beside the calls.
@@ -393,7 +471,7 @@ impl Metrics {
 
     pub fn count_auth_failure(&self, error: &GatewayError) {
         let reason = match error {
-            GatewayError::MissingCredentials => "missing_credentials",
+            GatewayError::MissingCredentials | GatewayError::MissingToken => "missing_credentials",
             GatewayError::InvalidCredentialFormat => "invalid_format",
             GatewayError::InvalidKey | GatewayError::InvalidMasterKey => "invalid_key",
             GatewayError::InactiveKey => "inactive_key",

@@ -19,6 +19,7 @@ use tokio::time::Instant;
 use crate::Gateway;
 use crate::admit::{Admitted, Refused};
 use crate::error::GatewayError;
+use crate::hybrid::{ControlPlane, Deadline, OnPlatform};
 use crate::inbound::Inbound;
 use crate::target::Target;
 
@@ -71,6 +72,8 @@ pub(crate) struct Attempt {
     pub(crate) target: Arc<Target>,
     /// Why it has its place: `default`, `condition:<keys>`, `router:<name>`, `on_failure`.
     pub(crate) reason: Cow<'static, str>,
+    /// Where a platform chose it.
+    pub(crate) platform: Option<Arc<OnPlatform>>,
 }
 
 /// What the usage rows of a routed call share.
@@ -83,6 +86,17 @@ pub(crate) struct Route {
 }
 
 impl Attempt {
+    /// Until when a stream of this attempt, which begins now, must have brought something; and who is at fault if not.
+    pub(crate) fn first_chunk_by(
+        &self,
+        stream: bool,
+        with_tools: bool,
+    ) -> Option<(Deadline, &str)> {
+        let platform = self.platform.as_ref().filter(|_| stream)?;
+        let instance = self.target.instance_name.as_deref().unwrap_or_default();
+        Some((platform.patience.begin(with_tools), instance))
+    }
+
     /// It answered, or began to, after `began`.
     pub(crate) fn answered(&self, gateway: &Gateway, streamed: bool, began: Instant) {
         let Some(vitals) = &self.target.vitals else {
@@ -115,6 +129,9 @@ impl Attempt {
 
     pub(crate) fn instance(&self) -> Result<&Arc<Instance>, GatewayError> {
         self.target.instance.as_ref().ok_or_else(|| {
+            if let Some(platform) = &self.platform {
+                return platform.failure(self.target.instance_name.as_deref());
+            }
             GatewayError::UnknownModel(format!(
                 "Model '{}' cannot be resolved: use provider:model with a configured provider, or an alias. \
                  GET /v1/models lists what is available.",
@@ -135,6 +152,11 @@ pub(crate) async fn plan(
     let refuse = |error: GatewayError, target: Option<&Arc<Target>>| {
         Refused::of(&admitted.billed, error, target)
     };
+    if let ControlPlane::Platform(platform) = &gateway.control {
+        let planned = async { platform.plan(requested, admitted.billed.token()?).await };
+        // Boxed here and elsewhere: what only hybrid mode waits for does not make every call's future larger.
+        return Box::pin(planned).await.map_err(|error| refuse(error, None));
+    }
     if let Some(policy) = gateway.policies.find(requested, &admitted.billed.user) {
         return policy::compile(gateway, inbound, &policy, admitted)
             .await
@@ -158,6 +180,7 @@ pub(crate) async fn plan(
         first: Attempt {
             target,
             reason: Cow::Borrowed("default"),
+            platform: None,
         },
         rest: Vec::new(),
         route: None,

@@ -24,6 +24,7 @@ use tokio::time::timeout;
 
 use crate::error::GatewayError;
 use crate::guardrails::{OutputChecks, Told, Window};
+use crate::hybrid::{Carrier, Deadline, Receipt, with_cost};
 use crate::settle::Settlement;
 use crate::thread::Keep;
 
@@ -67,7 +68,12 @@ impl End {
         if let Some(keep) = self.keep {
             keep.whole(&rendered).await;
         }
-        settlement.succeed().await;
+        let mut rendered = rendered;
+        if let Some(mut receipt) = settlement.succeed().await
+            && let Some(cost) = receipt.cost().await
+        {
+            rendered = with_cost(self.surface, rendered, &cost);
+        }
         Ok((rendered, verdicts))
     }
 }
@@ -105,6 +111,11 @@ pub(crate) struct Flow {
     /// Holds back what guardrails have not seen.
     window: Option<Window>,
     ending: Option<Ending>,
+    surface: Surface,
+    /// Holds back what will tell the cost, where a platform keeps the books.
+    carrier: Option<Carrier>,
+    /// The platform is asked what it cost.
+    receipt: Option<Receipt>,
     ready: VecDeque<Bytes>,
 }
 
@@ -155,17 +166,29 @@ impl Flow {
             keep,
             window: output.map(|checks| checks.window(surface)),
             ending: None,
+            carrier: None,
+            receipt: None,
+            surface,
             ready: VecDeque::new(),
         }
     }
 
     /// Waits for the first event, so that a failure before it is still an HTTP error or moves on to another
     /// candidate; but no longer than one keep-alive interval, after which the stream begins with a keep-alive.
+    /// `deadline`: until when something must have come, which a keep-alive does not change.
     pub(crate) async fn begin(
         &mut self,
         settlement: &mut Settlement,
         keepalive: Option<Duration>,
+        deadline: Option<(Deadline, &str)>,
     ) -> Result<(), GatewayError> {
+        if settlement.tab().is_some() {
+            self.carrier = Some(Carrier::new(self.surface));
+        }
+        if let Some((deadline, instance)) = deadline {
+            let first = Box::pin(self.step(settlement));
+            deadline.within(instance, first).await?;
+        }
         let first = self.first_event(settlement);
         match keepalive {
             Some(interval) => timeout(interval, first).await.unwrap_or(Ok(())),
@@ -189,6 +212,14 @@ impl Flow {
     /// after the chunk arrived either does not wait or only for the settlement, which is not cancelled by the
     /// keep-alive because the last bytes are queued before it.
     async fn step(&mut self, settlement: &mut Settlement) -> Result<(), GatewayError> {
+        if let Some(receipt) = &mut self.receipt {
+            let cost = receipt.cost().await;
+            self.receipt = None;
+            if let Some(carrier) = &mut self.carrier {
+                self.ready.extend(carrier.release(cost.as_ref()));
+            }
+            return Ok(());
+        }
         if let Some(ending) = &mut self.ending {
             let verdict = (&mut ending.verdict).await;
             let last = self.ending.take().map(|ending| ending.last);
@@ -209,17 +240,26 @@ impl Flow {
         if done {
             self.end(bytes, settlement).await?;
         } else if let Some(window) = &mut self.window {
-            let free = window.push(bytes)?;
-            self.ready.extend(free);
+            for free in window.push(bytes)? {
+                self.let_go(free);
+            }
         } else if !bytes.is_empty() {
-            self.ready.push_back(bytes);
+            self.let_go(bytes);
         }
         broken.map_or(Ok(()), Err)
     }
 
+    /// What may leave, but for what waits for its cost.
+    fn let_go(&mut self, bytes: Bytes) {
+        match &mut self.carrier {
+            None => self.ready.push_back(bytes),
+            Some(carrier) => self.ready.extend(carrier.push(bytes)),
+        }
+    }
+
     /// Whether more may come.
     fn is_open(&self) -> bool {
-        self.source.is_open() || self.ending.is_some()
+        self.source.is_open() || self.ending.is_some() || self.receipt.is_some()
     }
 
     /// The upstream's last bytes: they leave once the guardrails agree.
@@ -239,16 +279,23 @@ impl Flow {
     async fn finish(&mut self, last: Bytes, settlement: &mut Settlement) {
         // In this order: once taken, no keep-alive can cut in between.
         let upstream = self.source.close();
-        if let Some(window) = &mut self.window {
-            self.ready.extend(window.release());
+        let held: Vec<Bytes> = match &mut self.window {
+            Some(window) => window.release().collect(),
+            None => Vec::new(),
+        };
+        for bytes in held {
+            self.let_go(bytes);
         }
-        self.ready.push_back(last.clone());
+        self.let_go(last.clone());
         // In a task of its own: a keep-alive or a client that goes away does not cut it short.
         let kept = self
             .keep
             .take()
             .map(|keep| tokio::spawn(keep.last_events(last)));
-        settlement.succeed().await;
+        self.receipt = settlement.succeed().await;
+        if let (None, Some(carrier)) = (&self.receipt, &mut self.carrier) {
+            self.ready.extend(carrier.release(None));
+        }
         if let Some(kept) = kept
             && kept.await.is_err()
         {
@@ -263,6 +310,9 @@ impl Flow {
     async fn break_off(&mut self, error: GatewayError, settlement: &mut Settlement) {
         self.source.close();
         self.window = None;
+        if let Some(carrier) = &mut self.carrier {
+            self.ready.extend(carrier.release(None));
+        }
         tracing::warn!(%error, "a stream broke off");
         settlement.fail(&error).await;
         self.ready

@@ -39,7 +39,11 @@ pub(crate) struct Request<'a> {
     pub(crate) guardrails: Vec<Entry>,
     /// The tools the gateway is to run.
     pub(crate) tools: Option<WantedTools>,
+    /// The caller's word for the work it belongs to, which a platform is told.
+    pub(crate) session: Option<Cow<'a, str>>,
 }
+
+const SESSION_CHARS_MAX: usize = 255;
 
 /// Where a surface keeps what the gateway reads.
 struct Layout {
@@ -106,6 +110,14 @@ impl<'a> Request<'a> {
         };
         let demand = demand(surface, &layout, &members, &mut problems);
         let guardrails = entries(&members, &mut problems);
+        let session = string_member(&members, "session_label", &mut problems);
+        if session
+            .as_ref()
+            .is_some_and(|label| label.chars().count() > SESSION_CHARS_MAX)
+        {
+            let text = format!("String should have at most {SESSION_CHARS_MAX} characters");
+            problems.push(problem(&["session_label"], "string_too_long", &text));
+        }
         let tools = wanted_tools(&members, &mut problems)?;
         if !problems.is_empty() {
             return Err(GatewayError::InvalidBody(problems));
@@ -127,6 +139,7 @@ impl<'a> Request<'a> {
             demand,
             guardrails,
             tools,
+            session,
         })
     }
 }

@@ -15,6 +15,7 @@ use crate::Gateway;
 use crate::admit::Billed;
 use crate::error::GatewayError;
 use crate::health::{Busy, Vitals};
+use crate::hybrid::{Receipt, Tab};
 use crate::inbound::Origin;
 use crate::metrics::Metrics;
 use crate::plan::{Attempt, Plan, Route};
@@ -54,6 +55,8 @@ struct Open {
     tool_prices: ToolPrices,
     /// Counted among the calls under way at the model.
     busy: Option<Busy>,
+    /// Where a platform keeps the books.
+    tab: Option<Tab>,
 }
 
 impl Settlement {
@@ -79,6 +82,7 @@ impl Settlement {
                 missing_usage: gateway.settings.missing_usage(),
                 tool_prices: ToolPrices::default(),
                 busy: None,
+                tab: gateway.control.platform().map(|platform| platform.tab()),
             }),
         };
         settlement.aim(&plan.first);
@@ -110,6 +114,13 @@ impl Settlement {
     /// The attempt failed and another follows: a row that charges nobody.
     pub(crate) fn absorb(&mut self, error: &GatewayError) {
         let Some(open) = &mut self.open else { return };
+        if open.tab.is_some() {
+            open.count_abandoned(error);
+        }
+        if let Some(tab) = &mut open.tab {
+            tab.absorb(error);
+            return;
+        }
         let (message, status_code) = describe(error);
         if open.route.is_none() {
             open.route = Some(Route::unnamed());
@@ -133,9 +144,17 @@ impl Settlement {
 
     /// Moves it to whatever goes on with the call; what is left here does nothing.
     pub(crate) fn hand_over(&mut self) -> Self {
+        if let Some(tab) = self.tab() {
+            tab.begin();
+        }
         Self {
             open: self.open.take(),
         }
+    }
+
+    /// The books of a platform, where it keeps them.
+    pub(crate) fn tab(&mut self) -> Option<&mut Tab> {
+        self.open.as_mut()?.tab.as_mut()
     }
 
     /// The hold, for growing it.
@@ -170,9 +189,9 @@ impl Settlement {
         self.open.as_ref().map_or(0, |open| open.row.elapsed_ms())
     }
 
-    /// The upstream answered completely.
-    pub(crate) async fn succeed(&mut self) {
-        let Some(open) = self.open.take() else { return };
+    /// The upstream answered completely. Where a platform keeps the books, it will say what that cost.
+    pub(crate) async fn succeed(&mut self) -> Option<Receipt> {
+        let mut open = self.open.take()?;
         let Used { turns, estimated } = open.usage_to_bill();
         let fail = estimated && open.missing_usage == MissingUsagePolicy::Fail;
         let message = fail.then(|| "stream completed without usage data".to_owned());
@@ -189,13 +208,19 @@ impl Settlement {
             message,
             status_code: None,
         };
+        if let Some(tab) = open.tab.take() {
+            return tab.succeed(open.reported(ending));
+        }
         open.finish(ending).await;
+        None
     }
 
     /// The call failed on the upstream's side: nothing is charged. An answer that a guardrail kept back was made, and
     /// is charged.
     pub(crate) async fn fail(&mut self, error: &GatewayError) {
-        let Some(open) = self.open.take() else { return };
+        let Some(mut open) = self.open.take() else {
+            return;
+        };
         let (message, status_code) = describe(error);
         let kept_back = matches!(
             error,
@@ -214,13 +239,19 @@ impl Settlement {
             message: Some(message),
             status_code,
         };
+        if let Some(tab) = open.tab.take() {
+            Box::pin(tab.fail(error, open.reported(ending))).await;
+            return;
+        }
         open.finish(ending).await;
     }
 }
 
 impl Drop for Settlement {
     fn drop(&mut self) {
-        let Some(open) = self.open.take() else { return };
+        let Some(mut open) = self.open.take() else {
+            return;
+        };
         let Used { turns, estimated } = if open.has_delivered() {
             open.usage_to_bill()
         } else {
@@ -235,6 +266,10 @@ impl Drop for Settlement {
             message: Some(message),
             status_code: Some(CLIENT_CLOSED_REQUEST),
         };
+        if let Some(tab) = open.tab.take() {
+            tab.abandon(open.reported(ending));
+            return;
+        }
         let ledger = Arc::clone(&open.ledger);
         let (hold, spent, record) = open.close(ending);
         ledger.settle_detached(hold, spent, record);
@@ -261,6 +296,9 @@ impl Open {
         self.price = self.demand.unit.price(target).cloned();
         self.produced = Produced::default();
         self.busy = target.vitals.as_ref().map(Vitals::begin);
+        if let Some(tab) = &mut self.tab {
+            tab.aim(attempt);
+        }
         if self.route.is_some() {
             self.row.position += 1;
             self.row.reason = Some(attempt.reason.clone());
@@ -276,6 +314,12 @@ impl Open {
         } = &self.row;
         self.metrics
             .count_abandoned(model, provider.as_deref(), *position, error);
+    }
+
+    /// What is reported of an ending: what was counted, never what was guessed.
+    fn reported(self, ending: Ending) -> Option<TokenUsage> {
+        let (_, _, record) = self.close(ending);
+        record.usage.filter(|_| !record.usage_estimated)
     }
 
     async fn finish(self, ending: Ending) {

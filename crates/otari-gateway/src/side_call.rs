@@ -9,6 +9,7 @@ use http::HeaderMap;
 use crate::Gateway;
 use crate::admit::Billed;
 use crate::error::GatewayError;
+use crate::hybrid::ControlPlane;
 use crate::in_flight::Underway;
 use crate::inbound::{Inbound, Origin};
 use crate::plan::{Attempt, Plan, Resilience};
@@ -40,23 +41,36 @@ pub(crate) async fn begin(
     reason: &'static str,
     demand: Demand,
 ) -> Result<(Plan, Settlement), GatewayError> {
+    let plan = match &gateway.control {
+        ControlPlane::Platform(platform) => Box::pin(platform.plan(model, billed.token()?)).await?,
+        ControlPlane::Own => own_plan(gateway, origin, model, reason).await?,
+    };
+    let reserved = reserve(gateway, billed, demand, &plan.first.target).await;
+    let reserved = reserved.map_err(|refused| refused.error)?;
+    let settlement = Settlement::open(gateway, origin, billed, &plan, reserved, demand);
+    Ok((plan, settlement))
+}
+
+async fn own_plan(
+    gateway: &Gateway,
+    origin: &Origin,
+    model: &str,
+    reason: &'static str,
+) -> Result<Plan, GatewayError> {
     let target = gateway
         .targets
         .resolve(model, None, origin.received_at)
         .await?;
-    let reserved = reserve(gateway, billed, demand, &target).await;
-    let reserved = reserved.map_err(|refused| refused.error)?;
-    let plan = Plan {
+    Ok(Plan {
         first: Attempt {
             target,
             reason: reason.into(),
+            platform: None,
         },
         rest: Vec::new(),
         label: None,
         route: None,
         guardrails: Vec::new(),
         resilience: Resilience::default(),
-    };
-    let settlement = Settlement::open(gateway, origin, billed, &plan, reserved, demand);
-    Ok((plan, settlement))
+    })
 }

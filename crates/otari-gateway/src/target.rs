@@ -42,6 +42,28 @@ pub struct Target {
 }
 
 impl Target {
+    /// What a platform chose. It keeps the prices too.
+    pub(crate) fn elsewhere(
+        requested: &str,
+        provider: String,
+        model: String,
+        instance: Option<Arc<Instance>>,
+    ) -> Self {
+        Self {
+            requested: requested.to_owned(),
+            key: format!("{provider}:{model}"),
+            instance_name: Some(provider),
+            model,
+            instance,
+            is_alias: false,
+            price: None,
+            // What one customer's credential suffers says nothing of another's.
+            vitals: None,
+            price_valid_until: None,
+            generation: 0,
+        }
+    }
+
     /// The same at another price, which is the operator's.
     pub(crate) fn at_price(&self, price: Price) -> Self {
         Self {

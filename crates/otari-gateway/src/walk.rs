@@ -197,14 +197,19 @@ impl Gateway {
         if let Some(rest) = tried.ways_out
             && let Some(mut flow) = rescue::begin(self, tried, rest, outgoing).await?
         {
-            flow.begin(settlement, keepalive).await?;
+            flow.begin(settlement, keepalive, None).await?;
             return Ok(Answer::Stream(flow));
         }
+        let deadline = attempt.first_chunk_by(outgoing.request.stream, false);
+        let sent = dispatch(self, outgoing, attempt);
         let Dispatched {
             answered,
             passage,
             keep,
-        } = dispatch(self, outgoing, attempt).await?;
+        } = match deadline {
+            Some((deadline, instance)) => deadline.within(instance, Box::pin(sent)).await?,
+            None => sent.await?,
+        };
         let relay = Relay {
             passage,
             instance: attempt.instance()?.name.as_str(),
@@ -216,7 +221,7 @@ impl Gateway {
         };
         if outgoing.request.stream {
             let mut flow = Flow::of(answered, relay);
-            flow.begin(settlement, keepalive).await?;
+            flow.begin(settlement, keepalive, deadline).await?;
             return Ok(Answer::Stream(flow));
         }
         let (whole, told) = read_whole(answered, relay, settlement).await?;
@@ -313,7 +318,7 @@ impl<'a> Walk<'a> {
         self.current = next;
         self.began = Instant::now();
         self.repeated = 0;
-        self.underway.aim(&next.target);
+        self.underway.aim(next);
     }
 
     fn repeat(&mut self) {

@@ -47,9 +47,18 @@ struct Inner {
 
 impl Journal {
     pub(crate) fn open(dir: PathBuf) -> io::Result<Self> {
-        Ok(Self {
+        Ok(Self::over(Segments::open(dir)?))
+    }
+
+    /// For a process whose records are kept elsewhere.
+    pub(crate) fn nowhere() -> Self {
+        Self::over(Segments::nowhere())
+    }
+
+    fn over(segments: Segments) -> Self {
+        Self {
             inner: Mutex::new(Inner {
-                segments: Segments::open(dir)?,
+                segments,
                 queue: VecDeque::new(),
                 spilled: 0,
                 next: 0,
@@ -59,7 +68,7 @@ impl Journal {
             ready: Notify::new(),
             hurry: Notify::new(),
             unwritable: AtomicBool::new(false),
-        })
+        }
     }
 
     /// Writes the record and queues it. Returns its number, for [`Journal::wait_drained`].

@@ -7,7 +7,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use otari_store::{Store, StoreError, accounts};
-use otari_types::{AccountId, Amounts, BudgetId, Clock, NodeId, Timestamp, UsageRecord};
+use otari_types::{AccountId, Amounts, BudgetId, Clock, NodeId, Timestamp, UsageRecord, new_id};
 use parking_lot::RwLock;
 
 use crate::account::{Account, Asking};
@@ -71,8 +71,8 @@ pub struct Ledger {
     accounts: RwLock<HashMap<AccountId, Arc<Account>>>,
     durability: Durability,
     when_unwritable: WhenUnwritable,
-    /// Keeps this node's folder locked.
-    _slot: slot::Slot,
+    /// Keeps this node's folder locked, where it has one.
+    _slot: Option<slot::Slot>,
 }
 
 impl Ledger {
@@ -102,8 +102,23 @@ impl Ledger {
             durability: options.durability,
             when_unwritable: options.when_unwritable,
             store,
-            _slot: own,
+            _slot: Some(own),
         }))
+    }
+
+    /// A ledger that is asked for nothing, where another keeps the books. Writes nothing to disk; need not run.
+    pub fn idle(store: Store, clock: Arc<dyn Clock>) -> Arc<Self> {
+        Arc::new(Self {
+            node: NodeId::from(new_id()),
+            lease_ttl_secs: 0,
+            clock,
+            journal: Arc::new(Journal::nowhere()),
+            accounts: RwLock::default(),
+            durability: Durability::Journal,
+            when_unwritable: WhenUnwritable::Allow,
+            store,
+            _slot: None,
+        })
     }
 
     /// The background work: the drainer and the upkeep of leases. Both end when dropped.

@@ -14,9 +14,10 @@ use otari_config::{Config, Environment};
 use otari_gateway::tools::ToolOptions;
 use otari_gateway::{
     BatchOptions, BreakerSettings, FilesOptions, GatewayOptions, GuardrailOptions, HotSettings,
-    MissingUsagePolicy, SandboxOptions, Settings,
+    MissingUsagePolicy, PlatformOptions, SandboxOptions, Settings,
 };
 use otari_ledger::{Durability, LedgerOptions, WhenUnwritable};
+use otari_platform::is_of_platform;
 use otari_providers::{
     BucketOptions, Dialect, Instance, InstanceError, InstanceOptions, InstanceSettings, Provider,
     Timeouts, catalog,
@@ -72,9 +73,72 @@ pub(crate) fn gateway_options(
         rate_limit_rpm: config.rate_limit.rate_limit_rpm,
         master_key: config.auth.master_key.clone(),
         connect_timeout: timeouts(config, &ClientArgs::default()).connect,
+        platform: None,
         store,
         clock,
     })
+}
+
+/// The same where a platform keeps keys, budgets and credentials: none of those are this deployment's.
+pub(crate) fn hybrid_options(
+    config: &Config,
+    store: Store,
+    clock: Arc<dyn Clock>,
+    workspace: &str,
+    token: Secret,
+) -> Result<GatewayOptions, ComposeError> {
+    let options = gateway_options(config, store, clock, workspace)?;
+    let (mut tools, mut settings) = (options.tools, options.settings);
+    // Kept answers would be gone with the process.
+    settings.responses_retention_days = 0;
+    let section = &config.operation.platform;
+    // The platform's own search service knows this gateway by its token; no other is told it.
+    let is_platforms = |url: &String| is_of_platform(url, &section.base_url);
+    if tools
+        .section
+        .web_search_url
+        .as_ref()
+        .is_some_and(is_platforms)
+    {
+        tools
+            .section
+            .web_search_api_key
+            .get_or_insert(token.clone());
+    }
+    Ok(GatewayOptions {
+        instances: HashMap::new(),
+        aliases: HashMap::new(),
+        tools,
+        files: None,
+        batches: None,
+        settings,
+        rate_limit_rpm: None,
+        master_key: None,
+        platform: Some(platform(config, token)),
+        ..options
+    })
+}
+
+fn platform(config: &Config, token: Secret) -> PlatformOptions {
+    let section = &config.operation.platform;
+    let millis = |millis: u32| Duration::from_millis(u64::from(millis));
+    let timeouts = timeouts(config, &ClientArgs::default());
+    PlatformOptions {
+        base_url: section.base_url.clone(),
+        health_path: section.health_path.clone(),
+        token,
+        resolve_timeout: millis(section.resolve_timeout_ms),
+        usage_timeout: millis(section.usage_timeout_ms),
+        inline_timeout: millis(section.usage_inline_timeout_ms),
+        quick_tries: section.usage_max_retries.max(1),
+        first_chunk: millis(section.streaming_first_chunk_timeout_ms),
+        first_chunk_with_tools: millis(section.streaming_first_chunk_timeout_ms_tool_loop),
+        last_first_chunk_extra: millis(
+            section.streaming_final_attempt_extra_first_chunk_timeout_ms,
+        ),
+        connect_timeout: timeouts.connect,
+        timeouts,
+    }
 }
 
 fn sandbox(config: &Config, clock: &Arc<dyn Clock>) -> Result<SandboxOptions, SandboxError> {

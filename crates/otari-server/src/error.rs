@@ -5,6 +5,7 @@
 //! here, once.
 
 mod envelope;
+mod platform;
 #[cfg(test)]
 mod tests;
 mod tools;
@@ -15,10 +16,12 @@ use std::time::Duration;
 
 use axum::response::{IntoResponse, Response};
 use http::{HeaderValue, StatusCode, header};
-use otari_gateway::{FieldProblem, GatewayError, UpstreamFailure, Window};
+use otari_gateway::{FieldProblem, GatewayError, PlatformIds, UpstreamFailure, Window};
+
 use otari_ledger::LedgerError;
 use otari_providers::UpstreamErrorKind;
 use otari_store::StoreError;
+pub(crate) use platform::put_platform_headers;
 use serde_json::{Value, json};
 
 /// An answer that is not a success.
@@ -37,6 +40,8 @@ pub struct ApiError {
     rate: Option<Box<Window>>,
     /// Another surface's than OpenAI's.
     envelope: Option<Box<envelope::Envelope>>,
+    /// What a platform knows the call by.
+    platform: Option<Box<PlatformIds>>,
 }
 
 impl ApiError {
@@ -52,6 +57,7 @@ impl ApiError {
             retry_after: None,
             rate: None,
             envelope: None,
+            platform: None,
         }
     }
 
@@ -207,6 +213,9 @@ impl IntoResponse for ApiError {
         if let Some(window) = self.rate {
             put_rate_headers(headers, &window);
         }
+        if let Some(ids) = self.platform {
+            put_platform_headers(headers, &ids);
+        }
         response
     }
 }
@@ -228,7 +237,9 @@ impl From<GatewayError> for ApiError {
             | E::InvalidKey
             | E::InactiveKey
             | E::ExpiredKey
-            | E::InvalidMasterKey => Self::unauthorized(text),
+            | E::InvalidMasterKey
+            | E::MissingToken => Self::unauthorized(text),
+            E::Platform(error) => platform::answer(error),
             E::AuthUnavailable | E::CannotRecord => Self::unavailable(text),
             E::UserRequired | E::InvalidRequest(_) => Self::bad_request(text),
             E::ToolUnavailable { .. } | E::SearchTool(_) | E::ToolSwitchedOff(_) | E::ToolNotPermitted(_)
@@ -241,7 +252,7 @@ impl From<GatewayError> for ApiError {
             }
             E::PolicyUnresolvable(_) | E::AllFailed { timed_out: false } => Self::bad_gateway(&text),
             E::AllFailed { timed_out: true } => Self::new(StatusCode::GATEWAY_TIMEOUT, "timeout_error", text),
-            E::UnknownModel(_) => Self::bad_request(text).code("model_not_found"),
+            E::UnknownModel(_) | E::PolicyElsewhere(_) => Self::bad_request(text).code("model_not_found"),
             E::UserMismatch | E::UserBlocked(_) => Self::forbidden(text),
             E::ModelNotPermitted(_) | E::PolicyNotPermitted(_) => Self::forbidden(text).code("model_not_permitted"),
             E::BudgetExceeded(_) | E::BudgetRanOut(_) => Self::forbidden(text).code("insufficient_quota"),

@@ -10,24 +10,25 @@ use parking_lot::RwLock;
 
 use crate::error::ApiError;
 use crate::middleware::edge::edge;
+use crate::ops::elsewhere::{ELSEWHERE, managed_elsewhere};
 use crate::state::App;
 use crate::{admin, cors, data, docs, ops};
 
 pub fn router(app: &App) -> Router {
     // Full paths rather than nesting: a nested router rewrites the address of every request.
-    let mut router = Router::new()
-        .merge(health(""))
-        .merge(health("/api/v1"))
-        .merge(inference("/v1"))
-        .merge(inference("/api/v1"))
-        .merge(work("/v1"))
-        .merge(work("/api/v1"))
-        .merge(management("/v1"))
-        .merge(management("/api/v1"))
-        .merge(tool_management("/v1"))
-        .merge(tool_management("/api/v1"))
-        .merge(routing("/v1"))
-        .merge(routing("/api/v1"));
+    let mut router = Router::new().merge(health("")).merge(health("/api/v1"));
+    for prefix in ["/v1", "/api/v1"] {
+        router = router.merge(generation(prefix));
+        router = match app.gateway.platform() {
+            Some(_) => router.merge(elsewhere(prefix)),
+            None => router
+                .merge(inference(prefix))
+                .merge(work(prefix))
+                .merge(management(prefix))
+                .merge(tool_management(prefix))
+                .merge(routing(prefix)),
+        };
+    }
     // Gemini's clients append a version of their own to the base address.
     for prefix in ["", "/v1", "/api/v1"] {
         router = router.route(
@@ -35,7 +36,7 @@ pub fn router(app: &App) -> Router {
             post(data::gemini::generate_content),
         );
     }
-    if app.config.tools.mcp_endpoint {
+    if app.config.tools.mcp_endpoint && app.gateway.platform().is_none() {
         router = router.route("/mcp", any(data::mcp::serve_mcp));
     }
     if app.config.metrics.enable_metrics {
@@ -60,10 +61,12 @@ pub fn router(app: &App) -> Router {
         .with_state(app.clone())
 }
 
-/// For virtual keys, or the master key naming a user.
-fn inference(prefix: &str) -> Router<App> {
+/// The calls that there are in every mode: for virtual keys or the master key naming a user, or in hybrid mode for
+/// whomever the platform knows.
+fn generation(prefix: &str) -> Router<App> {
     let at = |path: &str| format!("{prefix}{path}");
     Router::new()
+        .route(&at("/bootstrap"), get(ops::bootstrap::get_bootstrap))
         .route(
             &at("/chat/completions"),
             post(data::chat::create_chat_completion),
@@ -78,6 +81,27 @@ fn inference(prefix: &str) -> Router<App> {
             post(data::messages::count_message_tokens),
         )
         .route(&at("/responses"), post(data::responses::create_response))
+        // Gemini's newer clients post to the models of version 1.
+        .route(
+            &at("/models/{*model_id}"),
+            post(data::gemini::generate_content),
+        )
+}
+
+/// What a gateway in hybrid mode leaves to its platform.
+fn elsewhere(prefix: &str) -> Router<App> {
+    ELSEWHERE.iter().fold(Router::new(), |router, path| {
+        let stub = || any(managed_elsewhere);
+        router
+            .route(&format!("{prefix}{path}"), stub())
+            .route(&format!("{prefix}{path}/{{*rest}}"), stub())
+    })
+}
+
+/// For virtual keys, or the master key naming a user.
+fn inference(prefix: &str) -> Router<App> {
+    let at = |path: &str| format!("{prefix}{path}");
+    Router::new()
         .route(
             &at("/responses/{response_id}"),
             get(data::responses::get_response).delete(data::responses::delete_response),
@@ -126,11 +150,7 @@ fn inference(prefix: &str) -> Router<App> {
             post(data::search::create_search_for_tool),
         )
         .route(&at("/models"), get(data::models::list_models))
-        // Gemini's newer clients post to the models of version 1.
-        .route(
-            &at("/models/{*model_id}"),
-            get(data::models::get_model).post(data::gemini::generate_content),
-        )
+        .route(&at("/models/{*model_id}"), get(data::models::get_model))
 }
 
 /// Files and batches, for the same callers.
@@ -250,7 +270,7 @@ fn tool_management(prefix: &str) -> Router<App> {
         )
 }
 
-/// For the master key; the bootstrap page for anyone.
+/// For the master key.
 fn management(prefix: &str) -> Router<App> {
     let at = |path: &str| format!("{prefix}{path}");
     Router::new()
@@ -324,7 +344,6 @@ fn management(prefix: &str) -> Router<App> {
             get(admin::usage::in_flight::list_in_flight),
         )
         .route(&at("/providers"), get(admin::providers::list_providers))
-        .route(&at("/bootstrap"), get(ops::bootstrap::get_bootstrap))
 }
 
 fn health(prefix: &str) -> Router<App> {

@@ -5,9 +5,9 @@ use std::net::SocketAddr;
 use std::path::Path;
 use std::sync::Arc;
 
-use otari_config::Config;
 use otari_config::section::pricing::{PriceEntry, PriceRates};
 use otari_config::section::tools::SearchProvider;
+use otari_config::{Config, Mode};
 use otari_gateway::credentials::hash_token;
 use otari_gateway::{Gateway, GatewayError, Surface};
 use otari_store::{
@@ -19,7 +19,7 @@ use tokio_rustls::TlsAcceptor;
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
-use crate::compose::{ComposeError, gateway_options};
+use crate::compose::{ComposeError, gateway_options, hybrid_options};
 use crate::error::ApiError;
 use crate::listener::{TlsError, acceptor, bind};
 use crate::state::{App, Inner};
@@ -95,23 +95,16 @@ pub async fn start(
         (Some(certificate), Some(key)) => Some(acceptor(Path::new(certificate), Path::new(key))?),
         _ => None,
     };
-    let store = open_store(&config, Arc::clone(&clock)).await?;
-    if config.database.auto_migrate {
-        store.migrate().await?;
-    }
-    let workspace_id =
-        runtime_settings::put_if_absent(&store, WORKSPACE_SETTING, &new_id()).await?;
-    let options = gateway_options(&config, store, clock, &workspace_id)?;
-    let gateway = Gateway::start(options).await?;
-    let first_run = FirstRun {
-        master_key: gateway.operator.ensure().await?,
-        bootstrap_key: if config.auth.bootstrap_api_key {
-            bootstrap_key(&gateway).await?
-        } else {
-            None
-        },
+    let Opened {
+        gateway,
+        workspace_id,
+        first_run,
+    } = match config.platform_token() {
+        Some(token) if config.mode() == Mode::Hybrid => {
+            Box::pin(open_hybrid(&config, clock, token)).await?
+        }
+        _ => Box::pin(open(&config, clock)).await?,
     };
-    seed_prices(&gateway, &config).await?;
     let (host, port) = (config.server.host.clone(), config.server.port);
     let (listener, address) =
         bind(&host, port)
@@ -135,6 +128,55 @@ pub async fn start(
         address,
         tls,
         first_run,
+    })
+}
+
+/// A gateway and what there is around it.
+struct Opened {
+    gateway: Arc<Gateway>,
+    workspace_id: String,
+    first_run: FirstRun,
+}
+
+async fn open(config: &Config, clock: Arc<dyn Clock>) -> Result<Opened, StartError> {
+    let store = open_store(config, Arc::clone(&clock)).await?;
+    if config.database.auto_migrate {
+        store.migrate().await?;
+    }
+    let workspace_id =
+        runtime_settings::put_if_absent(&store, WORKSPACE_SETTING, &new_id()).await?;
+    let options = gateway_options(config, store, clock, &workspace_id)?;
+    let gateway = Gateway::start(options).await?;
+    let first_run = FirstRun {
+        master_key: gateway.operator.ensure().await?,
+        bootstrap_key: if config.auth.bootstrap_api_key {
+            bootstrap_key(&gateway).await?
+        } else {
+            None
+        },
+    };
+    seed_prices(&gateway, config).await?;
+    Ok(Opened {
+        gateway,
+        workspace_id,
+        first_run,
+    })
+}
+
+/// The platform keeps what a database would: the one here is empty and goes with the process.
+async fn open_hybrid(
+    config: &Config,
+    clock: Arc<dyn Clock>,
+    token: Secret,
+) -> Result<Opened, StartError> {
+    let store = Store::in_memory(Arc::clone(&clock)).await?;
+    store.migrate().await?;
+    let workspace_id = new_id();
+    let options = hybrid_options(config, store, clock, &workspace_id, token)?;
+    Ok(Opened {
+        gateway: Gateway::start(options).await?,
+        workspace_id,
+        first_run: FirstRun::default(),
     })
 }
 

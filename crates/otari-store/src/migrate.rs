@@ -90,11 +90,13 @@ impl Store {
                 .bind(migration.name)
                 .bind(self.now());
             tx.execute(done).await?;
-            tracing::info!(
-                version = migration.version,
-                name = migration.name,
-                "schema migrated"
-            );
+            if !self.is_private {
+                tracing::info!(
+                    version = migration.version,
+                    name = migration.name,
+                    "schema migrated"
+                );
+            }
         }
         tx.commit().await
     }

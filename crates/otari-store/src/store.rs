@@ -1,6 +1,7 @@
 //! The handle to the database: opening, reading, writing, closing.
 
 use std::path::Path;
+use std::str::FromStr;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -36,6 +37,8 @@ pub enum Engine {
 pub struct Store {
     db: Db,
     clock: Arc<dyn Clock>,
+    /// In memory, so that nobody is interested in its upkeep.
+    pub(crate) is_private: bool,
 }
 
 #[derive(Clone, Debug)]
@@ -55,7 +58,33 @@ impl Store {
             Target::Sqlite(path) => open_sqlite(&path, options).await?,
             Target::Postgres(target) => Db::Postgres(open_postgres(*target, options).await?),
         };
-        Ok(Self { db, clock })
+        Ok(Self {
+            db,
+            clock,
+            is_private: false,
+        })
+    }
+
+    /// A database of this process's own, gone with it: for a gateway whose records are kept elsewhere. Not migrated.
+    pub async fn in_memory(clock: Arc<dyn Clock>) -> Result<Self, StoreError> {
+        let target = SqliteConnectOptions::from_str("sqlite::memory:")?.foreign_keys(true);
+        // One connection that never ends: the database lives as long as it does.
+        let only = SqlitePoolOptions::new()
+            .max_connections(1)
+            .max_lifetime(None)
+            .idle_timeout(None)
+            .test_before_acquire(false)
+            .connect_with(target)
+            .await?;
+        let db = Db::Sqlite {
+            writer: only.clone(),
+            readers: only,
+        };
+        Ok(Self {
+            db,
+            clock,
+            is_private: true,
+        })
     }
 
     pub fn engine(&self) -> Engine {

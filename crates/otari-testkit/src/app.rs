@@ -61,7 +61,11 @@ impl TestAppBuilder {
     }
 
     pub async fn start(self) -> TestApp {
-        let upstream = Upstream::start().await;
+        self.start_before(Upstream::start().await).await
+    }
+
+    /// Starts before an upstream that runs already.
+    pub async fn start_before(self, upstream: Upstream) -> TestApp {
         let dir = Arc::new(tempfile::tempdir().expect("a temporary folder"));
         self.start_in(dir, upstream).await
     }

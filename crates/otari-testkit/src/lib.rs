@@ -10,10 +10,12 @@
 
 mod app;
 mod client;
+mod hybrid;
 mod storage;
 mod upstream;
 
 pub use app::{MASTER_KEY, TestApp, TestAppBuilder};
 pub use client::{Client, Response, StreamingResponse};
+pub use hybrid::{GATEWAY_TOKEN, Hybrid, HybridBuilder, USER_TOKEN};
 pub use storage::Storage;
 pub use upstream::{Captured, Script, Step, Upstream};

@@ -94,6 +94,11 @@ pub struct GuardedClient {
 impl GuardedClient {
     /// `connect_timeout` bounds looking up and connecting together with the request's own limits.
     pub fn new(guard: UrlGuard, connect_timeout: Duration) -> Self {
+        Self::pooled(guard, connect_timeout, POOL_IDLE_PER_HOST)
+    }
+
+    /// The same, keeping up to `idle` connections to a host that is asked all the time.
+    pub fn pooled(guard: UrlGuard, connect_timeout: Duration, idle: usize) -> Self {
         let resolver = GuardedResolver::new(guard.clone());
         let mut connector = HttpConnector::new_with_resolver(resolver);
         connector.set_nodelay(true);
@@ -102,7 +107,7 @@ impl GuardedClient {
         let pool = Client::builder(TokioExecutor::new())
             .pool_timer(TokioTimer::new())
             .pool_idle_timeout(POOL_IDLE)
-            .pool_max_idle_per_host(POOL_IDLE_PER_HOST)
+            .pool_max_idle_per_host(idle)
             .build(tls::connector(connector));
         Self { guard, pool }
     }

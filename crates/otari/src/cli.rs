@@ -54,6 +54,13 @@ pub(crate) enum Command {
     /// Print the OpenAPI document
     #[command(after_help = "Example:\n  otari openapi > openapi.json")]
     Openapi,
+    /// Serve a reference platform for gateways in hybrid mode, from one YAML file
+    #[command(
+        after_help = "Examples:\n  otari peer --config peer.yml\n  otari peer --config peer.yml --check\n\n\
+                      A gateway uses it with OTARI_AI_TOKEN and PLATFORM_BASE_URL. Usage reports go to stdout, a JSON line each.\n\
+                      The file, and what a platform of your own must answer: docs/hybrid.md"
+    )]
+    Peer(Peer),
     /// Run untrusted Python: a file, or as a service for gateways
     #[command(subcommand)]
     Sandbox(Sandbox),
@@ -62,6 +69,19 @@ pub(crate) enum Command {
     Routing(Routing),
     /// Print the version
     Version,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct Peer {
+    /// The YAML file
+    #[arg(short, long, value_name = "FILE")]
+    pub(crate) config: PathBuf,
+    /// Find every mistake in the file and stop
+    #[arg(long)]
+    pub(crate) check: bool,
+    /// Address and port to listen on, instead of the file's
+    #[arg(long, value_name = "ADDRESS:PORT")]
+    pub(crate) listen: Option<String>,
 }
 
 #[derive(Debug, Subcommand)]

@@ -6,6 +6,7 @@ mod health;
 mod init_db;
 mod migrate;
 mod openapi;
+mod peer;
 mod routing;
 mod sandbox;
 mod serve;
@@ -28,6 +29,7 @@ pub(crate) fn run(cli: Cli) -> anyhow::Result<ExitCode> {
         Command::CheckConfig(args) => check_config::run(&args),
         Command::Health(args) => health::run(&args),
         Command::Openapi => openapi::run(),
+        Command::Peer(args) => peer::run(&args),
         Command::Sandbox(command) => sandbox::run(&command),
         Command::Routing(Routing::Explain(args)) => routing::explain(&args),
         Command::Version => version::run(),

@@ -26,6 +26,21 @@ const RULES: &[Rule] = &[
         Some(&["otari-types", "otari-wire"]),
     ),
     (
+        "otari-platform",
+        &[HTTP, SQL, RUNTIME],
+        Some(&["otari-types"]),
+    ),
+    (
+        "otari-peer",
+        &[SQL],
+        Some(&[
+            "otari-types",
+            "otari-metering",
+            "otari-platform",
+            "otari-providers",
+        ]),
+    ),
+    (
         "otari-metering",
         &[HTTP, SQL, RUNTIME],
         Some(&["otari-types"]),

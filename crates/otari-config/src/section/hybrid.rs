@@ -41,7 +41,7 @@ section! {
         usage_timeout_ms: u32 = 5000 => AtLeast(1.0), env "PLATFORM_USAGE_TIMEOUT_MS";
         /// Milliseconds an answer waits for its usage report.
         usage_inline_timeout_ms: u32 = 1500 => AtLeast(1.0), env "PLATFORM_USAGE_INLINE_TIMEOUT_MS";
-        /// Times a usage report is sent again.
+        /// Quick tries of a usage report before it counts as late; it is sent until it is taken.
         usage_max_retries: u32 = 3, env "PLATFORM_USAGE_MAX_RETRIES";
         /// Milliseconds until a stream's first chunk before the next attempt starts.
         streaming_first_chunk_timeout_ms: u32 = 2000 => AtLeast(1.0), env "STREAMING_FALLBACK_FIRST_CHUNK_TIMEOUT_MS";

@@ -35,6 +35,7 @@ fn attempt(provider: &str) -> Attempt {
     Attempt {
         target,
         reason: "default".into(),
+        platform: None,
     }
 }
 

@@ -6,6 +6,7 @@ use otari_providers::quirk::{Edit, allows_stream_options, top_level_edit};
 use otari_providers::{Dialect, Instance};
 use otari_translate::Surface;
 use otari_wire::members::ObjectWriter;
+use serde_json::Value;
 
 use crate::dispatch::route::Route;
 use crate::dispatch::{Outgoing, Prepared, is_kept_back};
@@ -51,6 +52,8 @@ pub(super) fn chat_body(request: &Request<'_>, attempt: &Attempt, instance: &Ins
     let quirks = instance.provider.quirks;
     let members = &request.members;
     let with_stream_options = request.stream && allows_stream_options(quirks);
+    // A platform that keeps the books wants every call counted.
+    let must_count = attempt.platform.is_some();
     let mut body = ObjectWriter::with_capacity(request.demand.prompt_bytes + 512);
     for (name, value) in members.iter() {
         if is_kept_back(name) {
@@ -59,6 +62,9 @@ pub(super) fn chat_body(request: &Request<'_>, attempt: &Attempt, instance: &Ins
         match name {
             "model" => body.string("model", &attempt.target.model),
             "stream_options" if !with_stream_options => {}
+            "stream_options" if must_count => {
+                body.raw("stream_options", &with_usage(value.get()));
+            }
             _ => match top_level_edit(quirks, name, request.stream) {
                 Edit::Keep => body.raw(name, value.get()),
                 // The caller may have given both spellings; the provider's own wins.
@@ -73,6 +79,14 @@ pub(super) fn chat_body(request: &Request<'_>, attempt: &Attempt, instance: &Ins
         body.raw("stream_options", r#"{"include_usage":true}"#);
     }
     body.finish().into()
+}
+
+/// Stream options that ask for usage, whatever they said of it.
+fn with_usage(options: &str) -> String {
+    let mut options: serde_json::Map<String, Value> =
+        serde_json::from_str(options).unwrap_or_default();
+    options.insert("include_usage".to_owned(), Value::Bool(true));
+    Value::Object(options).to_string()
 }
 
 fn messages_body(request: &Request<'_>, attempt: &Attempt, instance: &Instance) -> Bytes {

@@ -186,7 +186,11 @@ impl Resolving<'_> {
             let target = self.targets.resolve(selector, None, self.now).await?;
             let served = target.instance.is_some();
             if sieve.takes(selector, &target.key, served, self.permits) {
-                attempts.push(Attempt { target, reason });
+                attempts.push(Attempt {
+                    target,
+                    reason,
+                    platform: None,
+                });
             }
         }
         Ok(Resolved {

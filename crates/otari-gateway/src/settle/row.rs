@@ -28,6 +28,10 @@ pub(super) struct Row {
 
 /// The row of a call that was refused before it reached a provider. It charges nobody.
 pub(crate) fn log_refusal(gateway: &Gateway, origin: &Origin, refused: &Refused, requested: &str) {
+    if gateway.control.platform().is_some() {
+        // Whoever refuses keeps its own log.
+        return;
+    }
     let Some(status) = refused
         .error
         .refusal_row_status()

@@ -21,9 +21,10 @@ impl Twin {
 }
 
 impl Settlement {
-    /// `None` once it is settled.
+    /// `None` once it is settled, and where a platform keeps the books.
     pub(crate) fn twin(&self) -> Option<Twin> {
-        let open = self.open.as_ref()?;
+        // What a platform resolved it wants tried in order.
+        let open = self.open.as_ref().filter(|open| open.tab.is_none())?;
         let ledger = Arc::clone(&open.ledger);
         let metrics = Arc::clone(&open.metrics);
         let row = open.row.clone();
@@ -43,6 +44,7 @@ impl Settlement {
             missing_usage,
             tool_prices,
             busy: None,
+            tab: None,
         })))
     }
 

@@ -9,7 +9,7 @@ use otari_sandbox::{
     WorkspaceFile,
 };
 use otari_tools::tool_loop::{OwnedCall, ToolOutcome};
-use otari_types::UserId;
+use otari_types::{Secret, UserId};
 use tokio::sync::Mutex;
 
 use super::containers::Containers;
@@ -40,6 +40,7 @@ pub(super) struct CodeSession {
     /// Name of the session, where it outlives the request.
     kept: Option<(String, Arc<Containers>)>,
     timeout: Option<Duration>,
+    credential: Option<Secret>,
     state: Mutex<State>,
 }
 
@@ -61,6 +62,8 @@ pub(super) struct Opening {
     pub(super) session: Option<SessionId>,
     /// Of one program, where a policy says so.
     pub(super) timeout: Option<Duration>,
+    /// Instead of the operator's.
+    pub(super) credential: Option<Secret>,
     /// Begin at once: whether the backend is there is asked before anything else is done.
     pub(super) at_once: bool,
 }
@@ -76,6 +79,7 @@ impl CodeSession {
             kept,
             session,
             timeout,
+            credential,
             at_once,
         } = opening;
         let opened = Self {
@@ -84,6 +88,7 @@ impl CodeSession {
             user,
             kept,
             timeout,
+            credential,
             state: Mutex::new(State { given, session }),
         };
         if at_once {
@@ -163,7 +168,11 @@ impl CodeSession {
         if let Some(session) = &state.session {
             return Ok(session.clone());
         }
-        let handle = self.sandbox.create(CreateSession::default()).await?;
+        let wanted = CreateSession {
+            credential: self.credential.clone(),
+            ..CreateSession::default()
+        };
+        let handle = self.sandbox.create(wanted).await?;
         state.session = Some(handle.id.clone());
         if let Some((name, containers)) = &self.kept {
             containers.remember(name, &self.user, &handle);

@@ -67,6 +67,7 @@ pub(super) async fn open(
         kept: kept.map(|name| (name, Arc::clone(&gateway.containers))),
         session,
         timeout: request.policies.exec_timeout(),
+        credential: gateway.sandbox_credential(&request.admitted.billed),
         at_once: gateway.tools.in_force().sandbox_url().is_some(),
     };
     let session = CodeSession::open(opening)

@@ -102,12 +102,11 @@ impl Policies {
             web: WebAllowance::default(),
             code: None,
         };
-        let tools = &gateway.tools;
         for entry in entries {
             if entry.tool == GatewayTool::CodeExecution {
-                policies.code = tools.code_policy(admitted.workspace()).await?;
+                policies.code = gateway.code_policy(admitted).await?;
             } else {
-                policies.web = tools.web_allowance(admitted.workspace()).await?;
+                policies.web = gateway.web_allowance(admitted).await?;
                 policies.web.check(entry.tool.kind())?;
             }
         }
@@ -135,7 +134,7 @@ pub(super) struct Opening<'a> {
     pub(super) gateway: &'a Arc<Gateway>,
     set: &'a ToolSet,
     pub(super) wanted: &'a WantedTools,
-    admitted: &'a Admitted,
+    pub(super) admitted: &'a Admitted,
     pub(super) policies: &'a Policies,
 }
 
@@ -224,10 +223,7 @@ async fn servers(
         admitted.check_tool(ToolUse::InlineMcp)?;
         servers.extend(wanted.servers.iter().map(of_request));
     }
-    let named = gateway
-        .tools
-        .named_servers(admitted.workspace(), &wanted.server_ids)
-        .await?;
+    let named = gateway.named_servers(admitted, &wanted.server_ids).await?;
     for server in named {
         admitted.check_tool(ToolUse::Mcp(&server.name))?;
         servers.push(server);

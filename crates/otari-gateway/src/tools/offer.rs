@@ -22,8 +22,8 @@ use crate::error::GatewayError;
 use crate::inbound::Inbound;
 use crate::settle::log_refusal;
 
-use chosen::Chosen;
 pub use backend::WebSearch;
+use chosen::Chosen;
 pub(super) use code::Sessions;
 pub(super) use connections::Connections;
 pub use stored::{StoredCall, StoredCallError, StoredServerTools};

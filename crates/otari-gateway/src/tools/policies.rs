@@ -8,13 +8,49 @@ use otari_tools::definitions::GatewayTool;
 use otari_tools::search::{DomainFilter, SearchQuery};
 
 use super::Tools;
+use crate::Gateway;
+use crate::admit::Admitted;
 use crate::error::GatewayError;
+use crate::hybrid::ControlPlane;
 
 /// What a workspace leaves of the web tools. Everything, by default.
 #[derive(Clone, Debug, Default)]
 pub(crate) struct WebAllowance {
     policy: Option<WebSearchPolicy>,
     domains: DomainFilter,
+}
+
+/// In either mode.
+impl Gateway {
+    /// What the caller's workspace leaves of web search and web fetch.
+    pub(crate) async fn web_allowance(
+        &self,
+        admitted: &Admitted,
+    ) -> Result<WebAllowance, GatewayError> {
+        match &self.control {
+            ControlPlane::Own => self.tools.web_allowance(admitted.workspace()).await,
+            ControlPlane::Platform(platform) => {
+                let asked = platform.web_search_policy(admitted.billed.token()?);
+                let policy = Box::pin(asked).await?;
+                Ok(WebAllowance::of(Some(policy)))
+            }
+        }
+    }
+
+    /// The caller's workspace's policy on code execution, if it has one. `enabled: false` refuses it.
+    pub(crate) async fn code_policy(
+        &self,
+        admitted: &Admitted,
+    ) -> Result<Option<CodeExecutionPolicy>, GatewayError> {
+        match &self.control {
+            ControlPlane::Own => self.tools.code_policy(admitted.workspace()).await,
+            ControlPlane::Platform(platform) => {
+                let asked = platform.code_policy(admitted.billed.token()?);
+                let policy = Box::pin(asked).await?;
+                permitted(Some(policy))
+            }
+        }
+    }
 }
 
 impl Tools {
@@ -39,13 +75,19 @@ impl Tools {
         let policy = code::get(&self.store, workspace)
             .await?
             .map(|row| row.policy);
-        if policy.as_ref().is_some_and(|policy| !policy.enabled) {
-            return Err(GatewayError::ToolSwitchedOff(
-                "otari_code_execution".to_owned(),
-            ));
-        }
-        Ok(policy)
+        permitted(policy)
     }
+}
+
+fn permitted(
+    policy: Option<CodeExecutionPolicy>,
+) -> Result<Option<CodeExecutionPolicy>, GatewayError> {
+    if policy.as_ref().is_some_and(|policy| !policy.enabled) {
+        return Err(GatewayError::ToolSwitchedOff(
+            "otari_code_execution".to_owned(),
+        ));
+    }
+    Ok(policy)
 }
 
 /// Time for one program, where the workspace's policy limits it.

@@ -160,7 +160,7 @@ fn at_cost(attempt: &Attempt, cost: NanoUsd) -> Attempt {
     };
     Attempt {
         target: Arc::new(attempt.target.at_price(price)),
-        reason: attempt.reason.clone(),
+        ..attempt.clone()
     }
 }
 

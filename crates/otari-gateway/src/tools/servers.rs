@@ -7,7 +7,39 @@ use otari_tools::mcp::{McpCommand, McpEndpoint, McpServer};
 use otari_types::Secret;
 
 use super::Tools;
+use crate::Gateway;
+use crate::admit::Admitted;
 use crate::error::GatewayError;
+use crate::hybrid::ControlPlane;
+
+impl Gateway {
+    /// The servers behind `mcp_server_ids`, in either mode. Configured ones go by their names in both.
+    pub(crate) async fn named_servers(
+        &self,
+        admitted: &Admitted,
+        names: &[String],
+    ) -> Result<Vec<McpServer>, GatewayError> {
+        let ControlPlane::Platform(platform) = &self.control else {
+            return self.tools.named_servers(admitted.workspace(), names).await;
+        };
+        let configured = &self.tools.configured.mcp_servers.0;
+        let mut servers = Vec::new();
+        let mut elsewhere: Vec<String> = Vec::new();
+        for name in names {
+            match configured.get(name) {
+                Some(spec) => servers.push(of_operator(name, spec)),
+                None if elsewhere.contains(name) => {}
+                None => elsewhere.push(name.clone()),
+            }
+        }
+        if !elsewhere.is_empty() {
+            let token = admitted.billed.token()?;
+            let asked = platform.mcp_servers(token, &elsewhere);
+            servers.extend(Box::pin(asked).await?);
+        }
+        Ok(servers)
+    }
+}
 
 impl Tools {
     /// The servers behind `mcp_server_ids`, in that order and each once. A configured server goes by its name, a

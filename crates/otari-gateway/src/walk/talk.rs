@@ -49,8 +49,12 @@ impl Talk<'_> {
             None => None,
         };
         let call = understood.as_ref().unwrap_or(&tooling.call);
+        let deadline = attempt.first_chunk_by(outgoing.request.stream, true);
         let asked = line.ask(call, demand, billed, settlement);
-        let answered = asked.await?;
+        let answered = match deadline {
+            Some((deadline, instance)) => deadline.within(instance, Box::pin(asked)).await?,
+            None => asked.await?,
+        };
         let conversation = Conversation::new(Beginning {
             line,
             answered,
@@ -70,7 +74,8 @@ impl Talk<'_> {
         };
         if outgoing.request.stream {
             let mut flow = Flow::of_spoken(spoken, end);
-            let begun = flow.begin(settlement, gateway.settings.keepalive).await;
+            let keepalive = gateway.settings.keepalive;
+            let begun = flow.begin(settlement, keepalive, deadline).await;
             return match begun {
                 Ok(()) => Ok(Answer::Stream(flow)),
                 Err(error) => Err(Failed {

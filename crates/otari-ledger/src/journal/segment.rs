@@ -14,7 +14,8 @@ const SET_ASIDE: &str = "rejected.jsonl";
 
 #[derive(Debug)]
 pub(crate) struct Segments {
-    dir: PathBuf,
+    /// `None`: nothing can be written.
+    dir: Option<PathBuf>,
     /// Oldest first; the last is being written.
     files: VecDeque<Segment>,
 }
@@ -35,11 +36,19 @@ impl Segments {
     pub(crate) fn open(dir: PathBuf) -> io::Result<Self> {
         fs::create_dir_all(&dir)?;
         let mut segments = Self {
-            dir,
+            dir: Some(dir),
             files: VecDeque::new(),
         };
         segments.start(1)?;
         Ok(segments)
+    }
+
+    /// Nowhere: every write is refused.
+    pub(crate) fn nowhere() -> Self {
+        Self {
+            dir: None,
+            files: VecDeque::new(),
+        }
     }
 
     pub(crate) fn append(&mut self, line: &[u8], number: u64) -> io::Result<()> {
@@ -118,7 +127,7 @@ impl Segments {
         File::options()
             .create(true)
             .append(true)
-            .open(self.dir.join(SET_ASIDE))?
+            .open(self.dir()?.join(SET_ASIDE))?
             .write_all(line)
     }
 
@@ -135,8 +144,13 @@ impl Segments {
         Ok(())
     }
 
+    fn dir(&self) -> io::Result<&Path> {
+        let dir = self.dir.as_deref();
+        dir.ok_or_else(|| io::Error::other("this process keeps no journal"))
+    }
+
     fn start(&mut self, first: u64) -> io::Result<()> {
-        let path = self.dir.join(format!("usage-{first:020}{SUFFIX}"));
+        let path = self.dir()?.join(format!("usage-{first:020}{SUFFIX}"));
         let file = File::options().create(true).append(true).open(&path)?;
         self.files.push_back(Segment {
             path,

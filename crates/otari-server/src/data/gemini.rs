@@ -5,7 +5,7 @@ use axum::response::Response;
 use http::HeaderValue;
 use otari_gateway::{Named, Surface};
 
-use crate::data::inference::{for_surface, inbound, respond};
+use crate::data::inference::{answer, for_surface, inbound};
 use crate::error::ApiError;
 use crate::state::App;
 
@@ -41,8 +41,8 @@ pub(crate) async fn generate_content(
     for_surface(Surface::Gemini, request, async |request| {
         let mut inbound = inbound(&app, request, endpoint).await?;
         inbound.named = Some(named);
-        let reply = app.gateway.generate(Surface::Gemini, &inbound).await?;
-        Ok(respond(reply, inbound.underway))
+        let answered = app.gateway.generate(Surface::Gemini, &inbound).await;
+        answer(answered, inbound.underway)
     })
     .await
 }

@@ -15,10 +15,10 @@ use http::request::Parts;
 use http::{HeaderName, HeaderValue, header};
 use http_body::{Frame, SizeHint};
 use otari_gateway::{
-    ByteStream, Inbound, Origin, RelayStream, Reply, ReplyBody, Surface, Underway,
+    ByteStream, GatewayError, Inbound, Origin, RelayStream, Reply, ReplyBody, Surface, Underway,
 };
 
-use crate::error::{ApiError, put_rate_headers};
+use crate::error::{ApiError, put_platform_headers, put_rate_headers};
 use crate::extract::{content_length, read_body};
 use crate::middleware::edge::RequestId;
 use crate::state::App;
@@ -36,10 +36,21 @@ pub(super) async fn generate(
 ) -> Result<Response, ApiError> {
     for_surface(surface, request, async |request| {
         let inbound = inbound(app, request, endpoint).await?;
-        let reply = app.gateway.generate(surface, &inbound).await?;
-        Ok(respond(reply, inbound.underway))
+        let answered = app.gateway.generate(surface, &inbound).await;
+        answer(answered, inbound.underway)
     })
     .await
+}
+
+/// What became of a call, with what a platform knows it by.
+pub(super) fn answer(
+    answered: Result<Reply, GatewayError>,
+    underway: Underway,
+) -> Result<Response, ApiError> {
+    match answered {
+        Ok(reply) => Ok(respond(reply, underway)),
+        Err(error) => Err(ApiError::from(error).with_platform_ids(underway.platform_ids())),
+    }
 }
 
 /// Errors in the shape of the surface.
@@ -139,6 +150,7 @@ pub(super) fn respond(reply: Reply, underway: Underway) -> Response {
     if let Some(window) = &reply.rate {
         put_rate_headers(response.headers_mut(), window);
     }
+    put_platform_headers(response.headers_mut(), &underway.platform_ids());
     response.map(|body| {
         Body::new(Held {
             body,

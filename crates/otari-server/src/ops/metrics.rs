@@ -32,6 +32,13 @@ pub(crate) async fn get_metrics(
     metrics
         .usage_log_queue_depth
         .set(i64::try_from(app.gateway.ledger.waiting()).unwrap_or(i64::MAX));
+    let waiting = app
+        .gateway
+        .platform()
+        .map_or(0, |platform| platform.waiting());
+    metrics
+        .usage_reports_waiting
+        .set(i64::try_from(waiting).unwrap_or(i64::MAX));
     let accepted = headers
         .get(header::ACCEPT)
         .and_then(|value| value.to_str().ok())

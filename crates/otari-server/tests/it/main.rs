@@ -12,5 +12,6 @@ mod admin;
 mod budget;
 mod conformance;
 mod data;
+mod hybrid;
 mod journal;
 mod ops;

@@ -5,9 +5,8 @@ use std::process::ExitCode;
 use std::sync::Arc;
 use std::time::Duration;
 
-use anyhow::bail;
 use otari_config::{Config, Mode};
-use otari_server::{FirstRun, Started, listener, router};
+use otari_server::{App, FirstRun, Started, listener, router};
 use otari_types::SystemClock;
 use tokio_util::sync::CancellationToken;
 
@@ -32,9 +31,8 @@ pub(crate) fn run(args: &Serve) -> anyhow::Result<ExitCode> {
 }
 
 async fn serve(config: Config) -> anyhow::Result<()> {
-    if config.mode() == Mode::Hybrid {
-        bail!("hybrid mode is not available in this version; unset OTARI_AI_TOKEN and `mode`");
-    }
+    let platform =
+        (config.mode() == Mode::Hybrid).then(|| config.operation.platform.base_url.clone());
     let signals = Signals::listen()?;
     let grace = Duration::from_secs(u64::from(config.server.shutdown_timeout_seconds));
     let version = config.version(VERSION).to_owned();
@@ -46,7 +44,14 @@ async fn serve(config: Config) -> anyhow::Result<()> {
         tls,
         first_run,
     } = started;
-    announce(&first_run, address, tls.is_some())?;
+    match platform {
+        None => announce(&first_run, address, tls.is_some())?,
+        Some(platform) => {
+            // Beside the serving: a platform that hangs must not hold it up.
+            let (app, tls) = (app.clone(), tls.is_some());
+            tokio::spawn(async move { announce_hybrid(&app, &platform, address, tls).await });
+        }
+    }
     tracing::info!(%address, tls = tls.is_some(), version, "serving");
 
     let (drain, stop) = (app.draining.clone(), CancellationToken::new());
@@ -61,20 +66,53 @@ async fn serve(config: Config) -> anyhow::Result<()> {
             "lines of batches are still being answered; they are run again at the next start"
         );
     }
+    if let Some(platform) = app.gateway.platform() {
+        platform.close(FLUSH_MAX).await;
+    }
     app.gateway.ledger.close(FLUSH_MAX).await;
     app.gateway.store.close().await;
     tracing::info!("stopped");
     Ok(())
 }
 
+/// As a browser on this machine would write it.
+fn url(address: SocketAddr, tls: bool) -> String {
+    let scheme = if tls { "https" } else { "http" };
+    if address.ip().is_unspecified() {
+        format!("{scheme}://localhost:{}", address.port())
+    } else {
+        format!("{scheme}://{address}")
+    }
+}
+
+/// Says whom to ask for keys, and whether it is there: it need not be, yet.
+async fn announce_hybrid(
+    app: &App,
+    platform: &str,
+    address: SocketAddr,
+    tls: bool,
+) -> anyhow::Result<()> {
+    let reachable = match app.gateway.platform() {
+        Some(platform) => platform.is_reachable().await,
+        None => false,
+    };
+    let state = if reachable {
+        "which answers"
+    } else {
+        "which DOES NOT ANSWER now"
+    };
+    let rule = "-".repeat(72);
+    print(&format!(
+        "{rule}\nOtari is at {}. Hybrid mode: keys, budgets and credentials are those of the platform at\n\
+         {platform}, {state}.\n{rule}",
+        url(address, tls)
+    ))?;
+    Ok(())
+}
+
 /// Shows what was made at this start: it is stored as a hash and cannot be shown again.
 fn announce(first_run: &FirstRun, address: SocketAddr, tls: bool) -> anyhow::Result<()> {
-    let scheme = if tls { "https" } else { "http" };
-    let host = if address.ip().is_unspecified() {
-        format!("localhost:{}", address.port())
-    } else {
-        address.to_string()
-    };
+    let url = url(address, tls);
     let keys = [
         ("master key", &first_run.master_key),
         ("first API key", &first_run.bootstrap_key),
@@ -92,8 +130,8 @@ fn announce(first_run: &FirstRun, address: SocketAddr, tls: bool) -> anyhow::Res
         .as_ref()
         .map_or("$OTARI_KEY", otari_types::Secret::expose);
     print(&format!(
-        "{rule}\nOtari is at {scheme}://{host}. A first call, answered without any provider key:\n\n\
-         curl -s {scheme}://{host}/v1/chat/completions -H 'Authorization: Bearer {key}' \\\n  \
+        "{rule}\nOtari is at {url}. A first call, answered without any provider key:\n\n\
+         curl -s {url}/v1/chat/completions -H 'Authorization: Bearer {key}' \\\n  \
          -H 'Content-Type: application/json' \\\n  \
          -d '{{\"model\": \"echo:hello\", \"messages\": [{{\"role\": \"user\", \"content\": \"Hi\"}}]}}'\n{rule}"
     ))?;

@@ -50,6 +50,7 @@ impl Gateway {
             first: Attempt {
                 target,
                 reason: Cow::Borrowed("default"),
+                platform: None,
             },
             rest: Vec::new(),
             label: None,
