@@ -154,6 +154,10 @@ pub struct OptionHeader {
 }
 
 /// A row of the catalogue.
+#[expect(
+    clippy::struct_excessive_bools,
+    reason = "independent facts of a provider"
+)]
 #[derive(Debug)]
 pub struct Provider {
     /// What configuration and model selectors call it; lower case.
