@@ -58,14 +58,13 @@ async fn a_reader_that_dies_hangs_or_raves_costs_a_word() {
         ("cat >/dev/null; echo nonsense", "broke what reads it"),
         ("exec yes", "broke what reads it"),
         ("exit 3", "broke what reads it"),
-        // None of our keys is in its environment.
+        // Nothing of our environment is in its own.
         (
-            "cat >/dev/null; test -z \"$OTARI_SECRET\" && exit 3; exec sleep 600",
+            "cat >/dev/null; test -z \"$HOME$CARGO_MANIFEST_DIR\" && exit 3; exec sleep 600",
             "broke what reads it",
         ),
     ] {
         let app = builder()
-            .env("OTARI_SECRET", "x")
             .set("document_worker", json!(stand_in(folder.path(), script)))
             .set("document_timeout_seconds", json!(1))
             .set("document_max_text_bytes", json!(1024))
@@ -83,12 +82,10 @@ async fn a_reader_that_dies_hangs_or_raves_costs_a_word() {
 #[tokio::test]
 async fn a_document_that_needs_too_much_memory_does_not_get_it() {
     let app = builder().set("document_memory_mb", json!(64)).start().await;
-    // A picture of four hundred million pixels, none of which is in the file.
-    let page = "q 600 0 0 600 0 0 cm BI /W 20000 /H 20000 /CS /RGB /BPC 8 ID x EI Q";
-    let bytes = otari_documents::testing::pdf_of(&[page.to_owned()], "");
-    let key = app.key("bob", json!({})).await;
-    let body = attached(CHAT, "mock:scripted", document(CHAT, "a.pdf", &bytes));
-    app.client.post(CHAT, &key, &body).await.expect(200);
+    let spaces = vec![b' '; 96 * 1024 * 1024];
+    let bytes = archive(&[("word/document.xml", &spaces)]);
+    let told = shown(&app, document(CHAT, "a.docx", &bytes)).await;
+    assert!(told.contains("needs more than a document may"), "{told}");
     // The gateway goes on, and so does what reads.
     let shown = shown(&app, document(CHAT, "b.pdf", &pdf(&["still here"]))).await;
     assert!(shown.contains("still here"), "{shown}");
