@@ -24,7 +24,7 @@ async fn a_conversation_with_tools_reads_them_too() {
         "report.pdf",
         &pdf(&["Revenue was 42 million"]),
     );
-    let mut body = attached("/v1/messages", "mock:scripted", part);
+    let mut body = attached("/v1/messages", "mock:scripted", &part);
     body["tools"] = json!([{"type": "otari_web_search"}]);
     app.client
         .post("/v1/messages", &key, &body)
