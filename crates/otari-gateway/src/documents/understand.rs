@@ -205,8 +205,8 @@ fn put<P: Clone>(
 fn may_attach(surface: Surface, body: &[u8], ability: Ability) -> bool {
     let holds = |sign: &&str| memmem::find(body, sign.as_bytes()).is_some();
     let signs = signs(surface);
-    let images = signs.image.iter().any(|sign| holds(sign));
-    let documents = signs.document.iter().any(|sign| holds(sign));
+    let images = signs.image.iter().any(&holds);
+    let documents = signs.document.iter().any(&holds);
     let by_id = || holds(&"\"file_id\"");
     images && (!ability.image || by_id()) || documents && (!ability.office || by_id())
 }
