@@ -28,7 +28,7 @@ pub(super) fn pages() -> Vec<Source> {
 
 /// The links of a page that lead nowhere.
 pub(super) fn broken(source: &Source) -> Vec<String> {
-    if !source.path.ends_with(".md") {
+    if !is_page(Path::new(&source.path)) {
         return Vec::new();
     }
     let folder = Path::new(&source.path).parent().unwrap_or(Path::new(""));
@@ -39,7 +39,7 @@ pub(super) fn broken(source: &Source) -> Vec<String> {
             has_no(&source.text, heading)
         } else if !path.exists() {
             Some("there is no such file".to_owned())
-        } else if heading.is_empty() || !file.ends_with(".md") {
+        } else if heading.is_empty() || !is_page(&path) {
             None
         } else {
             has_no(&fs::read_to_string(&path).unwrap_or_default(), heading)
@@ -47,6 +47,10 @@ pub(super) fn broken(source: &Source) -> Vec<String> {
         why.map(|why| format!("{}: link to {link}: {why}", source.path))
     });
     broken.collect()
+}
+
+fn is_page(path: &Path) -> bool {
+    path.extension().is_some_and(|extension| extension == "md")
 }
 
 /// Targets of `[text](target)` outside code that are no addresses of the web.
