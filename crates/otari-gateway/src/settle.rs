@@ -14,8 +14,8 @@ use otari_types::{Amounts, CallStatus, NanoUsd, TokenUsage, UsageRecord};
 use crate::Gateway;
 use crate::admit::Billed;
 use crate::error::GatewayError;
-use crate::hybrid::{Receipt, Tab};
 use crate::health::{Busy, Vitals};
+use crate::hybrid::{Receipt, Tab};
 use crate::inbound::Origin;
 use crate::metrics::Metrics;
 use crate::plan::{Attempt, Plan, Route};
@@ -218,7 +218,9 @@ impl Settlement {
     /// The call failed on the upstream's side: nothing is charged. An answer that a guardrail kept back was made, and
     /// is charged.
     pub(crate) async fn fail(&mut self, error: &GatewayError) {
-        let Some(mut open) = self.open.take() else { return };
+        let Some(mut open) = self.open.take() else {
+            return;
+        };
         let (message, status_code) = describe(error);
         let kept_back = matches!(
             error,
@@ -247,7 +249,9 @@ impl Settlement {
 
 impl Drop for Settlement {
     fn drop(&mut self) {
-        let Some(mut open) = self.open.take() else { return };
+        let Some(mut open) = self.open.take() else {
+            return;
+        };
         let Used { turns, estimated } = if open.has_delivered() {
             open.usage_to_bill()
         } else {

@@ -41,9 +41,7 @@ pub(crate) async fn begin(
     demand: Demand,
 ) -> Result<(Plan, Settlement), GatewayError> {
     let plan = match &gateway.control {
-        ControlPlane::Platform(platform) => {
-            Box::pin(platform.plan(model, billed.token()?)).await?
-        }
+        ControlPlane::Platform(platform) => Box::pin(platform.plan(model, billed.token()?)).await?,
         ControlPlane::Own => own_plan(gateway, origin, model).await?,
     };
     let reserved = reserve(gateway, billed, demand, &plan.first.target).await;
