@@ -57,7 +57,7 @@ impl Gateway {
                         outgoing: &outgoing,
                         billed,
                     };
-                    talk.attempt(walk.current, settlement).await
+                    Box::pin(talk.attempt(walk.current, settlement)).await
                 }
             };
             let error = match attempted {
@@ -195,7 +195,7 @@ impl Gateway {
     ) -> Result<Answer, Failed> {
         let attempt = tried.attempt;
         if let Some(rest) = tried.ways_out
-            && let Some(mut flow) = rescue::begin(self, tried, rest, outgoing).await?
+            && let Some(mut flow) = Box::pin(rescue::begin(self, tried, rest, outgoing)).await?
         {
             flow.begin(settlement, keepalive, None).await?;
             return Ok(Answer::Stream(flow));
