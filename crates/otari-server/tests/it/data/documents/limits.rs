@@ -85,7 +85,10 @@ async fn a_document_that_needs_too_much_memory_does_not_get_it() {
     let spaces = vec![b' '; 96 * 1024 * 1024];
     let bytes = archive(&[("word/document.xml", &spaces)]);
     let told = shown(&app, &document(CHAT, "a.docx", &bytes)).await;
-    assert!(told.contains("needs more than a document may"), "{told}");
+    assert!(
+        told.contains("needs more memory than a document may"),
+        "{told}"
+    );
     // The gateway goes on, and so does what reads.
     let shown = shown(&app, &document(CHAT, "b.pdf", &pdf(&["still here"]))).await;
     assert!(shown.contains("still here"), "{shown}");
