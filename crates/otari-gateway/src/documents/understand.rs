@@ -126,10 +126,20 @@ impl Understanding<'_> {
     }
 
     async fn request(&self, request: &Request<'_>, body: &[u8], ability: Ability) -> Option<Bytes> {
-        let surface = request.surface;
-        if !may_attach(surface, body, ability) {
+        if !may_attach(request.surface, body, ability) {
             return None;
         }
+        // Rare, and large: calls without attachments do not carry its room.
+        Box::pin(self.reworded(request, body, ability)).await
+    }
+
+    async fn reworded(
+        &self,
+        request: &Request<'_>,
+        body: &[u8],
+        ability: Ability,
+    ) -> Option<Bytes> {
+        let surface = request.surface;
         let name = conversation(surface)?;
         let mut turns: Value = serde_json::from_str(request.members.get(name)?.get()).ok()?;
         let mut pieces = Vec::new();
