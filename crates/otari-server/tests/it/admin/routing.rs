@@ -28,11 +28,9 @@ async fn set(app: &TestApp, body: &Value, status: u16) -> Value {
 async fn reached(app: &TestApp, key: &str, name: &str) -> String {
     let body = json!({"model": name, "messages": [{"role": "user", "content": "x"}]});
     let answer = app.client.post("/v1/chat/completions", key, &body).await;
-    assert_eq!(answer.expect(200)["model"], name);
-    app.upstream.last().json()["model"]
-        .as_str()
-        .unwrap()
-        .to_owned()
+    assert_eq!(answer.expect(200).get("model"), Some(&json!(name)));
+    let sent = app.upstream.last().json();
+    sent.get("model").unwrap().as_str().unwrap().to_owned()
 }
 
 #[tokio::test]

@@ -113,23 +113,20 @@ async fn messages_and_responses_are_continued_in_the_same_block() {
                 .filter(|event| event["type"] == kind)
                 .collect()
         };
-        let said: String = match path {
-            "/v1/messages" => {
-                assert_eq!(of("content_block_start").len(), 1, "{text}");
-                assert_eq!(of("message_stop").len(), 1, "{text}");
-                let deltas = of("content_block_delta").into_iter();
-                deltas
-                    .filter_map(|event| event["delta"]["text"].as_str())
-                    .collect()
-            }
-            _ => {
-                assert_eq!(of("response.output_item.added").len(), 1, "{text}");
-                let done = &of("response.completed")[0]["response"];
-                let whole = done["output"][0]["content"][0]["text"].as_str().unwrap();
-                assert_eq!(whole, "one two");
-                let deltas = of("response.output_text.delta").into_iter();
-                deltas.filter_map(|event| event["delta"].as_str()).collect()
-            }
+        let said: String = if path == "/v1/messages" {
+            assert_eq!(of("content_block_start").len(), 1, "{text}");
+            assert_eq!(of("message_stop").len(), 1, "{text}");
+            let deltas = of("content_block_delta").into_iter();
+            deltas
+                .filter_map(|event| event["delta"]["text"].as_str())
+                .collect()
+        } else {
+            assert_eq!(of("response.output_item.added").len(), 1, "{text}");
+            let done = &of("response.completed")[0]["response"];
+            let whole = done["output"][0]["content"][0]["text"].as_str().unwrap();
+            assert_eq!(whole, "one two");
+            let deltas = of("response.output_text.delta").into_iter();
+            deltas.filter_map(|event| event["delta"].as_str()).collect()
         };
         assert_eq!(said, "one two", "{text}");
     }
