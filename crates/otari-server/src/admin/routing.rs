@@ -38,7 +38,7 @@ pub(crate) struct StoredPolicy {
     /// `config` or `stored`.
     source: &'static str,
     user_id: Option<String>,
-    /// Whether more than one model can answer.
+    /// Whether what is tried first can differ from call to call.
     is_dynamic: bool,
     #[schema(value_type = Option<String>, format = DateTime)]
     created_at: Option<Timestamp>,

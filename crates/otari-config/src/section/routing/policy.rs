@@ -30,7 +30,7 @@ pub struct PolicySpec {
     #[serde(default)]
     pub on_failure: Vec<String>,
     /// Checks every call of the policy must pass.
-    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    #[serde(default)]
     pub guardrails: Vec<GuardrailSpec>,
     /// The same model is asked again before the next one is.
     #[serde(default, skip_serializing_if = "Option::is_none")]
@@ -215,9 +215,9 @@ impl Condition {
 }
 
 impl PolicySpec {
-    /// Whether who asks, chance or a failure can decide where a call goes.
+    /// Whether what is tried first can differ from call to call.
     pub fn is_dynamic(&self) -> bool {
-        self.select.len() > 1 || !self.on_failure.is_empty()
+        self.select.len() > 1
     }
 
     /// Reads and checks a policy; every mistake at once, unless its shape is already wrong.

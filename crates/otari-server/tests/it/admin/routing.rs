@@ -62,7 +62,7 @@ async fn a_stored_policy_counts_at_once_and_a_users_own_goes_first() {
     assert_eq!(reached(&app, &alice, "written").await, "own");
     assert_eq!(reached(&app, &bob, "written").await, "written");
 
-    let spec = json!({"select": [{"default": "mock:b"}], "on_failure": ["mock:c"]});
+    let spec = json!({"select": [{"when": {"user_id": "carol"}, "target": "mock:c"}, {"default": "mock:b"}]});
     let renamed = json!({"name": "finest", "spec": spec, "rename_from": "best"});
     let changed = set(&app, &renamed, 200).await;
     assert_eq!(
