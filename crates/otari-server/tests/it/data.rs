@@ -5,6 +5,7 @@ mod chat_errors;
 mod chat_stream;
 mod documents;
 mod embeddings;
+mod faults;
 mod files;
 mod gemini;
 mod guardrails;

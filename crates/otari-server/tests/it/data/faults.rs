@@ -1,0 +1,324 @@
+//! What each way to fail does, on each surface: what the client sees, who serves, what is charged.
+
+use otari_testkit::{MASTER_KEY, Response, Script, Step, TestApp, Upstream};
+use serde_json::{Value, json};
+use tokio::io::AsyncWriteExt as _;
+
+/// Path, body, and what only an answer of this surface has.
+const SURFACES: [(&str, &str); 3] = [
+    ("/v1/chat/completions", "messages"),
+    ("/v1/messages", "messages"),
+    ("/v1/responses", "input"),
+];
+
+struct Lab {
+    app: TestApp,
+    faulty: Upstream,
+    spare: Upstream,
+    key: String,
+}
+
+impl Lab {
+    /// The faulty provider is at its own upstream, or at `address`.
+    async fn start(address: Option<&str>) -> Self {
+        let (faulty, spare) = (Upstream::start().await, Upstream::start().await);
+        let base = address.map_or_else(|| faulty.base(), str::to_owned);
+        let price = json!({"input_price_per_million": 1.0, "output_price_per_million": 1.0});
+        let policy = json!({"select": [{"default": "faulty:m"}], "on_failure": ["spare:m"]});
+        let app = TestApp::builder()
+            .set(
+                "providers",
+                json!({
+                    "faulty": {
+                        "provider_type": "openai-compatible", "api_key": "sk", "api_base": base,
+                        "client_args": {"first_byte_timeout_ms": 150, "idle_timeout_ms": 150},
+                    },
+                    "spare": {"provider_type": "openai-compatible", "api_key": "sk", "api_base": spare.base()},
+                }),
+            )
+            .set("pricing", json!({"faulty:m": price, "spare:m": price}))
+            .set("routing", json!({"policies": {"safe": policy}}))
+            .set("circuit_breaker_failures", json!(0))
+            .start()
+            .await;
+        let key = app.key("alice", json!({})).await;
+        Self {
+            app,
+            faulty,
+            spare,
+            key,
+        }
+    }
+
+    async fn ask(&self, surface: (&str, &str), model: &str, stream: bool) -> Response {
+        let (path, said) = surface;
+        let mut body = json!({"model": model, "stream": stream});
+        body[said] = json!([{"role": "user", "content": "hi"}]);
+        if path == "/v1/messages" {
+            body["max_tokens"] = json!(10);
+        }
+        self.app.client.post(path, &self.key, &body).await
+    }
+
+    async fn spend(&self) -> f64 {
+        let user = self.app.user("alice").await;
+        assert_eq!(user["reserved"], json!(0.0), "nothing stays held");
+        user["spend"].as_f64().unwrap()
+    }
+
+    /// The newest row, and what alice has spent.
+    async fn last(&self) -> (Value, f64) {
+        let rows = self.app.usage().await;
+        (rows[0].clone(), self.spend().await)
+    }
+
+    fn spare_answers(&self, stream: bool) {
+        self.spare.enqueue(if stream {
+            Script::chat_stream(&["from the spare"])
+        } else {
+            Script::chat("from the spare")
+        });
+    }
+}
+
+/// A failure before any answer: an HTTP error by name, the next candidate's turn in a policy, and no charge.
+async fn before_an_answer(
+    lab: &Lab,
+    fault: &str,
+    script: Option<&Script>,
+    status: u16,
+    streams: &[bool],
+) {
+    for surface in SURFACES {
+        for stream in streams.iter().copied() {
+            let place = format!("{fault}, {}, stream: {stream}", surface.0);
+            let before = lab.spend().await;
+            script
+                .into_iter()
+                .for_each(|script| lab.faulty.enqueue(script.clone()));
+            let answer = lab.ask(surface, "faulty:m", stream).await;
+            assert_eq!(answer.status, status, "{place}: {}", answer.text());
+            let told = answer.json();
+            let error = &told["error"];
+            assert!(
+                error["message"].is_string() && error["type"].is_string(),
+                "{place}: {told}"
+            );
+            let (row, after) = lab.last().await;
+            assert_eq!(
+                (&row["status"], after),
+                (&json!("error"), before),
+                "{place}: {row}"
+            );
+
+            script
+                .into_iter()
+                .for_each(|script| lab.faulty.enqueue(script.clone()));
+            lab.spare_answers(stream);
+            let answer = lab.ask(surface, "safe", stream).await;
+            assert_eq!(answer.status, 200, "{place}: {}", answer.text());
+            assert!(
+                answer.text().contains("from the spare"),
+                "{place}: {}",
+                answer.text()
+            );
+            let rows = lab.app.usage().await;
+            assert_eq!(
+                (&rows[0]["status"], &rows[0]["provider"]),
+                (&json!("success"), &json!("spare")),
+                "{place}"
+            );
+            assert_eq!(
+                (&rows[1]["status"], &rows[1]["cost"]),
+                (&json!("absorbed"), &Value::Null),
+                "{place}"
+            );
+        }
+    }
+}
+
+#[tokio::test]
+async fn answers_that_are_errors() {
+    let lab = Lab::start(None).await;
+    let error = |status: u16| Script::json(status, &json!({"error": {"message": "no"}}));
+    for (sent, seen) in [
+        (401, 502),
+        (402, 502),
+        (403, 502),
+        (404, 404),
+        (408, 504),
+        (413, 400),
+        (422, 400),
+        (429, 429),
+        (500, 502),
+        (502, 502),
+        (503, 502),
+        (529, 502),
+    ] {
+        before_an_answer(
+            &lab,
+            &sent.to_string(),
+            Some(&error(sent)),
+            seen,
+            &[false, true],
+        )
+        .await;
+    }
+    let limited = error(429).header("retry-after", "7");
+    lab.faulty.enqueue(limited);
+    let answer = lab.ask(SURFACES[0], "faulty:m", false).await;
+    assert_eq!(
+        (answer.status.as_u16(), answer.header("retry-after")),
+        (429, Some("7"))
+    );
+}
+
+/// Answers every connection in plain words, whatever is asked.
+async fn plain_server() -> std::net::SocketAddr {
+    let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let address = listener.local_addr().unwrap();
+    tokio::spawn(async move {
+        while let Ok((mut stream, _)) = listener.accept().await {
+            let _ = stream.write_all(b"HTTP/1.1 400 Bad Request\r\n\r\n").await;
+        }
+    });
+    address
+}
+
+#[tokio::test]
+async fn providers_that_cannot_be_reached() {
+    let plain = plain_server().await;
+    for (fault, address) in [
+        ("refused", "http://127.0.0.1:9/v1".to_owned()),
+        ("no such name", "http://no-such-host.invalid/v1".to_owned()),
+        ("no TLS", format!("https://{plain}/v1")),
+    ] {
+        let lab = Lab::start(Some(&address)).await;
+        before_an_answer(&lab, fault, None, 502, &[false, true]).await;
+    }
+}
+
+#[tokio::test]
+async fn answers_that_are_none() {
+    let lab = Lab::start(None).await;
+    let stream = |steps: Vec<Step>| Script::steps(200, "text/event-stream", steps);
+    let send = |text: &str| Step::Send(text.to_owned().into());
+    for (fault, script, status, streams) in [
+        ("no headers", Script::hang(), 504, &[false, true][..]),
+        ("connection closed", Script::refuse(), 502, &[false, true]),
+        (
+            "empty",
+            Script::whole(200, "application/json", ""),
+            502,
+            &[false],
+        ),
+        ("empty stream", stream(Vec::new()), 502, &[true]),
+        (
+            "HTML",
+            Script::whole(200, "text/html", "<html>"),
+            502,
+            &[false, true],
+        ),
+        ("no first token", stream(vec![Step::Hang]), 504, &[true]),
+        (
+            "malformed first chunk",
+            stream(vec![send("data: {\"choices\": [\n\n")]),
+            502,
+            &[true],
+        ),
+        (
+            "error event first",
+            stream(vec![send("data: {\"error\": {\"message\": \"no\"}}\n\n")]),
+            502,
+            &[true],
+        ),
+        (
+            "cut in the first event",
+            stream(vec![send("data: {\"cho"), Step::Cut]),
+            502,
+            &[true],
+        ),
+    ] {
+        before_an_answer(&lab, fault, Some(&script), status, streams).await;
+    }
+}
+
+#[tokio::test]
+async fn streams_that_break_off_say_so_and_are_charged_for_what_was_said() {
+    let lab = Lab::start(None).await;
+    let send = |text: String| Step::Send(text.into());
+    let word = {
+        let choices = json!([{"index": 0, "delta": {"role": "assistant", "content": "half an ans"}, "finish_reason": null}]);
+        json!({"id": "c", "object": "chat.completion.chunk", "created": 1, "model": "m", "choices": choices})
+    };
+    let word = format!("data: {word}\n\n");
+    let huge = format!("data: \"{}\n\n", "x".repeat(40 * 1024 * 1024));
+    for (fault, steps) in [
+        ("stall", vec![Step::Hang]),
+        ("cut between events", vec![Step::Cut]),
+        (
+            "cut in an event",
+            vec![send("data: {\"choi".to_owned()), Step::Cut],
+        ),
+        ("end without an end", Vec::new()),
+        (
+            "malformed chunk",
+            vec![send("data: {\"choices\": [\n\n".to_owned())],
+        ),
+        (
+            "error event",
+            vec![send(
+                "data: {\"error\": {\"message\": \"no\"}}\n\n".to_owned(),
+            )],
+        ),
+        ("huge event", vec![send(huge)]),
+    ] {
+        for surface in SURFACES {
+            for model in ["faulty:m", "safe"] {
+                let place = format!("{fault}, {}, {model}", surface.0);
+                let before = lab.spend().await;
+                let mut script = vec![Step::Send(word.clone().into())];
+                script.extend(steps.clone());
+                lab.faulty
+                    .enqueue(Script::steps(200, "text/event-stream", script));
+                let text = lab.ask(surface, model, true).await.text();
+                assert!(text.contains("half an ans"), "{place}: {text}");
+                assert!(
+                    text.contains("An error occurred during streaming"),
+                    "{place}: {text}"
+                );
+                // An end that a client would take for a whole answer's must not be there.
+                for whole in [
+                    "\"finish_reason\":\"stop\"",
+                    "message_stop",
+                    "response.completed",
+                ] {
+                    assert!(!text.contains(whole), "{place}: {text}");
+                }
+                let (row, after) = lab.last().await;
+                assert_eq!(
+                    (&row["status"], &row["provider"]),
+                    (&json!("error"), &json!("faulty")),
+                    "{place}"
+                );
+                // Nobody told what was consumed: the words are counted, and billed as an estimate.
+                assert_eq!(
+                    (&row["usage_estimated"], after > before),
+                    (&json!(true), true),
+                    "{place}: {row}"
+                );
+            }
+        }
+    }
+    assert!(
+        lab.spare.captured().is_empty(),
+        "what has begun is not begun again"
+    );
+    let metrics = lab
+        .app
+        .client
+        .get("/v1/usage/count", MASTER_KEY)
+        .await
+        .expect(200);
+    assert_eq!(metrics["total"], json!(7 * 3 * 2));
+}
