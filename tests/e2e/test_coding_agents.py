@@ -1,8 +1,8 @@
-"""Claude Code and Codex finish a small task through the gateway, on models of other makers."""
+"""Claude Code, Codex and opencode finish a small task through the gateway, on models of other makers."""
 
 import pytest
 
-from agents import ClaudeCode, Codex
+from agents import ClaudeCode, Codex, OpenCode
 from llama import Unavailable
 from scripted import INPUT, MODELS, OUTPUT, Call, Reasoning, Text
 
@@ -26,6 +26,12 @@ def writes_a_file(path):
             return [*thoughts, Text(ANSWER)]
         if "Write" in ask.tools:
             return [*thoughts, Call("Write", {"file_path": str(path), "content": CONTENT})]
+        if "write" in ask.tools:
+            return [*thoughts, Call("write", {"filePath": str(path), "content": CONTENT})]
+        if "bash" in ask.tools:
+            # What opencode gives to models that have gpt in their names, beside a tool for patches.
+            command = f"printf '{CONTENT.strip()}\\n' > {path}"
+            return [*thoughts, Call("bash", {"command": command, "description": "Writes the note"})]
         if "exec_command" in ask.tools:
             return [*thoughts, Call("exec_command", {"cmd": f"printf '{CONTENT.strip()}\\n' > {path}"})]
         return [*thoughts, Text("A title")]
@@ -48,6 +54,10 @@ def key(translator):
     (Codex, "gemini"),
     (Codex, "cohere"),
     (Codex, "openai"),
+    (OpenCode, "openai"),
+    (OpenCode, "anthropic"),
+    (OpenCode, "gemini"),
+    (OpenCode, "cohere"),
 ], ids=lambda value: getattr(value, "__name__", value))
 def test_it_writes_a_file_and_says_so(translator, upstream, key, tmp_path, agent, dialect):
     before = translator.manage("GET", "/v1/users/ada")["spend"]

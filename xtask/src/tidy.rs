@@ -1,6 +1,7 @@
 //! `cargo xtask tidy`: rules no compiler knows, and where the largest pieces are.
 
 mod edges;
+mod links;
 mod sizes;
 #[cfg(test)]
 mod tests;
@@ -59,6 +60,8 @@ pub(crate) fn run() -> anyhow::Result<()> {
     ] {
         faults.extend(sources.iter().flat_map(rule));
     }
+    let pages = links::pages();
+    faults.extend(sources.iter().chain(&pages).flat_map(links::broken));
     faults.extend(crate_docs(&sources));
     faults.extend(migration_pairs());
     sizes::report(&sources);

@@ -82,11 +82,11 @@ pub fn file(objects: &[String], trailer: &str) -> Vec<u8> {
 
 /// A Word document of these paragraphs.
 pub fn docx(paragraphs: &[&str]) -> Vec<u8> {
-    let paragraphs: String = paragraphs
+    let paragraphs: Vec<String> = paragraphs
         .iter()
         .map(|text| format!("<w:p><w:r><w:t>{text}</w:t></w:r></w:p>"))
         .collect();
-    docx_of(&paragraphs)
+    docx_of(&paragraphs.concat())
 }
 
 /// A Word document of this body.

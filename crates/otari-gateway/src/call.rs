@@ -82,8 +82,12 @@ impl Gateway {
                     .await?
             }
             Some(body) => {
-                let changed = Request::parse(request.surface, inbound.named.as_ref(), &body)?;
-                self.answer(inbound, &changed, &body, begun, checks).await?
+                // Rare, and large: other calls do not carry its room.
+                let answer = async {
+                    let changed = Request::parse(request.surface, inbound.named.as_ref(), &body)?;
+                    self.answer(inbound, &changed, &body, begun, checks).await
+                };
+                Box::pin(answer).await?
             }
         };
         told.append(&mut answered.told);
@@ -104,7 +108,10 @@ impl Gateway {
             _ => Thread::default(),
         };
         let expanded = match &thread.previous {
-            Some(previous) => Some(Request::parse(request.surface, None, &previous.expanded)?),
+            Some(previous) => {
+                let expanded = Request::parse(request.surface, None, &previous.expanded)?;
+                Some(Box::new(expanded))
+            }
             None => None,
         };
         let understanding = Understanding {
@@ -119,7 +126,7 @@ impl Gateway {
             inbound,
             body,
             request,
-            expanded: expanded.as_ref(),
+            expanded: expanded.as_deref(),
             thread: &thread,
             user: &begun.admitted.billed.user,
             label: begun.plan.label.as_deref(),
@@ -129,7 +136,8 @@ impl Gateway {
             understanding: Some(&understanding),
         };
         if request.tools.is_some() {
-            outgoing.tools = set_up(self, &outgoing, &begun.admitted, checks.results).await?;
+            let set_up = set_up(self, &outgoing, &begun.admitted, checks.results);
+            outgoing.tools = Box::pin(set_up).await?;
         }
         if let Some(tooling) = &outgoing.tools {
             begun

@@ -26,7 +26,7 @@ use tokio::sync::Semaphore;
 
 pub use ability::Takes;
 pub use extractor::Worker;
-pub(crate) use understand::Understanding;
+pub(crate) use understand::{Understanding, Understood};
 
 use extractor::Unreadable;
 

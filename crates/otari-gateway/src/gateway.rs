@@ -20,7 +20,7 @@ use crate::error::GatewayError;
 use crate::files::{Files, FilesOptions};
 use crate::guardrails::{GuardrailOptions, Guardrails};
 use crate::health::BreakerSettings;
-use crate::hybrid::{ControlPlane, Platform, PlatformOptions};
+use crate::hybrid::{ControlPlane, Platform, PlatformError, PlatformOptions};
 use crate::in_flight::InFlight;
 use crate::metrics::Metrics;
 use crate::models::Models;
@@ -119,13 +119,7 @@ impl Gateway {
             .transpose()
             .map_err(|error| GatewayError::Storage(error.into()))?;
         let metrics = Arc::new(Metrics::default());
-        let control = match options.platform {
-            None => ControlPlane::Own,
-            Some(platform) => {
-                let (clock, metrics) = (Arc::clone(&clock), Arc::clone(&metrics));
-                ControlPlane::Platform(Arc::new(Platform::new(platform, clock, metrics)?))
-            }
-        };
+        let control = control(options.platform, &clock, &metrics)?;
         let ledger = match control {
             ControlPlane::Own => Ledger::open(&ledger, store.clone(), Arc::clone(&clock)).await?,
             ControlPlane::Platform(_) => Ledger::idle(store.clone(), Arc::clone(&clock)),
@@ -273,6 +267,19 @@ impl Gateway {
             self.changed(&change).await;
         }
     }
+}
+
+/// Who answers for callers, models and bills.
+fn control(
+    platform: Option<PlatformOptions>,
+    clock: &Arc<dyn Clock>,
+    metrics: &Arc<Metrics>,
+) -> Result<ControlPlane, PlatformError> {
+    let Some(platform) = platform else {
+        return Ok(ControlPlane::Own);
+    };
+    let platform = Platform::new(platform, Arc::clone(clock), Arc::clone(metrics))?;
+    Ok(ControlPlane::Platform(Arc::new(platform)))
 }
 
 /// Writes the use of keys in batches, off the path of any call. Best effort.

@@ -17,6 +17,7 @@ use tokio::time::{Instant, timeout};
 use crate::Gateway;
 use crate::admit::Billed;
 use crate::dispatch::{Dispatched, Outgoing, Parsed, dispatch};
+use crate::documents::Understood;
 use crate::error::GatewayError;
 use crate::guardrails::Told;
 use crate::in_flight::Underway;
@@ -57,7 +58,7 @@ impl Gateway {
                         outgoing: &outgoing,
                         billed,
                     };
-                    talk.attempt(walk.current, settlement).await
+                    Box::pin(talk.attempt(walk.current, settlement)).await
                 }
             };
             let error = match attempted {
@@ -135,9 +136,23 @@ impl Gateway {
             Some(understanding) => understanding.of(outgoing, tried.attempt).await,
             None => None,
         };
-        let Some(understood) = understood else {
-            return self.attempt_in_time(tried, outgoing, settlement).await;
-        };
+        match understood {
+            None => self.attempt_in_time(tried, outgoing, settlement).await,
+            // Rare, and large: other calls do not carry its room.
+            Some(understood) => {
+                Box::pin(self.attempt_understood(understood, tried, outgoing, settlement)).await
+            }
+        }
+    }
+
+    /// With what was made of the attachments.
+    async fn attempt_understood(
+        self: &Arc<Self>,
+        understood: Understood,
+        tried: Tried<'_>,
+        outgoing: &Outgoing<'_>,
+        settlement: &mut Settlement,
+    ) -> Result<Answer, Failed> {
         let thread = understood.thread(outgoing.thread);
         let requests = understood.requests(outgoing, &thread)?;
         let shown = Outgoing {
@@ -155,8 +170,7 @@ impl Gateway {
             top_up(self, tried.billed, shown.demand(), target, reserved).await?;
         }
         settlement.begin_turn(shown.demand().prompt_bytes);
-        // Rare, and large: other calls do not carry its room.
-        Box::pin(self.attempt_in_time(tried, &shown, settlement)).await
+        self.attempt_in_time(tried, &shown, settlement).await
     }
 
     /// Given up where its first token does not come in time.
@@ -195,7 +209,7 @@ impl Gateway {
     ) -> Result<Answer, Failed> {
         let attempt = tried.attempt;
         if let Some(rest) = tried.ways_out
-            && let Some(mut flow) = rescue::begin(self, tried, rest, outgoing).await?
+            && let Some(mut flow) = Box::pin(rescue::begin(self, tried, rest, outgoing)).await?
         {
             flow.begin(settlement, keepalive, None).await?;
             return Ok(Answer::Stream(flow));

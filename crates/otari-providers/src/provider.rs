@@ -156,6 +156,7 @@ pub struct OptionHeader {
 }
 
 /// A row of the catalogue.
+#[expect(clippy::struct_excessive_bools, reason = "independent facts")]
 #[derive(Debug)]
 pub struct Provider {
     /// What configuration and model selectors call it; lower case.

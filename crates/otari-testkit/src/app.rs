@@ -109,7 +109,9 @@ impl TestAppBuilder {
         };
         let known = |name: &str| catalog::find(name).is_some();
         let loaded = otari_config::load(&sources, &known).expect("a valid test configuration");
-        let started = otari_server::start(loaded.config, self.clock, "test".to_owned()).await;
+        let starting = otari_server::start(loaded.config, self.clock, "test".to_owned());
+        // A configuration is large, and so is what holds one.
+        let started = Box::pin(starting).await;
         let Started {
             app,
             listener,

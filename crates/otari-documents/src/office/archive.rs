@@ -1,6 +1,6 @@
 //! The archive, and how much may come out of it.
 
-use std::io::{Cursor, Read as _};
+use std::io::{self, Cursor, Read as _};
 
 use zip::ZipArchive;
 use zip::result::ZipError;
@@ -42,7 +42,7 @@ impl<'a> Archive<'a> {
             .by_ref()
             .take(self.room + 1)
             .read_to_end(&mut bytes)
-            .map_err(|error| DocumentError::Damaged(format!("{name}: {error}")))?;
+            .map_err(|error| unreadable(name, &error))?;
         let room = self.room.checked_sub(read as u64);
         self.room = room.ok_or_else(|| bomb(self.limit))?;
         Ok(Some(crate::plain::decode(&bytes, None)))
@@ -60,7 +60,7 @@ impl<'a> Archive<'a> {
         for index in 0..self.zip.len() {
             let part = self.zip.by_index(index).map_err(|error| damaged(&error))?;
             let left = self.limit.saturating_sub(total);
-            let read = std::io::copy(&mut part.take(left + 1), &mut std::io::sink());
+            let read = io::copy(&mut part.take(left + 1), &mut io::sink());
             total += read.map_err(|error| DocumentError::Damaged(error.to_string()))?;
             if total > self.limit {
                 return Err(bomb(self.limit));
@@ -68,6 +68,13 @@ impl<'a> Archive<'a> {
         }
         Ok(())
     }
+}
+
+fn unreadable(name: &str, error: &io::Error) -> DocumentError {
+    if error.kind() == io::ErrorKind::OutOfMemory {
+        return DocumentError::Hostile("it needs more memory than a document may".to_owned());
+    }
+    DocumentError::Damaged(format!("{name}: {error}"))
 }
 
 fn bomb(limit: u64) -> DocumentError {

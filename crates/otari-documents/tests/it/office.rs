@@ -93,14 +93,16 @@ fn a_sheet_is_a_table_however_far_apart_its_cells_stand() {
 
 #[test]
 fn more_cells_than_the_limit_end_with_a_word() {
-    let rows: String = (1..=50)
+    let rows: Vec<String> = (1..=50)
         .map(|row| format!("<row r=\"{row}\"><c r=\"A{row}\"><v>{row}</v></c></row>"))
         .collect();
     let limits = Limits {
         cells: 10,
         ..Limits::default()
     };
-    let text = read_within(&xlsx(&rows), "a.xlsx", &limits).unwrap().text();
+    let text = read_within(&xlsx(&rows.concat()), "a.xlsx", &limits)
+        .unwrap()
+        .text();
     assert!(
         text.contains("| 10 |") && !text.contains("| 11 |"),
         "{text}"

@@ -59,7 +59,7 @@ impl Endpoint {
         inbound: &Inbound,
     ) -> Result<Reply, GatewayError> {
         match self {
-            Self::Generate(surface, _) => gateway.generate(surface, inbound).await,
+            Self::Generate(surface, _) => Box::pin(gateway.generate(surface, inbound)).await,
             Self::Embeddings => gateway.embed(inbound).await,
             Self::Moderations => gateway.moderate(inbound, false).await,
             Self::Images => gateway.generate_images(inbound).await,

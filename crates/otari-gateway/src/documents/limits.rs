@@ -26,9 +26,9 @@ pub(super) const fn fetching(body_bytes: usize) -> HttpLimits {
 
 /// Asking a service to read an image.
 pub(super) const READING: HttpLimits = HttpLimits {
-    first_byte: Duration::from_secs(60),
+    first_byte: Duration::from_mins(1),
     idle: Duration::from_secs(30),
-    total: Duration::from_secs(60),
+    total: Duration::from_mins(1),
     body_bytes: OCR_BYTES_MAX,
     redirects: 0,
 };

@@ -126,10 +126,20 @@ impl Understanding<'_> {
     }
 
     async fn request(&self, request: &Request<'_>, body: &[u8], ability: Ability) -> Option<Bytes> {
-        let surface = request.surface;
-        if !may_attach(surface, body, ability) {
+        if !may_attach(request.surface, body, ability) {
             return None;
         }
+        // Rare, and large: calls without attachments do not carry its room.
+        Box::pin(self.reworded(request, body, ability)).await
+    }
+
+    async fn reworded(
+        &self,
+        request: &Request<'_>,
+        body: &[u8],
+        ability: Ability,
+    ) -> Option<Bytes> {
+        let surface = request.surface;
         let name = conversation(surface)?;
         let mut turns: Value = serde_json::from_str(request.members.get(name)?.get()).ok()?;
         let mut pieces = Vec::new();
@@ -205,8 +215,8 @@ fn put<P: Clone>(
 fn may_attach(surface: Surface, body: &[u8], ability: Ability) -> bool {
     let holds = |sign: &&str| memmem::find(body, sign.as_bytes()).is_some();
     let signs = signs(surface);
-    let images = signs.image.iter().any(|sign| holds(sign));
-    let documents = signs.document.iter().any(|sign| holds(sign));
+    let images = signs.image.iter().any(&holds);
+    let documents = signs.document.iter().any(&holds);
     let by_id = || holds(&"\"file_id\"");
     images && (!ability.image || by_id()) || documents && (!ability.office || by_id())
 }

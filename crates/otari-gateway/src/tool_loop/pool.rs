@@ -124,14 +124,14 @@ impl Pool {
         &mut self,
         session: CodeSession,
         kinds: &[Kind],
-        hint: String,
+        hint: &str,
         taken: &HashSet<String>,
     ) {
         let session = Arc::new(session);
         for kind in kinds {
             let function = programs::function(*kind, session.sandbox(), taken);
             if *kind == Kind::Python {
-                self.hints.push((function.name.clone(), hint.clone()));
+                self.hints.push((function.name.clone(), hint.to_owned()));
             }
             let own = Own::Code(Arc::clone(&session), *kind);
             self.own.insert(function.name.clone(), own);

@@ -153,13 +153,12 @@ impl Opening<'_> {
         let mut pool = Pool::default();
         for entry in entries {
             let hint = self.hint(entry);
-            match self.web(entry)? {
-                Some(own) => pool.add(entry.tool, own, hint, &taken),
-                None => {
-                    let user = &self.admitted.billed.user;
-                    let (session, kinds) = sandboxed::open(self, user, entry, call).await?;
-                    pool.add_programs(session, &kinds, hint, &taken);
-                }
+            if let Some(own) = self.web(entry)? {
+                pool.add(entry.tool, own, hint, &taken);
+            } else {
+                let user = &self.admitted.billed.user;
+                let (session, kinds) = sandboxed::open(self, user, entry, call).await?;
+                pool.add_programs(session, &kinds, &hint, &taken);
             }
             if entry.intercepted {
                 pool.show_searches();

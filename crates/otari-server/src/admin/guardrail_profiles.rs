@@ -42,7 +42,7 @@ impl From<ListedProfile> for GuardrailProfile {
     fn from(listed: ListedProfile) -> Self {
         let own = Own::of(&listed.guardrail);
         Self {
-            parameters: own.map(|own| own.parameters()).unwrap_or_default(),
+            parameters: own.map(Own::parameters).unwrap_or_default(),
             parameters_known: own.is_some(),
             profile: listed.profile,
             guardrail: listed.guardrail,

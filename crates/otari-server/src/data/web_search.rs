@@ -44,11 +44,10 @@ fn asked(query: &QueryArgs) -> Result<WebSearch, ApiError> {
         return Err(query_problem("max_results", "out_of_range", message));
     }
     let texts = ["search_depth", "topic", "time_range"];
-    let mut options = Map::from_iter(
-        texts
-            .into_iter()
-            .filter_map(|name| Some((name.to_owned(), query.one(name)?.into()))),
-    );
+    let given = texts
+        .into_iter()
+        .filter_map(|name| Some((name.to_owned(), query.one(name)?.into())));
+    let mut options: Map<_, _> = given.collect();
     if let Some(answer) = query.bool("include_answer")? {
         options.insert("include_answer".to_owned(), answer.into());
     }

@@ -41,13 +41,7 @@ async fn every_answer_has_the_security_headers_and_a_request_id() {
     let sent = [("x-request-id", "my-id-1")];
     let answer = app
         .client
-        .send(
-            http::Method::GET,
-            "/v1/bootstrap",
-            None,
-            &sent,
-            bytes::Bytes::new(),
-        )
+        .send(Method::GET, "/v1/bootstrap", None, &sent, Bytes::new())
         .await;
     for (name, value) in [
         ("x-request-id", "my-id-1"),
@@ -152,13 +146,7 @@ async fn cross_origin_answers_only_to_configured_origins() {
     let app = TestApp::start().await;
     let answer = app
         .client
-        .send(
-            http::Method::OPTIONS,
-            "/v1/keys",
-            None,
-            &preflight,
-            bytes::Bytes::new(),
-        )
+        .send(Method::OPTIONS, "/v1/keys", None, &preflight, Bytes::new())
         .await;
     assert_eq!(answer.header("access-control-allow-origin"), None);
     let app = TestApp::builder()
@@ -167,13 +155,7 @@ async fn cross_origin_answers_only_to_configured_origins() {
         .await;
     let answer = app
         .client
-        .send(
-            http::Method::OPTIONS,
-            "/v1/keys",
-            None,
-            &preflight,
-            bytes::Bytes::new(),
-        )
+        .send(Method::OPTIONS, "/v1/keys", None, &preflight, Bytes::new())
         .await;
     assert_eq!(
         answer.header("access-control-allow-origin"),

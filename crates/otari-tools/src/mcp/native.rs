@@ -2,6 +2,7 @@
 
 use serde_json::{Map, Value};
 
+use super::session::Session;
 use super::{McpError, McpTools};
 
 /// A tool as its server describes it.
@@ -18,7 +19,7 @@ pub struct NativeTool {
 impl McpTools {
     /// The tools of all its servers, as they describe them.
     pub fn native_tools(&self) -> Vec<NativeTool> {
-        let tools = self.sessions.iter().flat_map(|session| session.tools());
+        let tools = self.sessions.iter().flat_map(Session::tools);
         let described = tools.map(|tool| NativeTool {
             name: tool.name.to_string(),
             description: tool.description.as_deref().map(str::to_owned),

@@ -81,13 +81,11 @@ impl Job<'_> {
             return image;
         }
         match &self.piece.source {
-            Source::Text(_) => pdf,
+            Source::Text(_) | Source::Url(_) | Source::Broken => pdf,
             _ if office => true,
             // What it is shows only when it is there.
             Source::FileId(_) => false,
-            Source::Url(_) => pdf,
             Source::Data(data) => pdf && is_pdf(data),
-            Source::Broken => pdf,
         }
     }
 

@@ -35,7 +35,7 @@ fn data_url(mime: &str, bytes: &[u8]) -> String {
 }
 
 /// A request on a surface whose user says "Read this." and attaches `part`.
-fn attached(surface: &str, model: &str, part: Value) -> Value {
+fn attached(surface: &str, model: &str, part: &Value) -> Value {
     match surface {
         "/v1/responses" => json!({"model": model, "input": [
             {"role": "user", "content": [{"type": "input_text", "text": "Read this."}, part]}]}),
@@ -80,7 +80,7 @@ async fn a_document_becomes_text_on_every_surface() {
             ),
         ] {
             let part = document(surface, name, &bytes);
-            let body = attached(surface, "mock:scripted", part);
+            let body = attached(surface, "mock:scripted", &part);
             app.client.post(surface, &key, &body).await.expect(200);
             let sent = sent(&app);
             assert!(
@@ -101,7 +101,7 @@ async fn a_model_that_can_take_it_gets_every_byte_as_it_came() {
         document("/v1/chat/completions", "report.pdf", &pdf(&["Revenue"])),
         json!({"type": "image_url", "image_url": {"url": "https://pictures.example/x.png"}}),
     ] {
-        let body = attached("/v1/chat/completions", "mock:eyes", part);
+        let body = attached("/v1/chat/completions", "mock:eyes", &part);
         app.client
             .post("/v1/chat/completions", &key, &body)
             .await
@@ -117,7 +117,7 @@ async fn a_file_of_the_callers_is_read_or_sent_along() {
     let bytes = pdf(&["Revenue was 42 million"]);
     let id = upload(&app, &key, "report.pdf", &bytes).await;
     let part = json!({"type": "file", "file": {"file_id": id}});
-    let body = attached("/v1/chat/completions", "mock:scripted", part.clone());
+    let body = attached("/v1/chat/completions", "mock:scripted", &part);
     app.client
         .post("/v1/chat/completions", &key, &body)
         .await
@@ -128,7 +128,7 @@ async fn a_file_of_the_callers_is_read_or_sent_along() {
         "{text}"
     );
 
-    let body = attached("/v1/chat/completions", "mock:eyes", part);
+    let body = attached("/v1/chat/completions", "mock:eyes", &part);
     app.client
         .post("/v1/chat/completions", &key, &body)
         .await
@@ -162,7 +162,7 @@ async fn the_next_candidate_is_shown_what_it_can_take() {
     );
     app.upstream
         .enqueue(Script::json(503, &json!({"error": {"message": "busy"}})));
-    let body = attached("/v1/messages", "house", part);
+    let body = attached("/v1/messages", "house", &part);
     app.client
         .post("/v1/messages", &key, &body)
         .await
@@ -220,7 +220,7 @@ async fn a_conversation_that_goes_on_is_read_again() {
         "report.pdf",
         &pdf(&["Revenue was 42 million"]),
     );
-    let body = attached("/v1/responses", "mock:scripted", part);
+    let body = attached("/v1/responses", "mock:scripted", &part);
     let first = app
         .client
         .post("/v1/responses", &key, &body)
@@ -254,7 +254,7 @@ async fn switched_off_everything_goes_as_it_came() {
         .await;
     let key = app.key("alice", json!({})).await;
     let part = document("/v1/chat/completions", "report.pdf", &pdf(&["Revenue"]));
-    let body = attached("/v1/chat/completions", "mock:scripted", part);
+    let body = attached("/v1/chat/completions", "mock:scripted", &part);
     app.client
         .post("/v1/chat/completions", &key, &body)
         .await

@@ -17,7 +17,7 @@ async fn an_answer_tells_its_cost() {
         assert_eq!(answer["usage"]["cost_usd"], "0.000318", "{path}");
         assert_eq!(answer["usage"]["pricing_source"], "organization", "{path}");
     }
-    let metrics = hybrid.app.app.gateway.metrics.render();
+    let metrics = hybrid.app.app.gateway.metrics.render_plain();
     let counted = "gateway_inline_cost_settlements_total{outcome=\"attached\"} 3";
     assert!(metrics.contains(counted), "{metrics}");
 }
@@ -59,7 +59,7 @@ async fn without_a_word_on_the_cost_the_answer_is_as_it_was() {
             "{fault}: {answer}"
         );
     }
-    let metrics = hybrid.app.app.gateway.metrics.render();
+    let metrics = hybrid.app.app.gateway.metrics.render_plain();
     for counted in ["{outcome=\"timeout\"} 2", "{outcome=\"unattached\"} 20"] {
         let line = format!("gateway_inline_cost_settlements_total{counted}");
         assert!(metrics.contains(&line), "{metrics}");

