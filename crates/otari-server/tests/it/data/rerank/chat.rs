@@ -39,7 +39,7 @@ async fn any_chat_model_ranks_and_is_billed_by_its_tokens() {
     let sent = sent.json();
     assert_eq!(
         (&sent["model"], &sent["temperature"]),
-        (&json!("m"), &json!(0))
+        (&json!("m"), &json!(0.0))
     );
     let told = sent["messages"].to_string();
     assert!(told.contains("document 2\\nc\\n"), "{told}");
