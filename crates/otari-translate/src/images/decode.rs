@@ -54,6 +54,15 @@ fn filtered(reason: &str) -> DecodeError {
     }
 }
 
+/// The provider could not make it.
+fn failed(reason: &str) -> DecodeError {
+    DecodeError::Upstream {
+        code: "inference_error".to_owned(),
+        status: None,
+        message: reason.to_owned(),
+    }
+}
+
 fn gemini(body: &[u8]) -> Result<Vec<Made>> {
     let mut made = Vec::new();
     let (mut words, mut kept_back) = (String::new(), false);
@@ -143,8 +152,10 @@ struct Stability {
 
 fn stability(body: &[u8]) -> Result<Vec<Made>> {
     let answer: Stability = read(body)?;
-    if let Some(reason) = answer.finish_reasons.iter().flatten().next() {
-        return Err(filtered(reason));
+    match answer.finish_reasons.into_iter().flatten().next() {
+        Some(reason) if reason.starts_with("Filter") => return Err(filtered(&reason)),
+        Some(reason) => return Err(failed(&reason)),
+        None => {}
     }
     let images = answer.images.into_iter();
     Ok(images.map(|image| data(image, None)).collect())
@@ -170,11 +181,7 @@ fn stability_xl(body: &[u8]) -> Result<Vec<Made>> {
     artifacts
         .map(|artifact| match artifact.finish_reason.as_str() {
             "CONTENT_FILTERED" => Err(filtered("the picture was kept back")),
-            "ERROR" => Err(DecodeError::Upstream {
-                code: "ERROR".to_owned(),
-                status: None,
-                message: "the picture could not be made".to_owned(),
-            }),
+            "ERROR" => Err(failed("the picture could not be made")),
             _ => Ok(data(artifact.base64, Some("image/png"))),
         })
         .collect()
@@ -194,10 +201,13 @@ fn fireworks(body: &[u8]) -> Result<Vec<Made>> {
     if answer.finish_reason == "CONTENT_FILTERED" {
         return Err(filtered("the picture was kept back"));
     }
-    let images = answer.base64.into_iter();
-    Ok(images
-        .map(|image| data(image, Some("image/jpeg")))
-        .collect())
+    // Some of its pages show them as `data:` addresses.
+    let bare = |image: String| match image.split_once(";base64,") {
+        Some((_, bare)) => bare.to_owned(),
+        None => image,
+    };
+    let images = answer.base64.into_iter().map(bare);
+    Ok(images.map(|image| data(image, Some("image/png"))).collect())
 }
 
 #[derive(Deserialize)]
@@ -300,8 +310,8 @@ mod tests {
             ),
             (
                 ImageWire::Fireworks,
-                r#"{"base64":["AA=="],"finishReason":"SUCCESS","seed":1}"#,
-                Some("image/jpeg"),
+                r#"{"base64":["data:image/png;base64,AA=="],"finishReason":"SUCCESS","seed":1}"#,
+                Some("image/png"),
             ),
             (
                 ImageWire::MiniMax,
@@ -343,6 +353,11 @@ mod tests {
                 ImageWire::Stability,
                 r#"{"seeds":[],"finish_reasons":["Filter reason: prompt"],"images":[]}"#,
                 filtered,
+            ),
+            (
+                ImageWire::Stability,
+                r#"{"finish_reasons":["Inference error"]}"#,
+                "inference_error",
             ),
             (
                 ImageWire::StabilityXl,

@@ -61,8 +61,10 @@ fn check(wire: ImageWire, request: &Request) -> Result<()> {
     );
     let formats: &[Format] = match wire {
         ImageWire::Imagen | ImageWire::Stability => &[Format::Png, Format::Jpeg],
-        ImageWire::Fireworks | ImageWire::MiniMax => &[Format::Jpeg],
-        ImageWire::Gemini | ImageWire::Canvas | ImageWire::StabilityXl => &[Format::Png],
+        ImageWire::MiniMax => &[Format::Jpeg],
+        ImageWire::Gemini | ImageWire::Canvas | ImageWire::StabilityXl | ImageWire::Fireworks => {
+            &[Format::Png]
+        }
     };
     let refused = [
         (
