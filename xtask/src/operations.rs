@@ -48,11 +48,6 @@ const UNSERVED: &[(&str, Standing, &str)] = &[
     ("/pricing/refresh", Standing::Planned, PRICES),
     ("/pricing/snapshots", Standing::Planned, PRICES),
     (
-        "/routing",
-        Standing::Planned,
-        "Policies are configured in the file; stored ones and `explain` come with routing.",
-    ),
-    (
         "/routing/preferences",
         Standing::Planned,
         "Comes with the learned router.",
