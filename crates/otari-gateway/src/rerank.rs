@@ -73,16 +73,14 @@ impl Gateway {
 /// so, any other model.
 fn is_asked_by_chat(at: &At<'_>, asked: &Asked<'_>) -> bool {
     let provider = at.instance.provider;
-    match asked.ranker {
-        Some(ranker) => ranker == Ranker::Chat,
-        None => {
-            let names_rankers = matches!(
-                provider.dialect,
-                Dialect::CohereV2 | Dialect::BedrockConverse
-            );
-            !provider.can(Capability::Rerank) || names_rankers && !at.model.contains("rerank")
-        }
+    if let Some(ranker) = asked.ranker {
+        return ranker == Ranker::Chat;
     }
+    let names_rankers = matches!(
+        provider.dialect,
+        Dialect::CohereV2 | Dialect::BedrockConverse
+    );
+    !provider.can(Capability::Rerank) || names_rankers && !at.model.contains("rerank")
 }
 
 fn by_endpoint(at: &At<'_>, request: &rerank::Request) -> Result<Vec<u8>, GatewayError> {

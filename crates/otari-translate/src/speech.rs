@@ -91,7 +91,7 @@ pub fn parse(members: &Map<String, Value>) -> Result<Request> {
             "input" => text(name, value)?.clone_into(&mut request.input),
             "voice" => text(name, value)?.clone_into(&mut request.voice),
             "instructions" => request.instructions = Some(text(name, value)?.to_owned()),
-            "speed" => request.speed = value.as_f64().filter(|speed| *speed != 1.0),
+            "speed" => request.speed = value.as_f64().filter(|speed| is_unusual(*speed)),
             "response_format" => {
                 let format = SoundFormat::named(text(name, value)?);
                 let format = format
@@ -139,6 +139,10 @@ pub fn decode(
         SpeechWire::Gemini => gemini::decode(request, body),
         SpeechWire::MiniMax => minimax::decode(request, body),
     }
+}
+
+fn is_unusual(speed: f64) -> bool {
+    (speed - 1.0).abs() > f64::EPSILON
 }
 
 fn text<'a>(name: &str, value: &'a Value) -> Result<&'a str> {

@@ -41,10 +41,10 @@ pub fn encode(request: &Request<'_>) -> Result<Vec<u8>, TranslateError> {
         if request.translate { ENGLISH } else { VERBATIM }
     );
     if let Some(language) = request.language {
-        asked.push_str(&format!(" The language spoken is {language}."));
+        asked.extend([" The language spoken is ", language, "."]);
     }
     if let Some(prompt) = request.prompt {
-        asked.push_str(&format!(" Names and words to expect: {prompt}"));
+        asked.extend([" Names and words to expect: ", prompt]);
     }
     let data = Object::new()
         .with("mimeType", mime)

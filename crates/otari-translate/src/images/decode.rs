@@ -79,11 +79,10 @@ fn gemini(body: &[u8]) -> Result<Vec<Made>> {
         }
     }
     match (made.is_empty(), kept_back, words.is_empty()) {
-        (false, ..) => Ok(made),
         (true, true, _) => Err(filtered("the picture was kept back")),
         // It says why not.
         (true, false, false) => Err(filtered(&words)),
-        (true, false, true) => Ok(made),
+        _ => Ok(made),
     }
 }
 
@@ -343,7 +342,7 @@ mod tests {
                 r#"{"candidates":[{"finishReason":"NO_IMAGE"}]}"#,
                 "NO_IMAGE",
             ),
-            (ImageWire::Imagen, r#"{}"#, filtered),
+            (ImageWire::Imagen, "{}", filtered),
             (
                 ImageWire::Canvas,
                 r#"{"images":[],"error":"blocked"}"#,

@@ -110,7 +110,8 @@ fn chat(request: &Request, documents: Range<usize>, mark: &str) -> Value {
     let judged = request.documents.iter().enumerate().skip(skipped);
     for (at, document) in judged.take(documents.len()) {
         let document = clean(shown(request, document));
-        text.push_str(&format!("\n{mark} document {at}\n{document}\n{mark}\n"));
+        text.extend(["\n", mark, " document ", &at.to_string(), "\n"]);
+        text.extend([&document, "\n", mark, "\n"]);
     }
     let mut body = Map::new();
     body.insert("model".to_owned(), json!("ranker"));
@@ -187,19 +188,20 @@ mod tests {
     fn windows_hold_what_a_model_can_keep_track_of() {
         let ranges = |request: &Request| {
             let windows = windows(request, "m").unwrap();
-            let ranges = windows.iter().map(|window| window.documents.clone());
+            let ranges = windows.iter().map(|window| &window.documents);
+            let ranges = ranges.map(|range| (range.start, range.end));
             ranges.collect::<Vec<_>>()
         };
-        assert_eq!(ranges(&request(&["d"; 45])), [0..20, 20..40, 40..45]);
+        assert_eq!(ranges(&request(&["d"; 45])), [(0, 20), (20, 40), (40, 45)]);
         let long = "x".repeat(WINDOW_BYTES + 1);
         assert_eq!(
             ranges(&request(&["a", &long, "b", "c"])),
-            [0..1, 1..2, 2..4]
+            [(0, 1), (1, 2), (2, 4)]
         );
-        assert_eq!(ranges(&request(&[&long])), [0..1]);
+        assert_eq!(ranges(&request(&[&long])), [(0, 1)]);
         let mut cut = request(&["a", &long, "b"]);
         cut.max_tokens_per_doc = Some(2);
-        assert_eq!(ranges(&cut), [0..3]);
+        assert_eq!(ranges(&cut), [(0, 3)]);
         assert!(user_text(&windows(&cut, "m").unwrap()[0]).contains("document 1\nxxxxxxxx\n"));
     }
 
