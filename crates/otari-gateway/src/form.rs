@@ -6,7 +6,7 @@
 use std::ops::Range;
 
 use bytes::{Buf, Bytes};
-use http::{HeaderValue, header};
+use http::{HeaderMap, HeaderValue, header};
 use memchr::memmem;
 
 use crate::dispatch::is_kept_back;
@@ -70,6 +70,24 @@ impl<'a> Form<'a> {
         self.body.get(part.value.clone())
     }
 
+    /// Files of that name, or in a list of that name.
+    pub(crate) fn files(&self, name: &str) -> impl Iterator<Item = &'a [u8]> {
+        let parts = self.parts.iter().filter(move |part| {
+            part.is_file && part.name.strip_suffix("[]").unwrap_or(part.name) == name
+        });
+        parts.filter_map(|part| self.body.get(part.value.clone()))
+    }
+
+    /// The fields that are for a provider, but for files; those that are no text are left out.
+    pub(crate) fn texts(&self) -> impl Iterator<Item = (&'a str, &'a str)> {
+        let parts = self.parts.iter();
+        let parts = parts.filter(|part| !part.is_file && !is_kept_back(part.name));
+        parts.filter_map(|part| {
+            let value = self.body.get(part.value.clone())?;
+            Some((part.name, std::str::from_utf8(value).ok()?))
+        })
+    }
+
     /// A field's text; one that is no text is a problem.
     pub(crate) fn text(&self, name: &str, problems: &mut Vec<FieldProblem>) -> Option<&'a str> {
         let value = std::str::from_utf8(self.value(name)?).ok();
@@ -106,7 +124,9 @@ impl<'a> Form<'a> {
     /// The form as a provider gets it.
     pub(crate) fn message(&self, model: &str) -> Message {
         Message {
+            operation: None,
             content_type: self.content_type.clone(),
+            headers: HeaderMap::new(),
             body: self.rewritten("model", model, is_kept_back),
         }
     }
@@ -265,7 +285,6 @@ fn invalid(message: &str) -> GatewayError {
 mod tests {
     use std::time::Instant;
 
-    use http::HeaderMap;
     use otari_types::Timestamp;
 
     use super::*;

@@ -1,13 +1,17 @@
 //! The walk of an image call: billed by the image, those that came where the answer says how many.
 
+mod native;
+
 use otari_providers::{Operation, UpstreamError};
 use serde_json::value::RawValue;
 
 use crate::Gateway;
-use crate::error::GatewayError;
+use crate::error::{FieldProblem, GatewayError};
 use crate::form::Form;
 use crate::inbound::{Inbound, Reply, ReplyBody};
-use crate::pass::{At, Errand, Raw, Reading, Whole, answer_members, forwarded, speaks_openai};
+use crate::pass::{
+    At, Errand, Raw, Reading, Task, Whole, answer_members, forwarded, speaks_openai,
+};
 use crate::relay::malformed;
 use crate::request::{
     bool_member, int_member, parse_members, problem, required_string, string_member,
@@ -39,27 +43,63 @@ impl Gateway {
             user: user.as_deref(),
             demand: images(count),
         };
+        let drawn = |at: &At<'_>, raws: Vec<Raw>| native::decode(at, inbound, &raws);
         let encode = |at: &At<'_>| {
+            if let Some(wire) = native::wire(at)? {
+                let request = native::request(&inbound.body)?;
+                return native::encode(at, wire, &request, &drawn);
+            }
             speaks_openai(at.instance, Operation::Images, "image generation")?;
-            Ok(forwarded(&members, at.model))
+            let message = forwarded(&members, at.model);
+            Ok(Task::one(message, reading(stream)))
         };
-        let reading = if stream {
-            Reading::AsItComes("text/event-stream")
-        } else {
-            Reading::Whole(&counted)
-        };
-        self.pass(&errand, &encode, &reading).await
+        self.pass(&errand, &encode).await
     }
-}
 
-impl Gateway {
-    /// Answers one request to edit images, a form with the images in it; streamed where it says so.
+    /// Answers one request to change images, a form with the images in it; streamed where it says so.
     pub async fn edit_images(&self, inbound: &Inbound) -> Result<Reply, GatewayError> {
         let form = Form::of(inbound)?;
         let mut problems = Vec::new();
+        form.required_text("prompt", &mut problems);
+        let sent = Sent::read(&form, problems)?;
+        let drawn = |at: &At<'_>, raws: Vec<Raw>| native::decode(at, inbound, &raws);
+        let encode = |at: &At<'_>| {
+            if let Some(wire) = native::wire_of_edits(at)? {
+                let request = native::request_of_form(&form, sent.count)?;
+                return native::encode(at, wire, &request, &drawn);
+            }
+            speaks_openai(at.instance, Operation::ImageEdits, "image editing")?;
+            Ok(Task::one(form.message(at.model), reading(sent.stream)))
+        };
+        let errand = sent.errand(inbound, Operation::ImageEdits);
+        self.pass(&errand, &encode).await
+    }
+
+    /// Answers one request for variations of an image.
+    pub async fn vary_image(&self, inbound: &Inbound) -> Result<Reply, GatewayError> {
+        let form = Form::of(inbound)?;
+        let sent = Sent::read(&form, Vec::new())?;
+        let encode = |at: &At<'_>| {
+            speaks_openai(at.instance, Operation::ImageVariations, "image variations")?;
+            Ok(Task::one(form.message(at.model), reading(false)))
+        };
+        let errand = sent.errand(inbound, Operation::ImageVariations);
+        self.pass(&errand, &encode).await
+    }
+}
+
+/// What every form with images in it says.
+struct Sent<'a> {
+    model: &'a str,
+    user: Option<&'a str>,
+    stream: bool,
+    count: i64,
+}
+
+impl<'a> Sent<'a> {
+    fn read(form: &Form<'a>, mut problems: Vec<FieldProblem>) -> Result<Self, GatewayError> {
         let model = form.required_text("model", &mut problems);
         let user = form.text("user", &mut problems);
-        form.required_text("prompt", &mut problems);
         let stream = form.flag("stream", &mut problems);
         let count = match form.text("n", &mut problems).filter(|n| !n.is_empty()) {
             None => Some(1),
@@ -69,32 +109,28 @@ impl Gateway {
             let message = "Input should be a valid integer, not below 0";
             problems.push(problem(&["n"], "int_parsing", message));
         }
-        if !["image", "image[]"]
-            .iter()
-            .any(|name| form.file(name).is_some())
-        {
+        if form.files("image").next().is_none() {
             problems.push(problem(&["image"], "missing", "Field required"));
         }
         if !problems.is_empty() {
             return Err(GatewayError::InvalidBody(problems));
         }
-        let errand = Errand {
-            inbound,
-            operation: Operation::ImageEdits,
+        Ok(Self {
             model,
             user: user.filter(|user| !user.is_empty()),
-            demand: images(count.unwrap_or(1)),
-        };
-        let encode = |at: &At<'_>| {
-            speaks_openai(at.instance, Operation::ImageEdits, "image editing")?;
-            Ok(form.message(at.model))
-        };
-        let reading = if stream {
-            Reading::AsItComes("text/event-stream")
-        } else {
-            Reading::Whole(&counted)
-        };
-        self.pass(&errand, &encode, &reading).await
+            stream,
+            count: count.unwrap_or(1),
+        })
+    }
+
+    fn errand<'b>(&'b self, inbound: &'b Inbound, operation: Operation) -> Errand<'b> {
+        Errand {
+            inbound,
+            operation,
+            model: self.model,
+            user: self.user,
+            demand: images(self.count),
+        }
     }
 }
 
@@ -106,14 +142,21 @@ fn images(count: i64) -> Demand {
     }
 }
 
+fn reading(stream: bool) -> Reading<'static> {
+    if stream {
+        Reading::AsItComes("text/event-stream")
+    } else {
+        Reading::Whole(&counted)
+    }
+}
+
 fn counted(_: &At<'_>, raw: Raw) -> Result<Whole, UpstreamError> {
     let data = answer_members(&raw.body)?.get("data");
     let made = data.and_then(|data| serde_json::from_str::<Vec<&RawValue>>(data.get()).ok());
     let made = made.ok_or_else(|| malformed("the answer has no list of images"))?;
     let pieces = i64::try_from(made.len()).ok();
     Ok(Whole {
-        body: ReplyBody::Json(raw.body),
-        usage: None,
         pieces,
+        ..Whole::of(ReplyBody::Json(raw.body))
     })
 }

@@ -76,6 +76,7 @@ pub use plan::{
 pub use prices::{PricePoint, PriceSource, Prices, Quote, price_of};
 pub use rate_limit::{RateLimiter, Window};
 pub use relay::RelayStream;
+pub use rerank::NO_RANKING;
 pub use sandboxes::SandboxOptions;
 pub use settings::{HotSettings, MissingUsagePolicy, SettingError, Settings, VisionStrategy};
 pub use target::{Aliases, Target, Targets};

@@ -8,7 +8,9 @@ use serde_json::{Map, Value};
 use crate::Gateway;
 use crate::error::{FieldProblem, GatewayError};
 use crate::inbound::{Inbound, Reply, ReplyBody};
-use crate::pass::{At, Errand, Raw, Reading, Whole, answer_members, forwarded, speaks_openai};
+use crate::pass::{
+    At, Errand, Raw, Reading, Task, Whole, answer_members, forwarded, speaks_openai,
+};
 use crate::relay::malformed;
 use crate::request::{parse_members, problem, required_string, string_member};
 use crate::reserve::Demand;
@@ -42,12 +44,13 @@ impl Gateway {
                 ..Demand::default()
             },
         };
+        let decode = |at: &At<'_>, raw: Raw| decode(at, &raw, include_raw);
         let encode = |at: &At<'_>| {
             speaks_openai(at.instance, Operation::Moderations, "moderations")?;
-            Ok(forwarded(&members, at.model))
+            let message = forwarded(&members, at.model);
+            Ok(Task::one(message, Reading::Whole(&decode)))
         };
-        let decode = |at: &At<'_>, raw: Raw| decode(at, &raw, include_raw);
-        self.pass(&errand, &encode, &Reading::Whole(&decode)).await
+        self.pass(&errand, &encode).await
     }
 }
 
@@ -85,11 +88,8 @@ fn decode(at: &At<'_>, raw: &Raw, include_raw: bool) -> Result<Whole, UpstreamEr
     let named = answer.get("model").and_then(Value::as_str);
     let shown = at.label.or(named).unwrap_or(at.model).to_owned();
     answer.insert("model".to_owned(), shown.into());
-    Ok(Whole {
-        body: ReplyBody::Json(Value::Object(answer).to_string().into()),
-        usage: None,
-        pieces: None,
-    })
+    let body = Value::Object(answer).to_string();
+    Ok(Whole::of(ReplyBody::Json(body.into())))
 }
 
 /// Mistral says how sure it is of each category and which apply, but not what follows.

@@ -1,38 +1,32 @@
 //! The walk of a call that is one request and one answer: moderations, rerank, images, sound. As a generation's, but
-//! nothing is relayed event by event.
+//! nothing is relayed event by event. Where a provider makes less at a time than was asked for, an attempt is several
+//! requests side by side.
 
+mod shape;
 mod stream;
+mod task;
 
-use bytes::Bytes;
-use http::{HeaderMap, HeaderValue, header};
-use otari_providers::error::embedded_error;
-use otari_providers::quirk::has_own_shape;
-use otari_providers::{Answered, Dialect, Instance, Operation, UpstreamError};
-use otari_types::TokenUsage;
-use otari_wire::members::{Members, ObjectWriter};
+use futures_util::{StreamExt, TryStreamExt, stream as futures};
+use otari_providers::UpstreamError;
 
 use crate::Gateway;
 use crate::admit::Billed;
 use crate::call::Begun;
-use crate::dispatch::{Post, address, is_kept_back};
+use crate::dispatch::Post;
 use crate::error::GatewayError;
-use crate::inbound::{Inbound, Reply, ReplyBody};
-use crate::plan::{Attempt, Plan};
+use crate::inbound::{Origin, Reply, ReplyBody};
+use crate::plan::Plan;
 use crate::relay::{ANSWER_BYTES_MAX, malformed};
-use crate::reserve::Demand;
+use crate::reserve::{Demand, top_up};
 use crate::settle::Settlement;
 use crate::walk::Walk;
 
+pub(crate) use shape::{answer_members, can, error_in, forwarded, json, native, speaks_openai};
 pub use stream::ByteStream;
+pub(crate) use task::{At, DecodeAll, Encode, Errand, Message, Raw, Reading, Task, Whole};
 
-/// One call, as every attempt of it needs it.
-pub(crate) struct Errand<'a> {
-    pub(crate) inbound: &'a Inbound,
-    pub(crate) operation: Operation,
-    pub(crate) model: &'a str,
-    pub(crate) user: Option<&'a str>,
-    pub(crate) demand: Demand,
-}
+/// Requests of one attempt that are under way together.
+const TOGETHER: usize = 4;
 
 /// A call that passed the gates, and who settles it.
 pub(crate) struct Undertaken<'a> {
@@ -41,52 +35,12 @@ pub(crate) struct Undertaken<'a> {
     pub(crate) settlement: &'a mut Settlement,
 }
 
-/// Where one attempt goes.
-pub(crate) struct At<'a> {
-    pub(crate) instance: &'a Instance,
-    pub(crate) model: &'a str,
-    /// What answers are labelled with, where it is not the model's own name.
-    pub(crate) label: Option<&'a str>,
-}
-
-/// A request to a provider.
-pub(crate) struct Message {
-    pub(crate) content_type: HeaderValue,
-    pub(crate) body: Bytes,
-}
-
-/// A provider's complete answer, as the caller gets it.
-#[derive(Debug)]
-pub(crate) struct Whole {
-    pub(crate) body: ReplyBody,
-    pub(crate) usage: Option<TokenUsage>,
-    /// Images made, where those are billed.
-    pub(crate) pieces: Option<i64>,
-}
-
-/// A provider's answer, not yet judged.
-pub(crate) struct Raw {
-    pub(crate) headers: HeaderMap,
-    pub(crate) body: Bytes,
-}
-
-pub(crate) type Encode<'a> = dyn Fn(&At<'_>) -> Result<Message, GatewayError> + Sync + 'a;
-pub(crate) type Decode<'a> = dyn Fn(&At<'_>, Raw) -> Result<Whole, UpstreamError> + Sync + 'a;
-
-/// How an answer is read.
-pub(crate) enum Reading<'a> {
-    Whole(&'a Decode<'a>),
-    /// As it comes, with the type it has where the provider names none of use.
-    AsItComes(&'static str),
-}
-
 impl Gateway {
     /// Makes the call at the first candidate that answers, and settles it.
     pub(crate) async fn pass(
         &self,
         errand: &Errand<'_>,
         encode: &Encode<'_>,
-        reading: &Reading<'_>,
     ) -> Result<Reply, GatewayError> {
         let mut begun = self
             .begin(errand.inbound, errand.user, errand.model, errand.demand)
@@ -101,7 +55,7 @@ impl Gateway {
             billed: &admitted.billed,
             settlement,
         };
-        let passed = self.pass_on(errand, undertaken, encode, reading).await;
+        let passed = self.pass_on(errand, undertaken, encode).await;
         match passed {
             Ok(body) => Ok(Reply {
                 body,
@@ -122,7 +76,6 @@ impl Gateway {
         errand: &Errand<'_>,
         undertaken: Undertaken<'_>,
         encode: &Encode<'_>,
-        reading: &Reading<'_>,
     ) -> Result<ReplyBody, GatewayError> {
         let Undertaken {
             plan,
@@ -131,13 +84,26 @@ impl Gateway {
         } = undertaken;
         let mut walk = Walk::new(plan, billed, &errand.inbound.underway);
         loop {
-            let label = plan.label.as_deref();
-            let once = self.pass_once(errand, walk.current(), label, encode, reading);
-            let error = match once.await {
+            let attempt = walk.current();
+            let once = match attempt.instance() {
+                Ok(instance) => {
+                    let at = At {
+                        attempt,
+                        instance,
+                        model: &attempt.target.model,
+                        label: plan.label.as_deref(),
+                    };
+                    self.pass_once(errand, billed, &at, encode, settlement)
+                        .await
+                }
+                Err(error) => Err(error),
+            };
+            let error = match once {
                 Ok(Read::Whole(whole)) => {
                     walk.answered(self, false);
                     if let Some(produced) = settlement.produced() {
                         produced.usage = whole.usage;
+                        produced.generated_bytes = whole.generated_bytes;
                         produced.pieces = whole.pieces;
                     }
                     settlement.succeed().await;
@@ -158,133 +124,96 @@ impl Gateway {
     async fn pass_once(
         &self,
         errand: &Errand<'_>,
-        attempt: &Attempt,
-        label: Option<&str>,
+        billed: &Billed,
+        at: &At<'_>,
         encode: &Encode<'_>,
-        reading: &Reading<'_>,
+        settlement: &mut Settlement,
     ) -> Result<Read, GatewayError> {
-        let instance = attempt.instance()?.as_ref();
-        let at = At {
-            instance,
-            model: &attempt.target.model,
-            label,
+        let Task {
+            messages,
+            reading,
+            demand,
+        } = encode(at)?;
+        if let Some(demand) = demand {
+            self.make_room(demand, billed, at, settlement).await?;
+        }
+        let accept = match reading {
+            Reading::Whole(_) | Reading::All(_) => "application/json, */*;q=0.5",
+            Reading::AsItComes(_) => "*/*",
         };
-        let told = |error| GatewayError::upstream(&instance.name, error);
-        let Message { content_type, body } = encode(&at)?;
-        let mut headers = HeaderMap::with_capacity(4);
-        headers.insert(header::CONTENT_TYPE, content_type);
-        let post = Post {
-            uri: address(instance, errand.operation, at.model, false)?,
-            accept: match reading {
-                Reading::Whole(_) => "application/json, */*;q=0.5",
-                Reading::AsItComes(_) => "*/*",
-            },
-            headers,
-            body,
-        };
-        let answered = post
-            .send(self, &errand.inbound.origin, instance)
+        let mut posts = Vec::with_capacity(messages.len());
+        for message in messages {
+            posts.push(message.post(errand, at, accept)?);
+        }
+        let told = |error| GatewayError::upstream(&at.instance.name, error);
+        self.ask_for(&errand.inbound.origin, at, posts, reading)
             .await
-            .map_err(told)?;
-        read(&at, answered, reading).await.map_err(told)
+            .map_err(told)
+    }
+
+    async fn ask_for(
+        &self,
+        origin: &Origin,
+        at: &At<'_>,
+        mut posts: Vec<Post>,
+        reading: Reading<'_>,
+    ) -> Result<Read, UpstreamError> {
+        let only = || malformed("nothing was asked");
+        Ok(match reading {
+            Reading::Whole(decode) => {
+                let post = posts.pop().ok_or_else(only)?;
+                let raw = self.ask_whole(origin, at, post).await?;
+                Read::Whole(decode(at, raw)?)
+            }
+            Reading::All(decode) => {
+                let raws = futures::iter(posts)
+                    .map(|post| self.ask_whole(origin, at, post))
+                    .buffered(TOGETHER);
+                Read::Whole(decode(at, raws.try_collect().await?)?)
+            }
+            Reading::AsItComes(usual) => {
+                let post = posts.pop().ok_or_else(only)?;
+                let answered = post.send(self, origin, at.instance).await?;
+                Read::Begun(stream::Begun::open(&at.instance.name, answered, usual).await?)
+            }
+        })
+    }
+
+    async fn ask_whole(
+        &self,
+        origin: &Origin,
+        at: &At<'_>,
+        post: Post,
+    ) -> Result<Raw, UpstreamError> {
+        let answered = post.send(self, origin, at.instance).await?;
+        Ok(Raw {
+            headers: answered.headers,
+            body: answered.body.collect(ANSWER_BYTES_MAX).await?,
+        })
+    }
+
+    /// The hold grows to what the attempt may cost.
+    async fn make_room(
+        &self,
+        demand: Demand,
+        billed: &Billed,
+        at: &At<'_>,
+        settlement: &mut Settlement,
+    ) -> Result<(), GatewayError> {
+        if let Some(reserved) = settlement.reserved() {
+            let topped = top_up(self, billed, demand, &at.attempt.target, reserved).await;
+            topped.map_err(|error| match error {
+                // Nothing failed over: it was never enough.
+                GatewayError::BudgetRanOut(user) => GatewayError::BudgetExceeded(user),
+                other => other,
+            })?;
+        }
+        settlement.begin_turn(demand.prompt_bytes);
+        Ok(())
     }
 }
 
 enum Read {
     Whole(Whole),
     Begun(stream::Begun),
-}
-
-async fn read(
-    at: &At<'_>,
-    answered: Answered,
-    reading: &Reading<'_>,
-) -> Result<Read, UpstreamError> {
-    Ok(match reading {
-        Reading::Whole(decode) => {
-            let raw = Raw {
-                headers: answered.headers,
-                body: answered.body.collect(ANSWER_BYTES_MAX).await?,
-            };
-            Read::Whole(decode(at, raw)?)
-        }
-        Reading::AsItComes(usual) => {
-            Read::Begun(stream::Begun::open(&at.instance.name, answered, usual).await?)
-        }
-    })
-}
-
-/// That the provider has the operation, and in OpenAI's shape.
-pub(crate) fn speaks_openai(
-    instance: &Instance,
-    operation: Operation,
-    what: &str,
-) -> Result<(), GatewayError> {
-    can(instance, operation, what)?;
-    let provider = instance.provider;
-    let native = matches!(
-        provider.dialect,
-        Dialect::Gemini | Dialect::Vertex | Dialect::BedrockConverse
-    );
-    if native || has_own_shape(provider.quirks, operation) {
-        return Err(GatewayError::InvalidRequest(format!(
-            "Provider '{}' has {what} only in a format of its own, which is not translated yet",
-            instance.name
-        )));
-    }
-    Ok(())
-}
-
-/// That the provider has the operation.
-pub(crate) fn can(
-    instance: &Instance,
-    operation: Operation,
-    what: &str,
-) -> Result<(), GatewayError> {
-    let capability = operation.capability();
-    if capability.is_some_and(|capability| instance.provider.can(capability)) {
-        return Ok(());
-    }
-    Err(GatewayError::InvalidRequest(format!(
-        "Provider '{}' has no {what}",
-        instance.name
-    )))
-}
-
-/// The caller's members in their order, with the provider's name of the model in place and the gateway's own left
-/// out.
-pub(crate) fn forwarded(members: &Members<'_>, model: &str) -> Message {
-    let mut body = ObjectWriter::with_capacity(1024);
-    for (name, value) in members.iter() {
-        match name {
-            "model" => body.string("model", model),
-            _ if is_kept_back(name) => {}
-            _ => body.raw(name, value.get()),
-        }
-    }
-    json(body.finish().into())
-}
-
-pub(crate) fn json(body: Bytes) -> Message {
-    Message {
-        content_type: HeaderValue::from_static("application/json"),
-        body,
-    }
-}
-
-/// The members of an answer, or the error that came as one.
-pub(crate) fn answer_members(body: &[u8]) -> Result<Members<'_>, UpstreamError> {
-    let members = Members::parse(body).map_err(|_| malformed("the answer is not a JSON object"))?;
-    match members.get("error").filter(|error| error.get() != "null") {
-        Some(error) => Err(embedded_error(error.get())),
-        None => Ok(members),
-    }
-}
-
-/// The error inside an answer that may be anything else too.
-pub(crate) fn error_in(body: &[u8]) -> Result<(), UpstreamError> {
-    match Members::parse(body) {
-        Ok(_) => answer_members(body).map(|_| ()),
-        Err(_) => Ok(()),
-    }
 }

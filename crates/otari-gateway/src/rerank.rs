@@ -1,53 +1,40 @@
-//! The walk of a rerank call: input tokens where the provider reports them, Cohere's answer from whoever ranks.
+//! The walk of a rerank call: Cohere's answer from whoever ranks. A provider without an endpoint for it is asked as a
+//! chat model.
+
+mod listwise;
+mod request;
 
 use otari_providers::quirk::has_own_shape;
-use otari_providers::{Dialect, Instance, Operation, UpstreamError};
+use otari_providers::{Capability, Dialect, Instance, Operation};
 use otari_translate::dialect::Target;
-use otari_translate::rerank::{self, RerankWire};
+use otari_translate::rerank::{self, Ranked, RerankWire};
 use otari_types::{TokenUsage, new_id};
-use otari_wire::members::Members;
-use serde_json::{Value, json};
+use serde_json::json;
 
 use crate::Gateway;
-use crate::dispatch::{is_kept_back, refusal};
-use crate::error::{FieldProblem, GatewayError};
+use crate::dispatch::refusal;
+use crate::error::GatewayError;
 use crate::inbound::{Inbound, Reply, ReplyBody};
-use crate::pass::{At, Errand, Raw, Reading, Whole, can, error_in, json as message};
+use crate::pass::{At, Errand, Raw, Reading, Task, Whole, can, error_in, json as message};
 use crate::relay::upstream_error;
-use crate::request::{
-    bool_member, int_member, parse_members, problem, required_string, string_member,
-};
+use crate::request::parse_members;
 use crate::reserve::Demand;
 use crate::unit::Unit;
 
-/// Members with a form of their own.
-const READ: [&str; 7] = [
-    "model",
-    "query",
-    "documents",
-    "top_n",
-    "max_tokens_per_doc",
-    "return_documents",
-    "user",
-];
+pub use listwise::NO_RANKING;
+use request::{Asked, Ranker};
 
 impl Gateway {
     /// Answers one rerank request.
     pub async fn rerank(&self, inbound: &Inbound) -> Result<Reply, GatewayError> {
         let members = parse_members(&inbound.body)?;
-        let mut problems = Vec::new();
-        let model = required_string(&members, "model", &mut problems);
-        let user = string_member(&members, "user", &mut problems);
-        let with_documents = bool_member(&members, "return_documents", &mut problems);
-        let request = read(&members, &mut problems);
-        if !problems.is_empty() {
-            return Err(GatewayError::InvalidBody(problems));
-        }
+        let asked = Asked::read(&members)?;
+        let request = &asked.request;
         let errand = Errand {
             inbound,
             operation: Operation::Rerank,
-            model: &model,
-            user: user.as_deref(),
+            model: &asked.model,
+            user: asked.user.as_deref(),
             demand: Demand {
                 prompt_bytes: request.query.len()
                     + request.documents.iter().map(String::len).sum::<usize>(),
@@ -56,75 +43,56 @@ impl Gateway {
                 unit: Unit::Tokens,
             },
         };
-        let encode = |at: &At<'_>| {
-            let wire = wire(at.instance)?;
-            let target = Target {
-                model: at.model,
-                project_id: at.instance.project(),
-                space_id: at.instance.space(),
-                ..Target::default()
-            };
-            let region = at.instance.region().unwrap_or_default();
-            let body = rerank::encode(wire, &request, &target, region).map_err(refusal)?;
-            Ok(message(body.into()))
+        let mark = new_id();
+        let decode = |at: &At<'_>, raw: Raw| {
+            error_in(&raw.body)?;
+            let ranked = rerank::decode(request, &raw.body);
+            let ranked = ranked.map_err(|error| upstream_error(&error))?;
+            let usage = ranked.total_tokens.map(|input| TokenUsage {
+                input,
+                ..TokenUsage::default()
+            });
+            Ok(Whole {
+                usage,
+                ..rendered(at, &asked, &ranked)
+            })
         };
-        let with_documents = with_documents.unwrap_or(false);
-        let decode = |at: &At<'_>, raw: Raw| answer(at, &raw, &request, with_documents);
-        self.pass(&errand, &encode, &Reading::Whole(&decode)).await
+        let read_scores = |at: &At<'_>, raws: Vec<Raw>| listwise::decode(at, &asked, &mark, &raws);
+        let encode = |at: &At<'_>| {
+            if is_asked_by_chat(at, &asked) {
+                return listwise::encode(at, request, &mark, &read_scores);
+            }
+            let body = by_endpoint(at, request)?;
+            Ok(Task::one(message(body.into()), Reading::Whole(&decode)))
+        };
+        self.pass(&errand, &encode).await
     }
 }
 
-fn read(members: &Members<'_>, problems: &mut Vec<FieldProblem>) -> rerank::Request {
-    let query = required_string(members, "query", problems).into_owned();
-    let documents = documents(members, problems);
-    let mut positive = |name: &str| {
-        let value = int_member(members, name, problems)?;
-        if value < 1 {
-            let message = "Input should be greater than 0";
-            problems.push(problem(&[name], "greater_than", message));
-        }
-        Some(value)
-    };
-    let extra = members
-        .iter()
-        .filter(|(name, value)| {
-            !READ.contains(name) && !is_kept_back(name) && value.get() != "null"
-        })
-        .map(|(name, value)| (name.to_owned(), value.into()));
-    rerank::Request {
-        query,
-        documents,
-        top_n: positive("top_n").and_then(|top| usize::try_from(top).ok()),
-        max_tokens_per_doc: positive("max_tokens_per_doc"),
-        extra: extra.collect(),
+/// Where the caller does not say, a model of a provider without rerank; and with providers whose rankers are all called
+/// so, any other model.
+fn is_asked_by_chat(at: &At<'_>, asked: &Asked<'_>) -> bool {
+    let provider = at.instance.provider;
+    if let Some(ranker) = asked.ranker {
+        return ranker == Ranker::Chat;
     }
+    let names_rankers = matches!(
+        provider.dialect,
+        Dialect::CohereV2 | Dialect::BedrockConverse
+    );
+    !provider.can(Capability::Rerank) || names_rankers && !at.model.contains("rerank")
 }
 
-fn documents(members: &Members<'_>, problems: &mut Vec<FieldProblem>) -> Vec<String> {
-    const NAME: &str = "documents";
-    let Some(raw) = members.get(NAME) else {
-        problems.push(problem(&[NAME], "missing", "Field required"));
-        return Vec::new();
+fn by_endpoint(at: &At<'_>, request: &rerank::Request) -> Result<Vec<u8>, GatewayError> {
+    let wire = wire(at.instance)?;
+    let target = Target {
+        model: at.model,
+        project_id: at.instance.project(),
+        space_id: at.instance.space(),
+        ..Target::default()
     };
-    let Ok(items) = serde_json::from_str::<Vec<Value>>(raw.get()) else {
-        let message = "Input should be a valid list";
-        problems.push(problem(&[NAME], "list_type", message));
-        return Vec::new();
-    };
-    if items.is_empty() {
-        let message = "List should have at least 1 item after validation, not 0";
-        problems.push(problem(&[NAME], "too_short", message));
-    }
-    let mut texts = Vec::with_capacity(items.len());
-    for (index, item) in items.into_iter().enumerate() {
-        if let Value::String(text) = item {
-            texts.push(text);
-        } else {
-            let message = "Input should be a valid string";
-            problems.push(problem(&[NAME, &index.to_string()], "string_type", message));
-        }
-    }
-    texts
+    let region = at.instance.region().unwrap_or_default();
+    rerank::encode(wire, request, &target, region).map_err(refusal)
 }
 
 fn wire(instance: &Instance) -> Result<RerankWire, GatewayError> {
@@ -139,26 +107,19 @@ fn wire(instance: &Instance) -> Result<RerankWire, GatewayError> {
     })
 }
 
-fn answer(
-    at: &At<'_>,
-    raw: &Raw,
-    request: &rerank::Request,
-    with_documents: bool,
-) -> Result<Whole, UpstreamError> {
-    error_in(&raw.body)?;
-    let ranked = rerank::decode(request, &raw.body).map_err(|error| upstream_error(&error))?;
+fn rendered(at: &At<'_>, asked: &Asked<'_>, ranked: &Ranked) -> Whole {
     let results = ranked.results.iter().map(|scored| {
         let mut result = json!({"index": scored.index, "relevance_score": scored.score});
-        let text = request.documents.get(scored.index);
-        if let (true, Some(text), Some(members)) = (with_documents, text, result.as_object_mut()) {
-            members.insert("document".to_owned(), json!({"text": text}));
+        if let (Some(document), Some(members)) = (asked.shown(scored.index), result.as_object_mut())
+        {
+            members.insert("document".to_owned(), document);
         }
         result
     });
-    let id = ranked.id.unwrap_or_else(|| format!("rerank-{}", new_id()));
-    let mut body = json!({
-        "id": id, "model": at.label.unwrap_or(at.model), "results": results.collect::<Vec<_>>(),
-    });
+    let results: Vec<_> = results.collect();
+    let id = ranked.id.clone();
+    let id = id.unwrap_or_else(|| format!("rerank-{}", new_id()));
+    let mut body = json!({"id": id, "model": at.label.unwrap_or(at.model), "results": results});
     if let Some(members) = body.as_object_mut() {
         if let Some(meta) = &ranked.meta {
             members.insert("meta".to_owned(), meta.value());
@@ -167,13 +128,5 @@ fn answer(
             members.insert("usage".to_owned(), json!({"total_tokens": tokens}));
         }
     }
-    let usage = ranked.total_tokens.map(|input| TokenUsage {
-        input,
-        ..TokenUsage::default()
-    });
-    Ok(Whole {
-        body: ReplyBody::Json(body.to_string().into()),
-        usage,
-        pieces: None,
-    })
+    Whole::of(ReplyBody::Json(body.to_string().into()))
 }

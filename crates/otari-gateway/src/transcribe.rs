@@ -1,14 +1,21 @@
-//! The walk of a transcription or translation: a flat price, the form passed on with the model's own name in it.
+//! The walk of a transcription or translation: a flat price, the form passed on with the model's own name in it, or
+//! its recording shown to a model that hears.
 
 use http::{HeaderValue, header};
-use otari_providers::{Operation, UpstreamError};
+use otari_providers::{Dialect, Operation, UpstreamError};
+use otari_translate::transcription;
+use serde_json::json;
 
 use crate::Gateway;
+use crate::dispatch::refusal;
 use crate::error::GatewayError;
 use crate::form::Form;
 use crate::inbound::{Inbound, Reply, ReplyBody};
-use crate::pass::{At, Errand, Raw, Reading, Whole, answer_members, error_in, speaks_openai};
-use crate::relay::malformed;
+use crate::pass::{
+    At, Errand, Message, Raw, Reading, Task, Whole, answer_members, can, error_in, native,
+    speaks_openai,
+};
+use crate::relay::{malformed, upstream_error};
 use crate::request::problem;
 use crate::reserve::Demand;
 use crate::unit::Unit;
@@ -56,22 +63,81 @@ impl Gateway {
                 ..Demand::default()
             },
         };
-        let encode = |at: &At<'_>| {
-            speaks_openai(at.instance, operation, what)?;
-            Ok(form.message(at.model))
-        };
         let is_json = matches!(
             format,
             None | Some("" | "json" | "verbose_json" | "diarized_json")
         );
         let decode = |_: &At<'_>, raw: Raw| answer(raw, is_json);
-        let reading = if stream {
-            Reading::AsItComes("text/event-stream")
-        } else {
-            Reading::Whole(&decode)
+        let decode_heard = |_: &At<'_>, raw: Raw| heard(&raw, is_json);
+        let encode = |at: &At<'_>| {
+            let dialect = at.instance.provider.dialect;
+            if matches!(dialect, Dialect::Gemini | Dialect::Vertex) {
+                can(at.instance, operation, what)?;
+                let message = shown(&form, operation == Operation::Translations)?;
+                return Ok(Task::one(message, Reading::Whole(&decode_heard)));
+            }
+            speaks_openai(at.instance, operation, what)?;
+            let reading = if stream {
+                Reading::AsItComes("text/event-stream")
+            } else {
+                Reading::Whole(&decode)
+            };
+            Ok(Task::one(form.message(at.model), reading))
         };
-        self.pass(&errand, &encode, &reading).await
+        self.pass(&errand, &encode).await
     }
+}
+
+/// The recording as a chat model gets it. It answers words and nothing of when they were said.
+fn shown(form: &Form<'_>, translate: bool) -> Result<Message, GatewayError> {
+    let mut request = transcription::Request {
+        sound: form.file("file").unwrap_or_default(),
+        translate,
+        language: None,
+        prompt: None,
+        temperature: None,
+    };
+    for (name, text) in form.texts().filter(|(_, text)| !text.is_empty()) {
+        match name {
+            "model" => {}
+            "language" => request.language = Some(text),
+            "prompt" => request.prompt = Some(text),
+            "temperature" => {
+                let number = text.trim().parse().map_err(|_| {
+                    GatewayError::field(&[name], "float_parsing", "Input should be a valid number")
+                })?;
+                request.temperature = Some(number);
+            }
+            "response_format" if matches!(text, "json" | "text") => {}
+            "response_format" => {
+                let message = "the provider of this model answers json and text only";
+                return Err(GatewayError::field(&[name], "invalid", message));
+            }
+            "stream" if matches!(text, "false" | "False" | "0") => {}
+            _ => {
+                return Err(GatewayError::Unsupported {
+                    member: name.to_owned(),
+                });
+            }
+        }
+    }
+    let body = transcription::encode(&request).map_err(refusal)?;
+    Ok(native(Operation::Chat, body))
+}
+
+fn heard(raw: &Raw, is_json: bool) -> Result<Whole, UpstreamError> {
+    error_in(&raw.body)?;
+    let text = transcription::decode(&raw.body).map_err(|error| upstream_error(&error))?;
+    let body = if is_json {
+        ReplyBody::Json(json!({"text": text}).to_string().into())
+    } else {
+        ReplyBody::Typed(plain(), text.into())
+    };
+    Ok(Whole::of(body))
+}
+
+fn plain() -> HeaderValue {
+    HeaderValue::from_static("text/plain; charset=utf-8")
 }
 
 fn answer(raw: Raw, is_json: bool) -> Result<Whole, UpstreamError> {
@@ -89,12 +155,7 @@ fn answer(raw: Raw, is_json: bool) -> Result<Whole, UpstreamError> {
     } else if kind.starts_with("text/html") {
         return Err(malformed("the answer is a page, not a transcript"));
     } else {
-        let plain = HeaderValue::from_static("text/plain; charset=utf-8");
-        ReplyBody::Typed(plain, raw.body)
+        ReplyBody::Typed(plain(), raw.body)
     };
-    Ok(Whole {
-        body,
-        usage: None,
-        pieces: None,
-    })
+    Ok(Whole::of(body))
 }

@@ -215,6 +215,14 @@ impl Told {
     }
 }
 
+/// Words for a refusal by the vendor's policy.
+const FILTERED: &[&str] = &[
+    "content_filter",
+    "responsibleaipolicyviolation",
+    "content_policy_violation",
+    "guardrail",
+];
+
 fn classify(status: u16, told: &Told) -> UpstreamErrorKind {
     use UpstreamErrorKind as Kind;
     const BILLING: &[&str] = &[
@@ -237,12 +245,6 @@ fn classify(status: u16, told: &Told) -> UpstreamErrorKind {
         "too many tokens",
         "exceeds the maximum number of tokens",
         "reduce the length",
-    ];
-    const FILTERED: &[&str] = &[
-        "content_filter",
-        "responsibleaipolicyviolation",
-        "content_policy_violation",
-        "guardrail",
     ];
     match status {
         402 => Kind::BillingExhausted,
@@ -273,6 +275,7 @@ fn classify_by_words(told: &Told) -> UpstreamErrorKind {
         Some(1008) => UpstreamErrorKind::BillingExhausted,
         Some(1026 | 1027) => UpstreamErrorKind::ContentFiltered,
         Some(code @ 400..600) => classify(code, told),
+        _ if told.mentions(FILTERED) => UpstreamErrorKind::ContentFiltered,
         _ if told.mentions(&["rate_limit", "rate limit"]) => UpstreamErrorKind::RateLimited,
         _ if told.mentions(&["overloaded"]) => UpstreamErrorKind::Overloaded,
         _ if told.mentions(&["invalid_request"]) => UpstreamErrorKind::InvalidRequest,

@@ -13,6 +13,7 @@ pub enum Operation {
     Models,
     Images,
     ImageEdits,
+    ImageVariations,
     Speech,
     Transcriptions,
     Translations,
@@ -23,7 +24,7 @@ pub enum Operation {
 }
 
 impl Operation {
-    pub const ALL: [Self; 15] = [
+    pub const ALL: [Self; 16] = [
         Self::Chat,
         Self::Responses,
         Self::Messages,
@@ -32,6 +33,7 @@ impl Operation {
         Self::Models,
         Self::Images,
         Self::ImageEdits,
+        Self::ImageVariations,
         Self::Speech,
         Self::Transcriptions,
         Self::Translations,
@@ -51,7 +53,7 @@ impl Operation {
             Self::Embeddings => Capability::Embeddings,
             Self::Models => Capability::ListModels,
             Self::Images => Capability::Images,
-            Self::ImageEdits => Capability::ImageEdit,
+            Self::ImageEdits | Self::ImageVariations => Capability::ImageEdit,
             Self::Speech => Capability::Speech,
             Self::Transcriptions | Self::Translations => Capability::Transcription,
             Self::Moderations => Capability::Moderation,
@@ -71,6 +73,7 @@ impl Operation {
             Self::Models => paths.models,
             Self::Images => paths.images,
             Self::ImageEdits => paths.image_edits,
+            Self::ImageVariations => paths.image_variations,
             Self::Speech => paths.speech,
             Self::Transcriptions => paths.transcriptions,
             Self::Translations => paths.translations,

@@ -33,6 +33,15 @@ pub enum Quirk {
     Int8Vectors,
     /// Has the operation, but neither asks nor answers in the usual shape of it.
     OwnShape(Operation),
+    /// The same, in a format that is translated.
+    Speaks(Operation, OwnFormat),
+}
+
+/// A vendor's own format of pictures and sound.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum OwnFormat {
+    Fireworks,
+    MiniMax,
 }
 
 /// What becomes of a top-level member of a chat request.
@@ -96,7 +105,15 @@ pub fn answers_int8_vectors(quirks: &[Quirk]) -> bool {
     quirks.contains(&Quirk::Int8Vectors)
 }
 
-/// Whether the operation is asked and answered in a shape of the provider's own.
+/// The format of the provider's own that the operation is translated to.
+pub fn own_format(quirks: &[Quirk], operation: Operation) -> Option<OwnFormat> {
+    quirks.iter().find_map(|quirk| match quirk {
+        Quirk::Speaks(known, format) if *known == operation => Some(*format),
+        _ => None,
+    })
+}
+
+/// Whether the operation is asked and answered in a shape of the provider's own that nobody translates.
 pub fn has_own_shape(quirks: &[Quirk], operation: Operation) -> bool {
     quirks.contains(&Quirk::OwnShape(operation))
 }

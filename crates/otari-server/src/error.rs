@@ -16,7 +16,7 @@ use std::time::Duration;
 
 use axum::response::{IntoResponse, Response};
 use http::{HeaderValue, StatusCode, header};
-use otari_gateway::{FieldProblem, GatewayError, PlatformIds, UpstreamFailure, Window};
+use otari_gateway::{FieldProblem, GatewayError, NO_RANKING, PlatformIds, UpstreamFailure, Window};
 
 use otari_ledger::LedgerError;
 use otari_providers::UpstreamErrorKind;
@@ -350,6 +350,10 @@ impl ApiError {
                 "The provider rate-limited this request",
             )
             .code("rate_limit_exceeded"),
+            Kind::Malformed if error.code.as_deref() == Some(NO_RANKING) => Self::bad_gateway(
+                "The model did not answer with a score for each document. A larger model may, or fewer documents.",
+            )
+            .code(NO_RANKING),
             Kind::Unreachable | Kind::Overloaded | Kind::Malformed | Kind::Provider => {
                 Self::bad_gateway("LLM provider error")
             }

@@ -24,6 +24,7 @@ use crate::{admin, data, ops};
         data::rerank::create_rerank,
         data::images::generate_images,
         data::images::edit_images,
+        data::images::vary_image,
         data::audio::create_speech,
         data::audio::create_transcription,
         data::audio::create_translation,

@@ -125,6 +125,7 @@ fn inference(prefix: &str) -> Router<App> {
             post(data::images::generate_images),
         )
         .route(&at("/images/edits"), post(data::images::edit_images))
+        .route(&at("/images/variations"), post(data::images::vary_image))
         .route(&at("/audio/speech"), post(data::audio::create_speech))
         .route(
             &at("/audio/transcriptions"),

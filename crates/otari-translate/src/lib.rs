@@ -16,12 +16,15 @@ pub mod embeddings;
 mod error;
 mod event;
 mod finish;
+pub mod images;
 mod json;
 mod origin;
 mod read;
 pub mod rerank;
 mod route;
+pub mod speech;
 pub mod surface;
+pub mod transcription;
 
 pub use call::{
     Block, CacheMark, Call, FunctionTool, Media, MediaKind, Namespaced, Part, Reasoning,

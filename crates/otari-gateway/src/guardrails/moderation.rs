@@ -10,7 +10,7 @@ use super::screen::Asker;
 use super::verdict::{Unavailable, Verdict};
 use crate::error::GatewayError;
 use crate::inbound::ReplyBody;
-use crate::pass::{At, Errand, Raw, Reading, Undertaken, Whole, json as json_message};
+use crate::pass::{At, Errand, Raw, Reading, Task, Undertaken, Whole, json as json_message};
 use crate::reserve::Demand;
 use crate::side_call;
 use crate::unit::Unit;
@@ -57,24 +57,18 @@ pub(super) async fn moderate(
         errand.demand,
     );
     let (plan, mut settlement) = begun.await.map_err(told)?;
+    let decode = |_: &At<'_>, raw: Raw| Ok(Whole::of(ReplyBody::Json(raw.body)));
     let encode = |at: &At<'_>| {
         let body = json!({"model": at.model, "input": text});
-        Ok(json_message(body.to_string().into()))
+        let message = json_message(body.to_string().into());
+        Ok(Task::one(message, Reading::Whole(&decode)))
     };
-    let decode = |_: &At<'_>, raw: Raw| {
-        Ok(Whole {
-            body: ReplyBody::Json(raw.body),
-            usage: None,
-            pieces: None,
-        })
-    };
-    let reading = Reading::Whole(&decode);
     let undertaken = Undertaken {
         plan: &plan,
         billed,
         settlement: &mut settlement,
     };
-    let answer = gateway.pass_on(&errand, undertaken, &encode, &reading);
+    let answer = gateway.pass_on(&errand, undertaken, &encode);
     match answer.await {
         Ok(ReplyBody::Json(body)) => read(&body, &bounds),
         Ok(_) => Err(malformed()),

@@ -42,6 +42,7 @@ pub(super) const AZUREOPENAI: Provider = Provider {
         embeddings: "/openai/v1/embeddings",
         images: "/openai/v1/images/generations",
         image_edits: "/openai/v1/images/edits",
+        image_variations: "/openai/v1/images/variations",
         speech: "/openai/v1/audio/speech",
         transcriptions: "/openai/v1/audio/transcriptions",
         translations: "/openai/v1/audio/translations",
@@ -181,7 +182,17 @@ pub(super) const VERTEXAI: Provider = Provider {
     key_required: false,
     dialect: Dialect::Vertex,
     auth: AuthScheme::GoogleOauth,
-    capabilities: CHAT.with(&[Embeddings, Images, Speech, Batch, Vision, Pdf, Reasoning]),
+    capabilities: CHAT.with(&[
+        Embeddings,
+        Images,
+        ImageEdit,
+        Speech,
+        Transcription,
+        Batch,
+        Vision,
+        Pdf,
+        Reasoning,
+    ]),
     paths: Paths {
         chat: "/projects/{project}/locations/{location}/publishers/google/models/{model}:generateContent",
         chat_stream: Some(

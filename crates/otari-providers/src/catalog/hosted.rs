@@ -8,9 +8,10 @@ use crate::provider::Capability::{
 use crate::provider::{
     AuthScheme, BaseShape, Capabilities, Dialect, OptionHeader, Paths, Provider,
 };
+use crate::quirk::OwnFormat;
 use crate::quirk::Quirk::{
     DropParams, Int8Vectors, MaxTokensField, NoStreamOptions, OwnShape, ReasoningOutsideCompletion,
-    RenameParam, ReplaysReasoning, ThoughtsInText,
+    RenameParam, ReplaysReasoning, Speaks, ThoughtsInText,
 };
 
 use super::{CHAT, OPENAI_COMPATIBLE};
@@ -85,6 +86,7 @@ pub(super) const GEMINI: Provider = Provider {
     capabilities: CHAT.with(&[
         Embeddings,
         Images,
+        ImageEdit,
         Speech,
         Transcription,
         Batch,
@@ -98,10 +100,9 @@ pub(super) const GEMINI: Provider = Provider {
         chat_stream: Some("/models/{model}:streamGenerateContent?alt=sse"),
         embeddings: "/models/{model}:batchEmbedContents",
         count_tokens: "/models/{model}:countTokens",
-        // Pictures, speech and transcripts are answers of models for them.
-        images: "/models/{model}:generateContent",
+        // Imagen; Gemini's own image models answer at `chat`, as those that hear do.
+        images: "/models/{model}:predict",
         speech: "/models/{model}:generateContent",
-        transcriptions: "/models/{model}:generateContent",
         batches: "/models/{model}:batchGenerateContent",
         models: "/models?pageSize=1000",
         files: "https://generativelanguage.googleapis.com/upload/v1beta/files",
@@ -245,11 +246,13 @@ pub(super) const MINIMAX: Provider = Provider {
     capabilities: Capabilities::of(&[Chat, Streaming, Messages, Images, Speech, Reasoning]),
     paths: Paths {
         messages: "https://api.minimax.io/anthropic/v1/messages",
+        images: "/image_generation",
+        speech: "/t2a_v2",
         ..Paths::OPENAI
     },
     quirks: &[
-        OwnShape(Operation::Images),
-        OwnShape(Operation::Speech),
+        Speaks(Operation::Images, OwnFormat::MiniMax),
+        Speaks(Operation::Speech, OwnFormat::MiniMax),
         ThoughtsInText,
         DropParams(&["presence_penalty", "frequency_penalty", "logit_bias"]),
     ],
@@ -442,7 +445,10 @@ pub(super) const FIREWORKS: Provider = Provider {
         images: "/workflows/accounts/fireworks/models/{model}/text_to_image",
         ..Paths::OPENAI
     },
-    quirks: &[OwnShape(Operation::Images), DropParams(&["service_tier"])],
+    quirks: &[
+        Speaks(Operation::Images, OwnFormat::Fireworks),
+        DropParams(&["service_tier"]),
+    ],
     ..OPENAI_COMPATIBLE
 };
 

@@ -203,6 +203,7 @@ pub(super) const OTARI: Provider = Provider {
         batches: "/v1/batches",
         files: "/v1/files",
         image_edits: "/v1/images/edits",
+        image_variations: "/v1/images/variations",
         translations: "/v1/audio/translations",
         ..Paths::OPENAI
     },

@@ -1,4 +1,4 @@
-//! `POST /v1/images/generations`, `POST /v1/images/edits`
+//! `POST /v1/images/generations`, `POST /v1/images/edits`, `POST /v1/images/variations`
 
 use axum::extract::{Request, State};
 use axum::response::Response;
@@ -57,5 +57,32 @@ pub(crate) async fn edit_images(
 ) -> Result<Response, ApiError> {
     let inbound = inbound(&app, request, "/v1/images/edits").await?;
     let reply = app.gateway.edit_images(&inbound).await?;
+    Ok(respond(reply, inbound.underway))
+}
+
+/// Vary an image
+///
+/// OpenAI's form, for providers that have its endpoint. Billed as generated images are.
+#[utoipa::path(
+    post, path = "/v1/images/variations", tag = "images", operation_id = "vary_image",
+    request_body(content = Object, content_type = "multipart/form-data", description = "`model`, `image`, `n`, `size`, `response_format`"),
+    responses(
+        (status = 200, description = "Images as `url` or `b64_json`"),
+        (status = 400, description = "The provider has no image variations"),
+        (status = 401, description = "Missing or invalid API key"),
+        (status = 402, description = "The model has no price of its own and `require_pricing` is on"),
+        (status = 403, description = "Not permitted, blocked, or over budget"),
+        (status = 413, description = "The body is too large"),
+        (status = 422, description = "Invalid body"),
+        (status = 429, description = "Rate limited, here or by the provider"),
+        (status = 502, description = "The provider failed"),
+    )
+)]
+pub(crate) async fn vary_image(
+    State(app): State<App>,
+    request: Request,
+) -> Result<Response, ApiError> {
+    let inbound = inbound(&app, request, "/v1/images/variations").await?;
+    let reply = app.gateway.vary_image(&inbound).await?;
     Ok(respond(reply, inbound.underway))
 }

@@ -1,4 +1,6 @@
-//! `POST /v1/images/generations`, `POST /v1/images/edits`
+//! `POST /v1/images/generations`, `POST /v1/images/edits`, `POST /v1/images/variations`
+
+mod native;
 
 use bytes::Bytes;
 use http::Method;
@@ -15,13 +17,13 @@ async fn start() -> (TestApp, Upstream, String) {
             json!({
                 "mock": {"provider_type": "openai-compatible", "api_key": "k", "api_base": base},
                 "openai": {"api_key": "k", "api_base": base},
-                "fireworks": {"api_key": "k", "api_base": base},
+                "dashscope": {"api_key": "k", "api_base": base},
                 "claude": {"provider_type": "anthropic-compatible", "api_key": "k", "api_base": base},
             }),
         )
         .set("require_pricing", json!(true))
         .set("default_pricing", json!(true))
-        .set("pricing", json!({"mock:painter": price, "claude:opus": price, "fireworks:flux": price}))
+        .set("pricing", json!({"mock:painter": price, "claude:opus": price, "dashscope:wan": price}))
         .start()
         .await;
     let key = app.key("alice", json!({})).await;
@@ -107,7 +109,7 @@ async fn bad_requests_name_what_is_wrong() {
             "no image generation",
         ),
         (
-            json!({"model": "fireworks:flux", "prompt": "a"}),
+            json!({"model": "dashscope:wan", "prompt": "a"}),
             400,
             "format of its own",
         ),
@@ -174,4 +176,47 @@ async fn an_edit_is_a_form_passed_on() {
     let answer = send(form("mock:painter").replace("image[]", "picture[]")).await;
     assert_eq!(answer.status, 422);
     assert!(answer.text().contains("image"), "{}", answer.text());
+}
+
+#[tokio::test]
+async fn variations_are_a_form_without_a_prompt() {
+    let (app, upstream, key) = start().await;
+    upstream.always(Script::json(200, &painted(2)));
+    let part = |head: &str, value: &str| {
+        format!("--xyz\r\nContent-Disposition: form-data; {head}\r\n\r\n{value}\r\n")
+    };
+    let form = |model: &str, image: &str| {
+        part("name=\"model\"", model)
+            + &part(&format!("name=\"{image}\"; filename=\"a.png\""), "PNG1")
+            + &part("name=\"n\"", "2")
+            + "--xyz--\r\n"
+    };
+    let kind = [("content-type", "multipart/form-data; boundary=xyz")];
+    let send = |body: String| {
+        app.client.send(
+            Method::POST,
+            "/v1/images/variations",
+            Some(&key),
+            &kind,
+            Bytes::from(body),
+        )
+    };
+    let answer = send(form("mock:painter", "image")).await.expect(200);
+    assert_eq!(answer, painted(2));
+    let sent = upstream.last();
+    assert!(sent.path.ends_with("/images/variations"), "{}", sent.path);
+    assert_eq!(
+        String::from_utf8_lossy(&sent.body),
+        form("painter", "image")
+    );
+    assert_eq!(app.user("alice").await["spend"], 0.08);
+    assert_eq!(app.usage().await[0]["endpoint"], "/v1/images/variations");
+    for (body, status, says) in [
+        (form("mock:painter", "picture"), 422, "image"),
+        (form("claude:opus", "image"), 400, "no image variations"),
+    ] {
+        let answer = send(body).await;
+        assert_eq!(answer.status, status, "{}", answer.text());
+        assert!(answer.text().contains(says), "{}", answer.text());
+    }
 }

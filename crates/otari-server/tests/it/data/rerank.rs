@@ -1,5 +1,7 @@
 //! `POST /v1/rerank`
 
+mod chat;
+
 use otari_testkit::{Script, TestApp, Upstream};
 use serde_json::{Value, json};
 
@@ -8,6 +10,7 @@ async fn start() -> (TestApp, Upstream, String) {
     let base = upstream.base();
     let root = base.strip_suffix("/v1").unwrap().to_owned();
     let price = json!({"input_price_per_million": 10.0, "output_price_per_million": 0.0});
+    let in_and_out = json!({"input_price_per_million": 10.0, "output_price_per_million": 100.0});
     let app = TestApp::builder()
         .set(
             "providers",
@@ -17,12 +20,14 @@ async fn start() -> (TestApp, Upstream, String) {
                 "voyage": {"api_key": "k", "api_base": base},
                 "deepinfra": {"api_key": "k", "api_base": format!("{root}/v1/openai")},
                 "bedrock": {"api_base": root, "region": "us-east-1", "aws_access_key_id": "AKIAEXAMPLE", "aws_secret_access_key": "s"},
-                "claude": {"provider_type": "anthropic-compatible", "api_key": "k", "api_base": base},
+                "claude": {"provider_type": "anthropic-compatible", "api_key": "k", "api_base": root},
+                "lab": {"provider_type": "lmstudio", "api_base": base},
+                "echo": {},
             }),
         )
         .set("aliases", json!({"ranker": "mock:r"}))
         .set("require_pricing", json!(false))
-        .set("pricing", json!({"mock:r": price}))
+        .set("pricing", json!({"mock:r": price, "lab:m": in_and_out, "claude:opus": in_and_out}))
         .start()
         .await;
     let key = app.key("alice", json!({})).await;
@@ -147,7 +152,8 @@ async fn bad_requests_name_what_is_wrong() {
             "max_tokens_per_doc",
         ),
         (limited, 400, "max_tokens_per_doc"),
-        (asked("claude:opus"), 400, "no rerank"),
+        (with("ranker", json!("dice")), 422, "ranker"),
+        (asked("echo:echo"), 400, "cannot judge"),
     ] {
         let answer = app.client.post("/v1/rerank", &key, &body).await;
         assert_eq!(answer.status, status, "{body}: {}", answer.text());

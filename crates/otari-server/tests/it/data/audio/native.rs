@@ -1,0 +1,133 @@
+//! Sound of providers with formats of their own.
+
+use otari_testkit::Script;
+use serde_json::{Value, json};
+
+use super::{field, file, start, upload};
+
+const WAV: &str = "RIFF\0\0\0\0WAVEfmt ";
+
+fn gemini(part: Value) -> Value {
+    json!({"candidates": [{"content": {"parts": [part]}, "finishReason": "STOP"}]})
+}
+
+#[tokio::test]
+async fn gemini_speaks_in_samples() {
+    let (app, upstream, key) = start().await;
+    let samples =
+        json!({"inlineData": {"mimeType": "audio/L16;codec=pcm;rate=24000", "data": "AQACAA=="}});
+    upstream.always(Script::json(200, &gemini(samples)));
+    for (format, kind, bytes) in [
+        (json!(null), "audio/wav", 48),
+        (json!("wav"), "audio/wav", 48),
+        (json!("pcm"), "audio/L16", 4),
+    ] {
+        let body = json!({"model": "gemini:tts", "input": "hi", "voice": "Kore", "response_format": format});
+        let answer = app.client.post("/v1/audio/speech", &key, &body).await;
+        assert_eq!(answer.status, 200, "{}", answer.text());
+        assert_eq!(answer.header("content-type"), Some(kind));
+        assert_eq!(answer.body.len(), bytes, "{format}");
+    }
+    let sent = upstream.last();
+    assert!(
+        sent.path.ends_with("/models/tts:generateContent"),
+        "{}",
+        sent.path
+    );
+    assert_eq!(sent.json()["contents"][0]["parts"][0]["text"], "hi");
+    assert_eq!(app.usage().await[0]["cost"], 0.006);
+    for (name, value, status, says) in [
+        ("response_format", json!("mp3"), 422, "wav, pcm only"),
+        ("speed", json!(2.0), 400, "speed"),
+        ("stream_format", json!("sse"), 400, "stream_format"),
+    ] {
+        let mut body = json!({"model": "gemini:tts", "input": "hi", "voice": "Kore"});
+        body[name] = value;
+        let answer = app.client.post("/v1/audio/speech", &key, &body).await;
+        assert_eq!(answer.status, status, "{}", answer.text());
+        assert!(answer.text().contains(says), "{}", answer.text());
+    }
+    let body = json!({"model": "vertexai:tts", "input": "hi", "voice": "Kore"});
+    app.client.post("/v1/audio/speech", &key, &body).await;
+    assert!(
+        upstream
+            .last()
+            .path
+            .ends_with("/publishers/google/models/tts:generateContent")
+    );
+}
+
+#[tokio::test]
+async fn minimax_speaks_in_digits() {
+    let (app, upstream, key) = start().await;
+    let answered =
+        json!({"data": {"audio": "494433ff", "status": 2}, "base_resp": {"status_code": 0}});
+    upstream.enqueue(Script::json(200, &answered));
+    let body = json!({"model": "minimax:speech-02-hd", "input": "hi", "voice": "Wise_Woman"});
+    let answer = app.client.post("/v1/audio/speech", &key, &body).await;
+    assert_eq!(answer.status, 200, "{}", answer.text());
+    assert_eq!(answer.header("content-type"), Some("audio/mpeg"));
+    assert_eq!(&answer.body[..], b"ID3\xff");
+    assert!(upstream.last().path.ends_with("/t2a_v2"));
+    let refused = json!({"base_resp": {"status_code": 1004, "status_msg": "no"}});
+    upstream.enqueue(Script::json(200, &refused));
+    let answer = app.client.post("/v1/audio/speech", &key, &body).await;
+    assert_eq!(answer.status, 502);
+    assert!(answer.text().contains("credentials"), "{}", answer.text());
+}
+
+#[tokio::test]
+async fn gemini_writes_down_what_it_hears() {
+    let (app, upstream, key) = start().await;
+    upstream.always(Script::json(200, &gemini(json!({"text": "Good day.\n"}))));
+    let form =
+        |more: &str| field("model", "gemini:ear") + more + &field("user", "alice") + &file(WAV);
+    let path = "/v1/audio/transcriptions";
+    let answer = upload(&app, path, &key, form(&field("language", "en"))).await;
+    assert_eq!(answer.expect(200), json!({"text": "Good day."}));
+    let sent = upstream.last();
+    assert!(
+        sent.path.ends_with("/models/ear:generateContent"),
+        "{}",
+        sent.path
+    );
+    let parts = &sent.json()["contents"][0]["parts"];
+    assert_eq!(parts[1]["inlineData"]["mimeType"], "audio/wav");
+    assert!(parts[0]["text"].as_str().unwrap().contains("spoken is en"));
+    assert_eq!(app.usage().await[0]["cost"], 0.006);
+    let answer = upload(&app, path, &key, form(&field("response_format", "text"))).await;
+    assert_eq!(answer.text(), "Good day.");
+    assert_eq!(
+        answer.header("content-type"),
+        Some("text/plain; charset=utf-8")
+    );
+    let answer = upload(&app, "/v1/audio/translations", &key, form("")).await;
+    assert_eq!(answer.status, 200, "{}", answer.text());
+    assert!(upstream.last().json().to_string().contains("in English"));
+    for (more, status, says) in [
+        (field("response_format", "srt"), 422, "json and text only"),
+        (field("stream", "true"), 400, "stream"),
+        (
+            field("timestamp_granularities[]", "word"),
+            400,
+            "timestamp_granularities",
+        ),
+        (field("temperature", "hot"), 422, "temperature"),
+    ] {
+        let answer = upload(&app, path, &key, form(&more)).await;
+        assert_eq!(answer.status, status, "{}", answer.text());
+        assert!(answer.text().contains(says), "{}", answer.text());
+    }
+    let text = field("model", "gemini:ear") + &file("hello");
+    let answer = upload(&app, path, &key, text).await;
+    assert_eq!(answer.status, 422);
+    assert!(answer.text().contains("flac"), "{}", answer.text());
+    upstream.enqueue(Script::json(
+        200,
+        &json!({"promptFeedback": {"blockReason": "SAFETY"}}),
+    ));
+    let answer = upload(&app, path, &key, form("")).await;
+    assert_eq!(answer.status, 400, "{}", answer.text());
+    upstream.enqueue(Script::json(429, &json!({"error": {"message": "slow"}})));
+    assert_eq!(upload(&app, path, &key, form("")).await.status, 429);
+}

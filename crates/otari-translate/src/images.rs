@@ -1,0 +1,191 @@
+//! Pictures: OpenAI's request in, the calls of providers with formats of their own out, OpenAI's answer back.
+//!
+//! Some make one picture a call: a request becomes as many calls as it needs. What a format has no place for is
+//! refused by name, because a picture cannot be compared with what was asked for.
+
+mod decode;
+mod encode;
+mod request;
+mod size;
+
+pub(crate) use decode::BaseResp;
+pub use decode::decode;
+pub use encode::encode;
+pub use request::parse;
+
+use crate::json::{Json, Object, Raw};
+use size::Size;
+
+/// A format providers are asked for pictures in.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum ImageWire {
+    /// `generateContent` of Gemini's own image models. <https://ai.google.dev/gemini-api/docs/image-generation>
+    Gemini,
+    /// `predict` of Imagen. <https://ai.google.dev/gemini-api/docs/imagen>
+    Imagen,
+    /// Amazon's Titan Image Generator and Nova Canvas, by `InvokeModel`.
+    /// <https://docs.aws.amazon.com/nova/latest/userguide/image-gen-access.html>
+    Canvas,
+    /// Stable Image and Stable Diffusion 3, by `InvokeModel`.
+    /// <https://docs.aws.amazon.com/bedrock/latest/userguide/model-parameters-stability-diffusion.html>
+    Stability,
+    /// Stable Diffusion XL, by `InvokeModel`.
+    StabilityXl,
+    /// Fireworks' workflows. <https://docs.fireworks.ai/api-reference/generate-a-new-image-from-a-text-prompt>
+    Fireworks,
+    /// <https://platform.minimax.io/docs/api-reference/image-generation-t2i>
+    MiniMax,
+}
+
+impl ImageWire {
+    /// By the name of a model of Google's.
+    pub fn of_google(model: &str) -> Self {
+        let name = model.rsplit('/').next().unwrap_or(model);
+        if name.starts_with("imagen") || name.starts_with("imagegeneration") {
+            Self::Imagen
+        } else {
+            Self::Gemini
+        }
+    }
+
+    /// By the id of a model on Bedrock; `None` for one that is not known to make pictures.
+    pub fn of_bedrock(model: &str) -> Option<Self> {
+        if model.contains("titan-image") || model.contains("nova-canvas") {
+            Some(Self::Canvas)
+        } else if model.contains("stable-diffusion-xl") {
+            Some(Self::StabilityXl)
+        } else if model.contains("stability.") {
+            Some(Self::Stability)
+        } else {
+            None
+        }
+    }
+}
+
+/// One request for pictures.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct Request {
+    pub prompt: String,
+    /// At least one.
+    pub count: usize,
+    /// As links, where there are any.
+    pub wants_url: bool,
+    pub seed: Option<i64>,
+    pub negative_prompt: Option<String>,
+    /// To draw after, for an edit.
+    pub pictures: Vec<Picture>,
+    size: Size,
+    is_fine: bool,
+    format: Option<Format>,
+    /// Per cent.
+    compression: Option<i64>,
+    /// Members that only some provider knows.
+    extra: Vec<(String, Raw)>,
+}
+
+/// A picture to draw after.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Picture {
+    /// IANA media type.
+    pub mime: String,
+    /// Base64.
+    pub data: String,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Format {
+    Png,
+    Jpeg,
+    Webp,
+}
+
+/// A picture that was made.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Made {
+    pub image: Image,
+    /// IANA media type, where the provider says.
+    pub mime: Option<String>,
+    /// The prompt as the provider rewrote it.
+    pub revised_prompt: Option<String>,
+}
+
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Image {
+    /// Base64.
+    Data(String),
+    Url(String),
+}
+
+/// OpenAI's answer. `created`: Unix seconds.
+pub fn render(made: &[Made], created: i64) -> Vec<u8> {
+    let data = made.iter().map(|made| {
+        let (name, value) = match &made.image {
+            Image::Data(data) => ("b64_json", data),
+            Image::Url(url) => ("url", url),
+        };
+        Json::Object(
+            Object::new()
+                .with(name, value)
+                .with_some("revised_prompt", made.revised_prompt.as_ref()),
+        )
+    });
+    let mimes = made.iter().map(|made| made.mime.as_deref());
+    let format = mimes
+        .reduce(|all, one| all.filter(|all| Some(*all) == one))
+        .flatten()
+        .and_then(|mime| mime.strip_prefix("image/"));
+    Object::new()
+        .with("created", created)
+        .with("data", data.collect::<Json>())
+        .with_some("output_format", format)
+        .to_vec()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn models_are_known_by_name() {
+        use ImageWire as W;
+        for (model, wire) in [
+            ("imagen-4.0-generate-001", W::Imagen),
+            ("publishers/google/models/imagen-3.0-fast", W::Imagen),
+            ("gemini-2.5-flash-image", W::Gemini),
+        ] {
+            assert_eq!(W::of_google(model), wire, "{model}");
+        }
+        for (model, wire) in [
+            ("amazon.titan-image-generator-v2:0", Some(W::Canvas)),
+            ("us.amazon.nova-canvas-v1:0", Some(W::Canvas)),
+            ("stability.stable-diffusion-xl-v1", Some(W::StabilityXl)),
+            ("us.stability.stable-image-core-v1:1", Some(W::Stability)),
+            ("anthropic.claude-opus-4-1-v1:0", None),
+        ] {
+            assert_eq!(W::of_bedrock(model), wire, "{model}");
+        }
+    }
+
+    #[test]
+    fn an_answer_is_openais() {
+        let made = |image, mime: Option<&str>| Made {
+            image,
+            mime: mime.map(str::to_owned),
+            revised_prompt: None,
+        };
+        let png = made(Image::Data("AA==".to_owned()), Some("image/png"));
+        let other = Made {
+            revised_prompt: Some("a \"cat\"".to_owned()),
+            ..png.clone()
+        };
+        assert_eq!(
+            String::from_utf8(render(&[png.clone(), other], 7)).unwrap(),
+            r#"{"created":7,"data":[{"b64_json":"AA=="},{"b64_json":"AA==","revised_prompt":"a \"cat\""}],"output_format":"png"}"#
+        );
+        let link = made(Image::Url("https://x/1".to_owned()), None);
+        assert_eq!(
+            String::from_utf8(render(&[png, link], 7)).unwrap(),
+            r#"{"created":7,"data":[{"b64_json":"AA=="},{"url":"https://x/1"}]}"#
+        );
+    }
+}
