@@ -84,7 +84,7 @@ class Encoder:
             seen = seen.transpose(0, 2, 1, 3).reshape(x.shape)
             x = norm(x + linear(seen, t, f"{at}attention.output.dense"), t, f"{at}attention.output.LayerNorm")
             inner = linear(x, t, f"{at}intermediate.dense")
-            inner = 0.5 * inner * (1 + np.tanh(0.7978846 * (inner + 0.044715 * inner**3)))
+            inner = 0.5 * inner * (1 + np.tanh(0.7978846 * (inner + 0.044715 * inner * inner * inner)))
             x = norm(x + linear(inner, t, f"{at}output.dense"), t, f"{at}output.LayerNorm")
         mean = x.mean(1)
         return mean / np.linalg.norm(mean, axis=1, keepdims=True)

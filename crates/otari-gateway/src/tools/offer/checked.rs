@@ -110,3 +110,27 @@ fn collect<'v>(value: &'v mut Value, texts: &mut Vec<&'v mut String>) {
         Value::Null | Value::Bool(_) | Value::Number(_) => {}
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn every_text_of_a_native_result_is_read_but_no_picture() {
+        let mut result = json!({
+            "content": [
+                {"type": "text", "text": "one"},
+                {"type": "image", "data": "aGVsbG8=", "mimeType": "image/png"},
+                {"type": "resource", "resource": {"uri": "a:b", "mimeType": "text/plain", "text": "two", "blob": "eA=="}},
+            ],
+            "structuredContent": {"data": "three", "rows": [{"name": "four"}]},
+        });
+        let mut texts = Vec::new();
+        collect(&mut result, &mut texts);
+        let texts: Vec<&str> = texts.iter().map(|text| text.as_str()).collect();
+        for text in ["one", "two", "three", "four"] {
+            assert!(texts.contains(&text), "{text}: {texts:?}");
+        }
+        assert!(!texts.contains(&"aGVsbG8=") && !texts.contains(&"eA=="));
+    }
+}

@@ -390,7 +390,7 @@ async fn what_the_operator_demands_holds_for_results_too() {
         )
         .set(
             "guardrails",
-            json!([{"profile": "prompt-injection", "mode": "block"}, {"profile": "addresses"}]),
+            json!([{"profile": "prompt-injection", "mode": "block"}, {"profile": "addresses", "mode": "block"}]),
         )
         .start()
         .await;
