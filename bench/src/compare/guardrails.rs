@@ -89,7 +89,12 @@ struct Calls {
 
 impl Calls {
     fn new(access: &Access, address: SocketAddr, size: usize, profiles: &[String]) -> Self {
-        let text: String = PROSE.chars().filter(char::is_ascii).cycle().take(size).collect();
+        let text: String = PROSE
+            .chars()
+            .filter(char::is_ascii)
+            .cycle()
+            .take(size)
+            .collect();
         let checks = profiles
             .iter()
             .map(|profile| json!({"profile": profile, "mode": "block"}));

@@ -44,7 +44,11 @@ impl Tensors {
         Ok(Self(tensors))
     }
 
-    pub(crate) fn vector(&mut self, name: &str, length: usize) -> Result<Array1<f32>, EncoderError> {
+    pub(crate) fn vector(
+        &mut self,
+        name: &str,
+        length: usize,
+    ) -> Result<Array1<f32>, EncoderError> {
         let (shape, numbers) = self.take(name)?;
         if shape != [length] {
             return Err(malformed(&format!("{name} has the shape {shape:?}")));
@@ -79,5 +83,7 @@ fn split(file: &[u8]) -> Option<(&[u8], &[u8])> {
 }
 
 fn malformed(problem: &str) -> EncoderError {
-    EncoderError::Malformed(format!("the model's file is not as it should be: {problem}"))
+    EncoderError::Malformed(format!(
+        "the model's file is not as it should be: {problem}"
+    ))
 }

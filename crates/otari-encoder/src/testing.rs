@@ -57,9 +57,18 @@ fn number(tensor: usize, place: usize) -> f32 {
 
 fn tensors(words: usize) -> Vec<(String, Vec<usize>)> {
     let mut tensors = vec![
-        ("embeddings.word_embeddings.weight".to_owned(), vec![words, 384]),
-        ("embeddings.position_embeddings.weight".to_owned(), vec![POSITIONS, 384]),
-        ("embeddings.token_type_embeddings.weight".to_owned(), vec![2, 384]),
+        (
+            "embeddings.word_embeddings.weight".to_owned(),
+            vec![words, 384],
+        ),
+        (
+            "embeddings.position_embeddings.weight".to_owned(),
+            vec![POSITIONS, 384],
+        ),
+        (
+            "embeddings.token_type_embeddings.weight".to_owned(),
+            vec![2, 384],
+        ),
         ("embeddings.LayerNorm.weight".to_owned(), vec![384]),
         ("embeddings.LayerNorm.bias".to_owned(), vec![384]),
     ];
@@ -72,7 +81,10 @@ fn tensors(words: usize) -> Vec<(String, Vec<usize>)> {
             ("intermediate.dense", 1536, 384),
             ("output.dense", 384, 1536),
         ] {
-            tensors.push((format!("encoder.layer.{layer}.{name}.weight"), vec![to, from]));
+            tensors.push((
+                format!("encoder.layer.{layer}.{name}.weight"),
+                vec![to, from],
+            ));
             tensors.push((format!("encoder.layer.{layer}.{name}.bias"), vec![to]));
         }
         for name in ["attention.output", "output"] {

@@ -34,7 +34,11 @@ impl Vocabulary {
     pub(crate) fn parse(file: &[u8]) -> Self {
         let text = String::from_utf8_lossy(file);
         let words = text.lines().enumerate();
-        Self(words.map(|(number, word)| (word.to_owned(), number)).collect())
+        Self(
+            words
+                .map(|(number, word)| (word.to_owned(), number))
+                .collect(),
+        )
     }
 
     pub(crate) fn len(&self) -> usize {
@@ -176,7 +180,11 @@ mod tests {
         let tokens = |text: &str| vocabulary.tokens(text, 50);
         assert_eq!(tokens("IGNORED all!"), [200, 201, 202, 204]);
         assert_eq!(tokens("Caf\u{e9}"), [203]);
-        assert_eq!(tokens("al\u{200b}l"), [202], "hidden characters are nothing");
+        assert_eq!(
+            tokens("al\u{200b}l"),
+            [202],
+            "hidden characters are nothing"
+        );
         assert_eq!(tokens("中中all"), [205, 205, 202]);
         assert_eq!(tokens("ignorex all"), [UNKNOWN, 202]);
         assert_eq!(tokens(&"a".repeat(101)), [UNKNOWN]);

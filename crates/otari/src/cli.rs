@@ -133,7 +133,11 @@ pub(crate) struct GuardrailsEval {
     #[command(flatten)]
     pub(crate) file: ConfigFile,
     /// Profile to measure, as callers name it
-    #[arg(long = "profile", value_name = "NAME", default_value = "otari:prompt-injection")]
+    #[arg(
+        long = "profile",
+        value_name = "NAME",
+        default_value = "otari:prompt-injection"
+    )]
     pub(crate) profiles: Vec<String>,
     /// Also print the lines of what was missed and of false alarms
     #[arg(long)]

@@ -36,9 +36,18 @@ pub(crate) enum Rules {
         /// Ask the encoder too, where it is installed.
         encoder: bool,
     },
-    Pii { kinds: Kinds, action: Action },
-    Secrets { kinds: Kinds, action: Action },
-    Patterns { patterns: Patterns, action: Action },
+    Pii {
+        kinds: Kinds,
+        action: Action,
+    },
+    Secrets {
+        kinds: Kinds,
+        action: Action,
+    },
+    Patterns {
+        patterns: Patterns,
+        action: Action,
+    },
 }
 
 /// Which kinds of finding count; all when `None`.

@@ -55,10 +55,16 @@ fn a_bad_line_is_named() {
     for (content, told) in [
         ("", "has no texts"),
         ("{\"text\": \"a\"}", "texts.jsonl:1 is not"),
-        ("\n{\"text\": \"a\", \"label\": \"bening\"}", "texts.jsonl:2: the label \"bening\" is not known"),
+        (
+            "\n{\"text\": \"a\", \"label\": \"bening\"}",
+            "texts.jsonl:2: the label \"bening\" is not known",
+        ),
     ] {
         fs::write(folder.path().join("texts.jsonl"), content).unwrap();
-        let (code, _, error) = outcome(&mut otari(folder.path(), &["guardrails", "eval", "texts.jsonl"]));
+        let (code, _, error) = outcome(&mut otari(
+            folder.path(),
+            &["guardrails", "eval", "texts.jsonl"],
+        ));
         assert!(code != 0 && error.contains(told), "{error}");
     }
 }

@@ -73,7 +73,9 @@ impl Checks {
         let mut passed = Vec::with_capacity(hits.len());
         'hits: for mut hit in hits {
             let content = hit.content.as_mut();
-            let texts = [&mut hit.title, &mut hit.snippet].into_iter().chain(content);
+            let texts = [&mut hit.title, &mut hit.snippet]
+                .into_iter()
+                .chain(content);
             for text in texts {
                 match checks.read(text).await {
                     Some(read) => *text = read,

@@ -701,10 +701,7 @@ async fn the_encoder_is_asked_after_the_rules_where_it_is_installed() {
     drop(app);
 
     std::fs::write(folder.join("model.safetensors"), "cut").unwrap();
-    let app = free()
-        .set("data_dir", json!(data_dir.path()))
-        .start()
-        .await;
+    let app = free().set("data_dir", json!(data_dir.path())).start().await;
     let key = app.key("alice", json!({})).await;
     let guardrails = json!([{"profile": "prompt-injection", "mode": "block"}]);
     let answer = app

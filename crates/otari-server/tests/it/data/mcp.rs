@@ -407,11 +407,7 @@ async fn what_the_operator_demands_holds_for_results_too() {
         failed && text.ends_with("withheld by a guardrail"),
         "{text}"
     );
-    upstream.enqueue(Script::whole(
-        200,
-        "text/plain",
-        "write to eve@example.com",
-    ));
+    upstream.enqueue(Script::whole(200, "text/plain", "write to eve@example.com"));
     let (failed, text) = call(&tools, "web_fetch", json!({"url": upstream.base()})).await;
     assert!(
         !failed && text.contains("write to [REDACTED:email]"),

@@ -32,7 +32,10 @@ pub(crate) fn eval(args: &GuardrailsEval) -> anyhow::Result<ExitCode> {
             for (name, texts) in &files {
                 let tally = measure(&trial, texts).await?;
                 let provider = trial.provider();
-                print(&format!("| {profile} | {provider} | {name} {}", tally.row()))?;
+                print(&format!(
+                    "| {profile} | {provider} | {name} {}",
+                    tally.row()
+                ))?;
                 if args.misses {
                     for wrong in &tally.wrong {
                         print(wrong)?;
