@@ -11,10 +11,12 @@ use tempfile::TempDir;
 
 use crate::figures::{DIRECT, Figure, Figures, NGINX, OTARI};
 use crate::process::{Process, free_port};
+pub use guardrails::{GuardrailOptions, guardrails};
 use lane::Lane;
 
 mod admin;
 mod footprint;
+mod guardrails;
 mod lane;
 mod machine;
 mod nginx;

@@ -8,9 +8,10 @@ use tokio::sync::mpsc;
 
 use crate::shape::Shape;
 use crate::stats::Samples;
-use connection::Connection;
+pub(crate) use connection::Connection;
 pub use outcome::Outcome;
 pub use request::Call;
+pub(crate) use request::Template;
 
 mod connection;
 mod outcome;

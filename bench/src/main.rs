@@ -8,7 +8,7 @@ use std::time::Duration;
 use anyhow::{Context as _, Result, bail};
 use clap::{Args, Parser, Subcommand};
 use hyper::Uri;
-use otari_bench::compare::{Options, compare};
+use otari_bench::compare::{GuardrailOptions, Options, compare, guardrails};
 use otari_bench::load::{self, Call, Plan};
 use otari_bench::{sandbox, upstream};
 use tokio::net::TcpListener;
@@ -34,6 +34,23 @@ enum Verb {
     Compare(CompareArgs),
     /// Measure sandbox sessions: time to a result, memory of many at once.
     Sandbox(SandboxArgs),
+    /// Measure what guardrails add to a call.
+    Guardrails(GuardrailArgs),
+}
+
+#[derive(Args)]
+struct GuardrailArgs {
+    /// The otari binary, built for release.
+    #[arg(long)]
+    otari: PathBuf,
+    /// Pairs of calls for each row.
+    #[arg(long, default_value_t = 2000)]
+    pairs: usize,
+    #[arg(
+        long = "profile",
+        default_values = ["otari:prompt-injection", "otari:pii", "otari:secrets"]
+    )]
+    profiles: Vec<String>,
 }
 
 #[derive(Args)]
@@ -126,6 +143,14 @@ async fn run(command: Verb) -> Result<()> {
         }
         Verb::Compare(arguments) => side_by_side(arguments).await,
         Verb::Sandbox(arguments) => sandboxes(arguments).await,
+        Verb::Guardrails(arguments) => {
+            let options = GuardrailOptions {
+                otari: arguments.otari,
+                pairs: arguments.pairs,
+                profiles: arguments.profiles,
+            };
+            print(&guardrails(&options).await?)
+        }
     }
 }
 

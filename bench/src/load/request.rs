@@ -57,7 +57,11 @@ impl Call {
     }
 
     pub(crate) fn template(&self, address: SocketAddr) -> Template {
-        let mut request = Request::new(Full::new(self.body()));
+        self.template_of(address, self.body())
+    }
+
+    pub(crate) fn template_of(&self, address: SocketAddr, body: Bytes) -> Template {
+        let mut request = Request::new(Full::new(body));
         *request.method_mut() = Method::POST;
         *request.uri_mut() = self.path.parse().unwrap_or_else(|_| Uri::from_static("/"));
         let headers = request.headers_mut();

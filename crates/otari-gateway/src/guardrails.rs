@@ -6,6 +6,7 @@
 mod document;
 mod entry;
 mod judge;
+mod likeness;
 mod listed;
 mod merge;
 mod moderation;
@@ -15,11 +16,13 @@ mod remote;
 mod results;
 mod rules;
 mod screen;
+mod trial;
 mod verdict;
 mod window;
 
 use std::collections::{BTreeMap, HashMap};
 use std::fmt;
+use std::path::PathBuf;
 use std::sync::Arc;
 
 use arc_swap::ArcSwap;
@@ -30,15 +33,17 @@ use otari_tools::{GuardedClient, Refusal};
 use crate::error::GatewayError;
 
 pub use listed::{ListedProfile, ListedProfiles};
+pub use trial::{GuardrailTrial, TrialError};
 pub use verdict::{Blocked, Violation};
 
 pub(crate) use entry::{Entry, entries};
 pub(crate) use output::OutputChecks;
-pub(crate) use results::ResultChecks;
+pub(crate) use results::{ResultChecks, WITHHELD};
 pub(crate) use screen::{AnswerChecks, Asker, Screen, Screened};
 pub(crate) use verdict::{Told, header};
 pub(crate) use window::Window;
 
+use likeness::Likeness;
 use merge::merged;
 use profile::{Check, Means, configured};
 
@@ -54,6 +59,8 @@ pub struct GuardrailOptions {
     /// Demanded of every generation.
     pub mandates: Vec<GuardrailSpec>,
     pub profiles: BTreeMap<String, ProfileSpec>,
+    /// The installed encoder.
+    pub encoder: Option<PathBuf>,
 }
 
 /// Every guardrail there is.
@@ -62,6 +69,7 @@ pub(crate) struct Guardrails {
     specs: BTreeMap<String, ProfileSpec>,
     mandates: Vec<GuardrailSpec>,
     behind: ArcSwap<Behind>,
+    likeness: Option<Arc<Likeness>>,
     /// For addresses of the operator's.
     trusted: GuardedClient,
     /// For addresses of callers'.
@@ -85,6 +93,7 @@ impl Guardrails {
             allow_private_hosts,
             mandates,
             profiles,
+            encoder,
         } = options;
         let operator = UrlGuard::new(UrlPolicy::operator());
         let callers = UrlGuard::new(if allow_private_hosts {
@@ -97,6 +106,7 @@ impl Guardrails {
             specs: profiles,
             mandates,
             behind: ArcSwap::default(),
+            likeness: encoder.map(|folder| Arc::new(Likeness::new(folder))),
             trusted: GuardedClient::new(operator, CONNECT_TIMEOUT),
             guarded: GuardedClient::new(callers, CONNECT_TIMEOUT),
         };

@@ -60,7 +60,9 @@ pub use files::{
     FileBytes, FileObject, Files, FilesOptions, FilesPage, NewFile, PURPOSES, StorageError, Upload,
 };
 pub use gateway::{Gateway, GatewayOptions};
-pub use guardrails::{Blocked, GuardrailOptions, ListedProfile, ListedProfiles, Violation};
+pub use guardrails::{
+    Blocked, GuardrailOptions, GuardrailTrial, ListedProfile, ListedProfiles, TrialError, Violation,
+};
 pub use health::BreakerSettings;
 pub use hybrid::{Platform, PlatformError, PlatformOptions, PlatformRefusal};
 pub use in_flight::{InFlight, InFlightCall, PlatformIds, Underway};

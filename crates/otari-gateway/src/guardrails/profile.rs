@@ -138,9 +138,14 @@ pub(super) fn configured(name: &str, spec: ProfileSpec, service: Option<&str>) -
                 scope,
             };
         }
-        ProfileSpec::PromptInjection { threshold, scope } => {
+        ProfileSpec::PromptInjection {
+            threshold,
+            encoder,
+            scope,
+        } => {
             let threshold = threshold.unwrap_or(THRESHOLD);
-            (Ok(Rules::Injection { threshold }), scope)
+            let encoder = encoder.unwrap_or(true);
+            (Ok(Rules::Injection { threshold, encoder }), scope)
         }
         ProfileSpec::Pii {
             kinds,
@@ -202,7 +207,10 @@ fn built_in(name: &str, options: Option<&Map>) -> Result<Option<Rules>, String> 
                 None | Some(Value::Null) => THRESHOLD,
                 Some(given) => given.as_f64().ok_or("`threshold` should be a number")?,
             };
-            Rules::Injection { threshold }
+            Rules::Injection {
+                threshold,
+                encoder: true,
+            }
         }
         "pii" => Rules::Pii {
             kinds: kinds()?,

@@ -17,6 +17,9 @@ use crate::Gateway;
 use crate::admit::Billed;
 use crate::inbound::Origin;
 
+/// What stands where a result was.
+pub(crate) const WITHHELD: &str = "the result was withheld by a guardrail";
+
 /// The checks of one call's tool results.
 #[derive(Clone)]
 pub(crate) struct ResultChecks {

@@ -31,10 +31,23 @@ pub(crate) struct Finding {
 /// A check and its options.
 #[derive(Clone, Debug)]
 pub(crate) enum Rules {
-    Injection { threshold: f64 },
-    Pii { kinds: Kinds, action: Action },
-    Secrets { kinds: Kinds, action: Action },
-    Patterns { patterns: Patterns, action: Action },
+    Injection {
+        threshold: f64,
+        /// Ask the encoder too, where it is installed.
+        encoder: bool,
+    },
+    Pii {
+        kinds: Kinds,
+        action: Action,
+    },
+    Secrets {
+        kinds: Kinds,
+        action: Action,
+    },
+    Patterns {
+        patterns: Patterns,
+        action: Action,
+    },
 }
 
 /// Which kinds of finding count; all when `None`.
@@ -74,7 +87,7 @@ impl Rules {
     /// The findings, and how strongly the text speaks for one, from 0 to 1, also where that is not enough.
     pub(crate) fn judge(&self, text: &str) -> (Vec<Finding>, f64) {
         let mut found = match self {
-            Self::Injection { threshold } => {
+            Self::Injection { threshold, .. } => {
                 let score = injection::score(text);
                 let finding = Finding {
                     kind: "prompt_injection",

@@ -11,6 +11,7 @@ use serde_json::{Value, json};
 
 use super::document::{Document, Place, Speaker, last_user_text};
 use super::judge::{Question, ask};
+use super::likeness::asked;
 use super::moderation::{Bounds, moderate};
 use super::output::OutputChecks;
 use super::profile::{Check, Means};
@@ -196,7 +197,21 @@ pub(super) async fn check_texts(
         }
     };
     Ok(match &check.means {
-        Means::Rules { rules, .. } => apply(rules, direction, whole, texts).await,
+        Means::Rules { rules, .. } => {
+            let verdict = apply(rules, direction, whole, texts).await;
+            let likeness = asker.gateway.guardrails.likeness.as_ref();
+            match (verdict, likeness, asked(rules, direction)) {
+                (Ok(verdict), Some(likeness), Some(threshold)) if verdict.valid == Some(true) => {
+                    let texts = if whole {
+                        foreign(texts)
+                    } else {
+                        vec![last_user_text(texts)]
+                    };
+                    likeness.second(verdict, threshold, texts).await
+                }
+                (verdict, ..) => verdict,
+            }
+        }
         Means::Remote { url, trusted, .. } => {
             let client = asker.gateway.guardrails.client(*trusted);
             return validate(client, url, &check.entry, &text()).await;
@@ -231,6 +246,16 @@ pub(super) async fn check_texts(
     })
 }
 
+/// What users and tools said, in order.
+fn foreign(texts: &[(Place, String)]) -> Vec<String> {
+    let foreign = texts.iter().filter(|(place, _)| is_foreign(place));
+    foreign.map(|(_, text)| text.clone()).collect()
+}
+
+fn is_foreign(place: &Place) -> bool {
+    matches!(place.speaker, Speaker::User | Speaker::Tool)
+}
+
 fn joined(texts: &[(Place, String)]) -> String {
     let texts: Vec<&str> = texts.iter().map(|(_, text)| text.as_str()).collect();
     texts.join("\n")
@@ -260,9 +285,8 @@ fn apply_now(
     if !whole {
         return of_text(rules, &last_user_text(texts));
     }
-    let foreign = |place: &Place| matches!(place.speaker, Speaker::User | Speaker::Tool);
     let read = texts.iter().filter(|(place, _)| {
-        direction == Direction::Output || rules.reads_own_texts() || foreign(place)
+        direction == Direction::Output || rules.reads_own_texts() || is_foreign(place)
     });
     let verdicts = read.map(|(_, text)| of_text(rules, text));
     // The worst of all texts, and all kinds that were found.
@@ -320,6 +344,6 @@ fn of_findings(found: &[Finding]) -> Verdict {
     }
 }
 
-fn hundredths(score: f64) -> Value {
+pub(super) fn hundredths(score: f64) -> Value {
     json!((score * 100.0).round() / 100.0)
 }

@@ -14,11 +14,9 @@ use otari_translate::{Block, FunctionTool, Part};
 use serde_json::{Map, Value};
 
 use super::code::CodeSession;
-use crate::guardrails::ResultChecks;
+use crate::guardrails::{ResultChecks, WITHHELD};
 use crate::settle::ToolPrices;
 use crate::tools::{WebAllowance, programs};
-
-const WITHHELD: &str = "the result was withheld by a guardrail";
 
 /// What a request's tools are, and how they are called. Dropping it ends what they opened.
 #[derive(Debug, Default)]

@@ -3,12 +3,15 @@
 
 mod backend;
 mod bill;
+mod checked;
 mod chosen;
 mod code;
 mod connections;
 mod names;
 mod own;
 mod stored;
+
+use std::sync::Arc;
 
 use otari_tools::definitions::GatewayTool;
 use otari_tools::mcp::{McpResult, McpServer};
@@ -84,9 +87,10 @@ impl Gateway {
         Ok(offered)
     }
 
-    /// Calls a tool by the name it is offered under. A tool that fails is an answer too, and costs nothing.
+    /// Calls a tool by the name it is offered under. A tool that fails is an answer too, and costs nothing; so is one
+    /// whose result a demanded guardrail withholds.
     pub async fn call_offered(
-        &self,
+        self: &Arc<Self>,
         inbound: &Inbound,
         name: &str,
         arguments: Map<String, Value>,
@@ -98,6 +102,10 @@ impl Gateway {
         let admitted = admit(self, inbound, None).await.map_err(refuse)?;
         let refused = |error| refuse(Refused::of(&admitted.billed, error, None));
         let chosen = self.choose(&admitted, name).await.map_err(refused)?;
+        let checks = self
+            .demanded_checks(inbound, &admitted)
+            .await
+            .map_err(refused)?;
         let billed_as = chosen.billed_as(name);
         let mut settlement = self
             .bill_tool(inbound, &admitted, billed_as)
@@ -108,6 +116,7 @@ impl Gateway {
             Chosen::Program(kind) => self.run_program(*kind, &admitted, &arguments).await,
             Chosen::Mcp(server, tool) => self.run_mcp(&admitted, server, tool, arguments).await,
         };
+        let result = checks.result(result).await;
         bill::settle(&mut settlement, billed_as, &result).await;
         Ok(result)
     }

@@ -22,7 +22,10 @@ fn the_overview_lists_the_commands_and_examples() {
       check-config    Find every mistake in the configuration; exits with 1 if there is one
       health          Ask a running gateway whether it is well; exits with 1 if it is not
       openapi         Print the OpenAPI document
+      peer            Serve a reference platform for gateways in hybrid mode, from one YAML file
       sandbox         Run untrusted Python: a file, or as a service for gateways
+      routing         Routing policies
+      guardrails      Guardrails: how good they are, and the encoder
       version         Print the version
 
     Options:

@@ -4,6 +4,7 @@
 
 mod check_config;
 mod commands;
+mod guardrails;
 mod help;
 mod sandbox;
 

@@ -108,6 +108,7 @@ fn all_rules() -> [(&'static str, Rules, &'static str); 3] {
             "prompt-injection",
             Rules::Injection {
                 threshold: THRESHOLD,
+                encoder: false,
             },
             INJECTION,
         ),

@@ -101,14 +101,20 @@ fn odd_texts_are_read_like_any_other() {
                 kinds: None,
                 action: Action::Detect,
             },
-            Rules::Injection { threshold: 0.5 },
+            Rules::Injection {
+                threshold: 0.5,
+                encoder: false,
+            },
         ] {
             assert!(rules.findings(text).is_empty(), "{text:?}");
         }
     }
     assert!(
-        !Rules::Injection { threshold: 0.5 }
-            .findings(&format!("hello {tags}"))
-            .is_empty()
+        !Rules::Injection {
+            threshold: 0.5,
+            encoder: false
+        }
+        .findings(&format!("hello {tags}"))
+        .is_empty()
     );
 }

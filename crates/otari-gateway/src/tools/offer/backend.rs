@@ -1,6 +1,8 @@
 //! A search with the gateway's own web search, outside a conversation: what another gateway or an application asks for
 //! as it would ask a search service.
 
+use std::sync::Arc;
+
 use otari_tools::definitions::{GatewayTool, ToolEntry};
 use otari_tools::mcp::McpResult;
 use otari_tools::search::SearchHit;
@@ -25,9 +27,10 @@ pub struct WebSearch {
 }
 
 impl Gateway {
-    /// What web search finds. Billed as one call of the tool.
+    /// What web search finds, without pages that a guardrail withholds which the operator demands. Billed as one call of
+    /// the tool.
     pub async fn search_web(
-        &self,
+        self: &Arc<Self>,
         inbound: &Inbound,
         search: WebSearch,
     ) -> Result<Vec<SearchHit>, GatewayError> {
@@ -41,6 +44,10 @@ impl Gateway {
         let set = self.tools.in_force();
         let service = set.require_web_search().map_err(refused)?;
         let allowance = self.tools.web_allowance(admitted.workspace()).await?;
+        let checks = self
+            .demanded_checks(inbound, &admitted)
+            .await
+            .map_err(refused)?;
         let mut settlement = self
             .bill_tool(inbound, &admitted, TOOL.name())
             .await
@@ -57,8 +64,9 @@ impl Gateway {
             Err(error) => McpResult::failure(error.to_string()),
         };
         bill::settle(&mut settlement, TOOL.name(), &result).await;
-        found
-            .map(|answer| answer.hits)
-            .map_err(super::super::search::service_failure)
+        match found {
+            Ok(answer) => Ok(checks.hits(answer.hits).await),
+            Err(error) => Err(super::super::search::service_failure(error)),
+        }
     }
 }

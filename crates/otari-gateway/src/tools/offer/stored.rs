@@ -1,6 +1,8 @@
 //! A stored MCP server for callers that run the conversation themselves: what it offers, and one call that they have
 //! permitted.
 
+use std::sync::Arc;
+
 use otari_store::workspace_mcp_servers::{self, McpServerRow};
 use otari_tools::mcp::{McpError, McpResult, McpServer, NativeTool};
 use serde_json::{Map, Value};
@@ -77,9 +79,10 @@ impl Gateway {
         })
     }
 
-    /// Calls a tool of a stored server once, and answers what the server answered.
+    /// Calls a tool of a stored server once, and answers what the server answered, as far as the guardrails that the
+    /// operator demands let it be read.
     pub async fn call_stored(
-        &self,
+        self: &Arc<Self>,
         inbound: &Inbound,
         call: StoredCall,
     ) -> Result<Value, StoredCallError> {
@@ -105,12 +108,20 @@ impl Gateway {
         if !opened.has(&call.tool) {
             return Err(StoredCallError::NoSuchTool(call.tool));
         }
+        let checks = self
+            .demanded_checks(inbound, &admitted)
+            .await
+            .map_err(refused)?;
         let mut settlement = self
             .bill_tool(inbound, &admitted, &call.tool)
             .await
             .map_err(refuse)?;
         let called = opened.call_native(&call.tool, call.arguments).await;
         let called = called.ok_or_else(|| StoredCallError::NoSuchTool(call.tool.clone()))?;
+        let called = match called {
+            Ok(result) => Ok(checks.native(result).await),
+            Err(error) => Err(error),
+        };
         let result = match &called {
             Ok(result) => read(result),
             Err(error) => McpResult::failure(error.to_string()),

@@ -661,3 +661,55 @@ async fn a_providers_moderation_is_asked() {
     assert_eq!(told, [(&json!("error"), &Value::Null), made, made]);
     assert_eq!(app.user("alice").await["spend"], 0.002);
 }
+
+#[tokio::test]
+async fn the_encoder_is_asked_after_the_rules_where_it_is_installed() {
+    let data_dir = tempfile::tempdir().unwrap();
+    let folder = otari_encoder::testing::install(data_dir.path()).unwrap();
+    // What the model has not learned it scores somewhere between 0 and 1, and the rules score this 0.
+    let low = 0.000_001;
+    let app = free()
+        .set("data_dir", json!(data_dir.path()))
+        .set(
+            "guardrail_profiles",
+            json!({
+                "both": {"provider": "prompt-injection", "threshold": low},
+                "last": {"provider": "prompt-injection", "threshold": low, "scope": "last_user"},
+                "rules": {"provider": "prompt-injection", "threshold": low, "encoder": false},
+            }),
+        )
+        .start()
+        .await;
+    let key = app.key("alice", json!({})).await;
+    let post = async |guardrails: Value| {
+        app.client
+            .post("/v1/chat/completions", &key, &chat("hello", &guardrails))
+            .await
+    };
+    for profile in ["both", "last"] {
+        let refused = post(json!([{"profile": profile, "mode": "block"}])).await;
+        assert_eq!(refused.status, 403, "{}", refused.text());
+        assert_eq!(
+            refused.json()["detail"]["guardrails"][0]["explanation"],
+            json!({"found": {"likeness": 1}})
+        );
+    }
+    let passed = post(json!([{"profile": "rules", "mode": "block"}])).await;
+    assert_eq!(passed.status, 200, "{}", passed.text());
+    let answers = post(json!([{"profile": "both", "mode": "block", "on": ["output"]}])).await;
+    assert_eq!(answers.status, 200, "answers are read by the rules only");
+    drop(app);
+
+    std::fs::write(folder.join("model.safetensors"), "cut").unwrap();
+    let app = free().set("data_dir", json!(data_dir.path())).start().await;
+    let key = app.key("alice", json!({})).await;
+    let guardrails = json!([{"profile": "prompt-injection", "mode": "block"}]);
+    let answer = app
+        .client
+        .post("/v1/chat/completions", &key, &chat("hello", &guardrails))
+        .await;
+    assert_eq!(
+        answer.status, 502,
+        "one that cannot be read is not passed over"
+    );
+}
