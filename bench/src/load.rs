@@ -101,7 +101,7 @@ fn stagger(plan: &Plan) -> Vec<Duration> {
 struct Worker {
     address: SocketAddr,
     call: Call,
-    request: request::Template,
+    request: Template,
     connection: Option<Connection>,
     failures: u32,
     outcome: Outcome,

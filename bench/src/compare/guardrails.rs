@@ -63,7 +63,7 @@ async fn measure(options: &GuardrailOptions, dir: &Path) -> Result<String> {
             row(&mut table, connections, size, &without, &with);
         }
     }
-    for remark in machine::busy() {
+    if let Some(remark) = machine::busy() {
         writeln!(table, "\n{remark}")?;
     }
     Ok(table)

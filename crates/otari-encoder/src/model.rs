@@ -67,7 +67,7 @@ impl Model {
         x += &positions;
         self.norm.apply(&mut x);
         for layer in &self.layers {
-            x = layer.apply(x);
+            x = layer.apply(&x);
         }
         let mut mean = x.sum_axis(Axis(0));
         let length = mean.dot(&mean).sqrt().max(f32::MIN_POSITIVE);
@@ -101,9 +101,9 @@ impl Layer {
         })
     }
 
-    fn apply(&self, x: Array2<f32>) -> Array2<f32> {
-        let mut attended = self.seen.apply(&self.attend(&x));
-        attended += &x;
+    fn apply(&self, x: &Array2<f32>) -> Array2<f32> {
+        let mut attended = self.seen.apply(&self.attend(x));
+        attended += x;
         self.seen_norm.apply(&mut attended);
         let mut inner = self.inner.apply(&attended);
         inner.mapv_inplace(gelu);

@@ -47,7 +47,6 @@ pub fn install(data_dir: &Path) -> io::Result<PathBuf> {
 /// Between -0.05 and 0.05.
 #[expect(
     clippy::cast_possible_truncation,
-    clippy::cast_precision_loss,
     reason = "the low half is what is wanted"
 )]
 fn number(tensor: usize, place: usize) -> f32 {

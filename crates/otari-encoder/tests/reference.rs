@@ -1,7 +1,5 @@
 //! The forward pass, against what `bench/guardrails/encoder.py` makes of the same numbers and tokens.
 
-#![expect(clippy::unwrap_used, reason = "a test")]
-
 use std::fs;
 
 use otari_encoder::{DIMENSIONS, Encoder, EncoderError, InstallError, install, installed, testing};

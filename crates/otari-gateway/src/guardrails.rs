@@ -69,7 +69,7 @@ pub(crate) struct Guardrails {
     specs: BTreeMap<String, ProfileSpec>,
     mandates: Vec<GuardrailSpec>,
     behind: ArcSwap<Behind>,
-    likeness: Option<Arc<Likeness>>,
+    likeness: Arc<Likeness>,
     /// For addresses of the operator's.
     trusted: GuardedClient,
     /// For addresses of callers'.
@@ -106,7 +106,7 @@ impl Guardrails {
             specs: profiles,
             mandates,
             behind: ArcSwap::default(),
-            likeness: encoder.map(|folder| Arc::new(Likeness::new(folder))),
+            likeness: Arc::new(Likeness::new(encoder)),
             trusted: GuardedClient::new(operator, CONNECT_TIMEOUT),
             guarded: GuardedClient::new(callers, CONNECT_TIMEOUT),
         };

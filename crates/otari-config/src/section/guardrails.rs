@@ -175,9 +175,9 @@ pub enum ProfileSpec {
         /// Scores from here on are findings.
         #[serde(default)]
         threshold: Option<f64>,
-        /// Ask the encoder too, where it is installed; it is asked when absent.
+        /// Ask the encoder too; it has to be installed.
         #[serde(default)]
-        encoder: Option<bool>,
+        encoder: bool,
         #[serde(default)]
         scope: Option<Scope>,
     },

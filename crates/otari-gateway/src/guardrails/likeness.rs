@@ -21,17 +21,21 @@ const WINDOWS_MAX: usize = 8;
 /// A check that gets no processor for so long was not made.
 const WAIT_MAX: Duration = Duration::from_secs(5);
 
+const NOT_INSTALLED: &str =
+    "the encoder is not installed: run `otari guardrails install` and start again";
+
 /// The encoder, read when it is first needed.
 #[derive(Debug)]
 pub(crate) struct Likeness {
-    folder: PathBuf,
+    /// `None`: it is not installed.
+    folder: Option<PathBuf>,
     encoder: OnceLock<Result<Encoder, String>>,
     /// Half of the processors: the others keep streams going.
     room: Arc<Semaphore>,
 }
 
 impl Likeness {
-    pub(super) fn new(folder: PathBuf) -> Self {
+    pub(super) fn new(folder: Option<PathBuf>) -> Self {
         let processors = std::thread::available_parallelism().map_or(1, usize::from);
         Self {
             folder,
@@ -65,9 +69,10 @@ impl Likeness {
 
     /// The highest of all texts.
     pub(super) fn score(&self, texts: &[String]) -> Result<f64, Unavailable> {
-        let encoder = self
-            .encoder
-            .get_or_init(|| Encoder::open(&self.folder).map_err(|error| error.to_string()));
+        let encoder = self.encoder.get_or_init(|| match &self.folder {
+            Some(folder) => Encoder::open(folder).map_err(|error| error.to_string()),
+            None => Err(NOT_INSTALLED.to_owned()),
+        });
         let encoder = encoder
             .as_ref()
             .map_err(|problem| Unavailable(problem.clone()))?;

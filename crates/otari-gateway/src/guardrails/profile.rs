@@ -101,16 +101,19 @@ impl Means {
     }
 }
 
+fn remote(url: Option<String>, scope: Option<Scope>) -> Means {
+    url.map_or(Means::Nobody, |url| Means::Remote {
+        url,
+        trusted: true,
+        scope,
+    })
+}
+
 /// A profile of the configuration. One that cannot work checks nothing, and so fails where it blocks.
 pub(super) fn configured(name: &str, spec: ProfileSpec, service: Option<&str>) -> Means {
     let (rules, scope) = match spec {
         ProfileSpec::Remote { url, scope } => {
-            let url = url.or_else(|| service.map(str::to_owned));
-            return url.map_or(Means::Nobody, |url| Means::Remote {
-                url,
-                trusted: true,
-                scope,
-            });
+            return remote(url.or_else(|| service.map(str::to_owned)), scope);
         }
         ProfileSpec::Moderation {
             model,
@@ -144,7 +147,6 @@ pub(super) fn configured(name: &str, spec: ProfileSpec, service: Option<&str>) -
             scope,
         } => {
             let threshold = threshold.unwrap_or(THRESHOLD);
-            let encoder = encoder.unwrap_or(true);
             (Ok(Rules::Injection { threshold, encoder }), scope)
         }
         ProfileSpec::Pii {
@@ -209,7 +211,7 @@ fn built_in(name: &str, options: Option<&Map>) -> Result<Option<Rules>, String> 
             };
             Rules::Injection {
                 threshold,
-                encoder: true,
+                encoder: false,
             }
         }
         "pii" => Rules::Pii {

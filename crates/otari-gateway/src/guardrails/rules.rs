@@ -33,7 +33,7 @@ pub(crate) struct Finding {
 pub(crate) enum Rules {
     Injection {
         threshold: f64,
-        /// Ask the encoder too, where it is installed.
+        /// Ask the encoder too.
         encoder: bool,
     },
     Pii {

@@ -199,9 +199,9 @@ pub(super) async fn check_texts(
     Ok(match &check.means {
         Means::Rules { rules, .. } => {
             let verdict = apply(rules, direction, whole, texts).await;
-            let likeness = asker.gateway.guardrails.likeness.as_ref();
-            match (verdict, likeness, asked(rules, direction)) {
-                (Ok(verdict), Some(likeness), Some(threshold)) if verdict.valid == Some(true) => {
+            let likeness = &asker.gateway.guardrails.likeness;
+            match (verdict, asked(rules, direction)) {
+                (Ok(verdict), Some(threshold)) if verdict.valid == Some(true) => {
                     let texts = if whole {
                         foreign(texts)
                     } else {
@@ -209,7 +209,7 @@ pub(super) async fn check_texts(
                     };
                     likeness.second(verdict, threshold, texts).await
                 }
-                (verdict, ..) => verdict,
+                (verdict, _) => verdict,
             }
         }
         Means::Remote { url, trusted, .. } => {

@@ -107,7 +107,6 @@ impl GuardrailTrial {
         let Means::Rules { rules, .. } = &self.means else {
             return None;
         };
-        let likeness = self.guardrails.likeness.as_ref()?;
-        Some((likeness, asked(rules, Direction::Input)?))
+        Some((&self.guardrails.likeness, asked(rules, Direction::Input)?))
     }
 }

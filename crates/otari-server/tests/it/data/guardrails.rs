@@ -663,7 +663,7 @@ async fn a_providers_moderation_is_asked() {
 }
 
 #[tokio::test]
-async fn the_encoder_is_asked_after_the_rules_where_it_is_installed() {
+async fn the_encoder_is_asked_after_the_rules_where_a_profile_says_so() {
     let data_dir = tempfile::tempdir().unwrap();
     let folder = otari_encoder::testing::install(data_dir.path()).unwrap();
     // What the model has not learned it scores somewhere between 0 and 1, and the rules score this 0.
@@ -673,9 +673,9 @@ async fn the_encoder_is_asked_after_the_rules_where_it_is_installed() {
         .set(
             "guardrail_profiles",
             json!({
-                "both": {"provider": "prompt-injection", "threshold": low},
-                "last": {"provider": "prompt-injection", "threshold": low, "scope": "last_user"},
-                "rules": {"provider": "prompt-injection", "threshold": low, "encoder": false},
+                "both": {"provider": "prompt-injection", "threshold": low, "encoder": true},
+                "last": {"provider": "prompt-injection", "threshold": low, "scope": "last_user", "encoder": true},
+                "rules": {"provider": "prompt-injection", "threshold": low},
             }),
         )
         .start()
@@ -700,16 +700,22 @@ async fn the_encoder_is_asked_after_the_rules_where_it_is_installed() {
     assert_eq!(answers.status, 200, "answers are read by the rules only");
     drop(app);
 
+    // One that cannot be read, and one that is not there, are not passed over.
     std::fs::write(folder.join("model.safetensors"), "cut").unwrap();
-    let app = free().set("data_dir", json!(data_dir.path())).start().await;
-    let key = app.key("alice", json!({})).await;
-    let guardrails = json!([{"profile": "prompt-injection", "mode": "block"}]);
-    let answer = app
-        .client
-        .post("/v1/chat/completions", &key, &chat("hello", &guardrails))
-        .await;
-    assert_eq!(
-        answer.status, 502,
-        "one that cannot be read is not passed over"
-    );
+    let nothing = tempfile::tempdir().unwrap();
+    for folder in [data_dir.path(), nothing.path()] {
+        let meaning = json!({"provider": "prompt-injection", "encoder": true});
+        let app = free()
+            .set("data_dir", json!(folder))
+            .set("guardrail_profiles", json!({"meaning": meaning}))
+            .start()
+            .await;
+        let key = app.key("alice", json!({})).await;
+        let guardrails = json!([{"profile": "meaning", "mode": "block"}]);
+        let answer = app
+            .client
+            .post("/v1/chat/completions", &key, &chat("hello", &guardrails))
+            .await;
+        assert_eq!(answer.status, 502, "{}", answer.text());
+    }
 }

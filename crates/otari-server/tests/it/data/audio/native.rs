@@ -7,7 +7,7 @@ use super::{field, file, start, upload};
 
 const WAV: &str = "RIFF\0\0\0\0WAVEfmt ";
 
-fn gemini(part: Value) -> Value {
+fn gemini(part: &Value) -> Value {
     json!({"candidates": [{"content": {"parts": [part]}, "finishReason": "STOP"}]})
 }
 
@@ -16,7 +16,7 @@ async fn gemini_speaks_in_samples() {
     let (app, upstream, key) = start().await;
     let samples =
         json!({"inlineData": {"mimeType": "audio/L16;codec=pcm;rate=24000", "data": "AQACAA=="}});
-    upstream.always(Script::json(200, &gemini(samples)));
+    upstream.always(Script::json(200, &gemini(&samples)));
     for (format, kind, bytes) in [
         (json!(null), "audio/wav", 48),
         (json!("wav"), "audio/wav", 48),
@@ -79,7 +79,7 @@ async fn minimax_speaks_in_digits() {
 #[tokio::test]
 async fn gemini_writes_down_what_it_hears() {
     let (app, upstream, key) = start().await;
-    upstream.always(Script::json(200, &gemini(json!({"text": "Good day.\n"}))));
+    upstream.always(Script::json(200, &gemini(&json!({"text": "Good day.\n"}))));
     let form =
         |more: &str| field("model", "gemini:ear") + more + &field("user", "alice") + &file(WAV);
     let path = "/v1/audio/transcriptions";
