@@ -1,18 +1,18 @@
 //! The attempts of a call, first to last, until one answers. A failure before the first byte of an answer is repeated
 //! or moves on; one of the gateway's own does not.
 
+mod progress;
 mod race;
 mod rescue;
 mod talk;
 
 use std::pin::pin;
-use std::time::Duration;
-
 use std::sync::Arc;
+use std::time::Duration;
 
 use bytes::Bytes;
 use otari_providers::{UpstreamError, UpstreamErrorKind};
-use tokio::time::{Instant, timeout};
+use tokio::time::timeout;
 
 use crate::Gateway;
 use crate::admit::Billed;
@@ -20,13 +20,14 @@ use crate::dispatch::{Dispatched, Outgoing, Parsed, dispatch};
 use crate::documents::Understood;
 use crate::error::GatewayError;
 use crate::guardrails::Told;
-use crate::in_flight::Underway;
 use crate::inbound::ReplyBody;
-use crate::plan::{Attempt, Plan};
+use crate::plan::Plan;
 use crate::relay::{End, Flow, Relay, RelayStream, read_whole};
 use crate::reserve::{Demand, top_up};
 use crate::settle::Settlement;
 
+use progress::Tried;
+pub(crate) use progress::Walk;
 use race::race;
 pub(crate) use rescue::{Found, WaysOut};
 use talk::Talk;
@@ -243,17 +244,6 @@ impl Gateway {
     }
 }
 
-/// One attempt, as it is made.
-#[derive(Clone, Copy)]
-struct Tried<'a> {
-    attempt: &'a Attempt,
-    billed: &'a Billed,
-    /// For its first token.
-    limit: Option<Duration>,
-    /// Who would go on with its stream; `None`: nobody.
-    ways_out: Option<&'a [Attempt]>,
-}
-
 /// An attempt that brought no answer.
 struct Failed {
     error: GatewayError,
@@ -278,136 +268,6 @@ enum Answer {
     /// Complete and settled, and what was said of it.
     Whole(Bytes, Vec<Told>),
     Stream(Flow),
-}
-
-/// Where a call stands among its attempts.
-pub(crate) struct Walk<'a> {
-    plan: &'a Plan,
-    current: &'a Attempt,
-    /// Still to come.
-    rest: &'a [Attempt],
-    billed: &'a Billed,
-    underway: &'a Underway,
-    /// When the current try began.
-    began: Instant,
-    /// How often the current candidate was asked again.
-    repeated: u32,
-}
-
-impl<'a> Walk<'a> {
-    pub(crate) fn new(plan: &'a Plan, billed: &'a Billed, underway: &'a Underway) -> Self {
-        Self {
-            plan,
-            current: &plan.first,
-            rest: &plan.rest,
-            billed,
-            underway,
-            began: Instant::now(),
-            repeated: 0,
-        }
-    }
-
-    /// What is tried now.
-    pub(crate) fn current(&self) -> &'a Attempt {
-        self.current
-    }
-
-    /// The current candidate began to answer.
-    pub(crate) fn answered(&self, gateway: &Gateway, streamed: bool) {
-        self.current.answered(gateway, streamed, self.began);
-    }
-
-    fn failed(&self, gateway: &Gateway, error: &GatewayError) {
-        self.current.failed(gateway, error);
-    }
-
-    fn go_on(&mut self) {
-        if let Some((next, rest)) = self.rest.split_first() {
-            self.aim(next);
-            self.rest = rest;
-        }
-    }
-
-    fn aim(&mut self, next: &'a Attempt) {
-        self.current = next;
-        self.began = Instant::now();
-        self.repeated = 0;
-        self.underway.aim(next);
-    }
-
-    fn repeat(&mut self) {
-        self.repeated += 1;
-        self.began = Instant::now();
-    }
-
-    /// How long to wait before the same candidate is asked again; `None` where it is not.
-    fn wait_before_repeating(&self, error: &GatewayError) -> Option<Duration> {
-        let GatewayError::Upstream(failure) = error else {
-            return None;
-        };
-        let retry = self.plan.resilience.retry.or_else(|| {
-            let times = self.current.target.instance.as_ref()?.max_retries;
-            (times > 0).then(|| otari_config::RetrySpec::times(times))
-        })?;
-        if self.repeated >= retry.attempts || !may_be_repeated(&failure.error) {
-            return None;
-        }
-        let longest = Duration::from_millis(retry.max_wait_ms);
-        let doubled = 1_u64.checked_shl(self.repeated).unwrap_or(u64::MAX);
-        let backoff = Duration::from_millis(retry.backoff_ms.saturating_mul(doubled)).min(longest);
-        // Between half of it and all: callers that failed together do not come back together.
-        let backoff = backoff.mul_f64(0.5 + crate::chance::fraction() / 2.0);
-        match failure.error.retry_after {
-            Some(asked) if asked > longest => None,
-            Some(asked) => Some(asked.max(backoff)),
-            None => Some(backoff),
-        }
-    }
-
-    /// The current candidate, tried. The last has its own limits only: late is better than never.
-    fn tried(&self, outgoing: &Outgoing<'_>) -> Tried<'a> {
-        let limit = self.plan.resilience.first_token;
-        let has_others = outgoing.request.stream && !self.rest.is_empty();
-        Tried {
-            attempt: self.current,
-            billed: self.billed,
-            limit: limit.filter(|_| has_others),
-            ways_out: self.ways_out(self.rest, outgoing),
-        }
-    }
-
-    /// The next candidate, tried beside the current one.
-    fn tried_next(&self, next: &'a Attempt, outgoing: &Outgoing<'_>) -> Tried<'a> {
-        Tried {
-            attempt: next,
-            billed: self.billed,
-            limit: None,
-            ways_out: self.ways_out(self.rest.get(1..).unwrap_or_default(), outgoing),
-        }
-    }
-
-    fn ways_out(&self, rest: &'a [Attempt], outgoing: &Outgoing<'_>) -> Option<&'a [Attempt]> {
-        let rescues = self.plan.resilience.rescue && outgoing.request.stream && !rest.is_empty();
-        rescues.then_some(rest)
-    }
-}
-
-/// Whether the same request may fare better in a moment. A wait that was given up is not waited again.
-fn may_be_repeated(error: &UpstreamError) -> bool {
-    match error.kind {
-        UpstreamErrorKind::Unreachable
-        | UpstreamErrorKind::RateLimited
-        | UpstreamErrorKind::Overloaded
-        | UpstreamErrorKind::Malformed
-        | UpstreamErrorKind::Provider => true,
-        UpstreamErrorKind::Timeout => error.status.is_some(),
-        UpstreamErrorKind::InvalidRequest
-        | UpstreamErrorKind::ContextTooLong
-        | UpstreamErrorKind::ContentFiltered
-        | UpstreamErrorKind::NotFound
-        | UpstreamErrorKind::Credentials
-        | UpstreamErrorKind::BillingExhausted => false,
-    }
 }
 
 /// Whether the next candidate may do better: the provider failed, or has no place for what was asked.
