@@ -1,8 +1,9 @@
 //! The provider list. To add a provider, add its row to one of the files below and its name to `ALL`.
 
 mod cloud;
-mod hosted;
+mod hosts;
 mod local;
+mod makers;
 mod routers;
 mod table;
 
@@ -16,34 +17,34 @@ const CHAT: Capabilities = Capabilities::CHAT;
 const ANTHROPIC_VERSION: &[(&str, &str)] = &[("anthropic-version", "2023-06-01")];
 
 static ALL: &[&Provider] = &[
-    &hosted::OPENAI,
-    &hosted::ANTHROPIC,
-    &hosted::GEMINI,
-    &hosted::MISTRAL,
-    &hosted::COHERE,
-    &hosted::DEEPSEEK,
-    &hosted::XAI,
-    &hosted::MOONSHOT,
-    &hosted::MINIMAX,
-    &hosted::ZAI,
-    &hosted::INCEPTION,
-    &hosted::LLAMA,
-    &hosted::META,
-    &hosted::PERPLEXITY,
-    &hosted::VOYAGE,
-    &hosted::OVHCLOUD,
-    &hosted::GROQ,
-    &hosted::CEREBRAS,
-    &hosted::FIREWORKS,
-    &hosted::TOGETHER,
-    &hosted::SAMBANOVA,
-    &hosted::NEBIUS,
-    &hosted::DEEPINFRA,
-    &hosted::GMI,
-    &hosted::GITHUB,
-    &hosted::DASHSCOPE,
-    &hosted::TELNYX,
-    &hosted::ATLASCLOUD,
+    &makers::OPENAI,
+    &makers::ANTHROPIC,
+    &makers::GEMINI,
+    &makers::MISTRAL,
+    &makers::COHERE,
+    &makers::DEEPSEEK,
+    &makers::XAI,
+    &makers::MOONSHOT,
+    &makers::MINIMAX,
+    &makers::ZAI,
+    &makers::INCEPTION,
+    &makers::LLAMA,
+    &makers::META,
+    &makers::PERPLEXITY,
+    &makers::VOYAGE,
+    &hosts::OVHCLOUD,
+    &hosts::GROQ,
+    &hosts::CEREBRAS,
+    &hosts::FIREWORKS,
+    &hosts::TOGETHER,
+    &hosts::SAMBANOVA,
+    &hosts::NEBIUS,
+    &hosts::DEEPINFRA,
+    &hosts::GMI,
+    &hosts::GITHUB,
+    &hosts::DASHSCOPE,
+    &hosts::TELNYX,
+    &hosts::ATLASCLOUD,
     &cloud::AZUREOPENAI,
     &cloud::AZURE,
     &cloud::AZUREANTHROPIC,
