@@ -32,7 +32,7 @@ fn a_profile_is_measured_on_labelled_texts() {
     assert!(lines[2].ends_with(" ms |"), "{told}");
     assert_eq!(lines[3..], ["texts.jsonl:2: missed"]);
 
-    let profiles = "guardrail_profiles: {bread: {provider: regex, deny: [bread]}, judge: {provider: llm-judge, model: 'mock:m', policy: p}}";
+    let profiles = "guardrail_profiles: {bread: {provider: regex, deny: [bread]}, judge: {provider: llm-judge, model: 'echo:m', policy: p}}";
     fs::write(folder.path().join("otari.yml"), profiles).unwrap();
     let (code, told, error) = run(&["-c", "otari.yml", "--profile", "bread"]);
     assert_eq!(code, 0, "{error}");
