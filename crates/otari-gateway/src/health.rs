@@ -65,9 +65,20 @@ struct Latency {
     told_at: AtomicU64,
 }
 
-/// A call under way at a model; dropping it ends that.
+/// An attempt under way at a model, which hears what becomes of it. Dropping it ends that.
 #[derive(Debug)]
-pub(crate) struct Busy(Arc<Vitals>);
+pub(crate) struct Busy {
+    model: Arc<Vitals>,
+    began: Instant,
+}
+
+/// What an attempt did to its provider's circuit.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Circuit {
+    AsItWas,
+    Opened,
+    Closed,
+}
 
 /// How a model stands, as its place in a plan depends on it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -116,7 +127,10 @@ impl Vitals {
     /// A call goes to the model.
     pub(crate) fn begin(self: &Arc<Self>) -> Busy {
         self.busy.fetch_add(1, Ordering::Relaxed);
-        Busy(Arc::clone(self))
+        Busy {
+            model: Arc::clone(self),
+            began: Instant::now(),
+        }
     }
 
     pub(crate) fn busy(&self) -> u32 {
@@ -148,48 +162,6 @@ impl Vitals {
         }
     }
 
-    /// The model answered, or began to. Whether its provider had been given up.
-    pub(crate) fn answered(&self, streamed: bool, after: Duration) -> bool {
-        let latency = if streamed {
-            &self.streams
-        } else {
-            &self.wholes
-        };
-        latency.tell(after, self.now());
-        self.provider.failures.store(0, Ordering::Relaxed);
-        self.provider.open_until.load(Ordering::Relaxed) != 0
-            && self.provider.open_until.swap(0, Ordering::Relaxed) != 0
-    }
-
-    /// The attempt failed. Whether its provider is given up now.
-    pub(crate) fn failed(&self, error: &UpstreamError) -> bool {
-        let now = self.now();
-        match error.kind {
-            UpstreamErrorKind::RateLimited if error.retry_after.is_some() => {
-                let rest = error.retry_after.unwrap_or_default().min(REST_MAX);
-                self.rests_until
-                    .store(now + millis(rest), Ordering::Relaxed);
-                false
-            }
-            UpstreamErrorKind::Timeout
-            | UpstreamErrorKind::Unreachable
-            | UpstreamErrorKind::Provider
-            | UpstreamErrorKind::Overloaded
-            | UpstreamErrorKind::Malformed
-            | UpstreamErrorKind::Credentials
-            | UpstreamErrorKind::BillingExhausted
-            | UpstreamErrorKind::RateLimited => self.provider.fail(now, error.retry_after),
-            // The provider is well; it did not like the request.
-            UpstreamErrorKind::InvalidRequest
-            | UpstreamErrorKind::ContextTooLong
-            | UpstreamErrorKind::ContentFiltered
-            | UpstreamErrorKind::NotFound => {
-                self.provider.failures.store(0, Ordering::Relaxed);
-                false
-            }
-        }
-    }
-
     /// Mean time to answer, in microseconds; `None` where nobody knows, or not any more. Who is told `None` for a
     /// figure that is out of date finds out; others are told the old one meanwhile.
     pub(crate) fn take_latency(&self) -> Option<u64> {
@@ -202,7 +174,74 @@ impl Vitals {
     }
 }
 
+impl Busy {
+    /// The same model is tried once more.
+    pub(crate) fn again(&self) -> Self {
+        self.model.begin()
+    }
+
+    /// The first of a stream is there.
+    pub(crate) fn first_chunk(&self) {
+        let model = &self.model;
+        model.streams.tell(self.began.elapsed(), model.now());
+    }
+
+    /// The answer is whole. `untimed`: how long it took says nothing, as of a stream, whose time was heard when it began.
+    pub(crate) fn answered(&self, untimed: bool) -> Circuit {
+        let model = &self.model;
+        if !untimed {
+            model.wholes.tell(self.began.elapsed(), model.now());
+        }
+        model.provider.succeed()
+    }
+
+    /// The attempt failed, before or after its first byte.
+    pub(crate) fn failed(&self, error: &UpstreamError) -> Circuit {
+        let model = &self.model;
+        match (error.kind, error.retry_after) {
+            (UpstreamErrorKind::RateLimited, Some(rest)) => {
+                let until = model.now() + millis(rest.min(REST_MAX));
+                model.rests_until.store(until, Ordering::Relaxed);
+                Circuit::AsItWas
+            }
+            (
+                UpstreamErrorKind::Timeout
+                | UpstreamErrorKind::Unreachable
+                | UpstreamErrorKind::Provider
+                | UpstreamErrorKind::Overloaded
+                | UpstreamErrorKind::Malformed
+                | UpstreamErrorKind::Credentials
+                | UpstreamErrorKind::BillingExhausted
+                | UpstreamErrorKind::RateLimited,
+                rest,
+            ) => model.provider.fail(model.now(), rest),
+            // The provider is well; it did not like the request.
+            (
+                UpstreamErrorKind::InvalidRequest
+                | UpstreamErrorKind::ContextTooLong
+                | UpstreamErrorKind::ContentFiltered
+                | UpstreamErrorKind::NotFound,
+                _,
+            ) => model.provider.succeed(),
+        }
+    }
+}
+
 impl Breaker {
+    fn succeed(&self) -> Circuit {
+        // Read first: the usual case writes nothing that other processors have to hear of.
+        if self.failures.load(Ordering::Relaxed) != 0 {
+            self.failures.store(0, Ordering::Relaxed);
+        }
+        let was_open = self.open_until.load(Ordering::Relaxed) != 0
+            && self.open_until.swap(0, Ordering::Relaxed) != 0;
+        if was_open {
+            Circuit::Closed
+        } else {
+            Circuit::AsItWas
+        }
+    }
+
     fn lets_pass(&self, now: u64) -> bool {
         let open_until = self.open_until.load(Ordering::Relaxed);
         if open_until == 0 {
@@ -216,17 +255,17 @@ impl Breaker {
                 .is_ok()
     }
 
-    fn fail(&self, now: u64, retry_after: Option<Duration>) -> bool {
+    fn fail(&self, now: u64, retry_after: Option<Duration>) -> Circuit {
         let failures = self
             .failures
             .fetch_add(1, Ordering::Relaxed)
             .saturating_add(1);
         if self.settings.failures == 0 || failures < self.settings.failures {
-            return false;
+            return Circuit::AsItWas;
         }
         let rest = retry_after.map_or(self.settings.cooldown, |rest| rest.min(REST_MAX));
         self.open_until.store(now + millis(rest), Ordering::Relaxed);
-        true
+        Circuit::Opened
     }
 }
 
@@ -259,7 +298,7 @@ impl Latency {
 
 impl Drop for Busy {
     fn drop(&mut self) {
-        self.0.busy.fetch_sub(1, Ordering::Relaxed);
+        self.model.busy.fetch_sub(1, Ordering::Relaxed);
     }
 }
 
@@ -282,30 +321,45 @@ mod tests {
         })
     }
 
+    fn fail(model: &Arc<Vitals>, kind: UpstreamErrorKind) -> Circuit {
+        model.begin().failed(&error(kind))
+    }
+
     #[tokio::test(start_paused = true)]
     async fn a_provider_that_keeps_failing_stands_back_and_one_call_finds_out_whether_it_is_back() {
         let health = health();
         let one = health.of("p:one", "p");
         let other = health.of("p:other", "p");
-        assert!(!one.failed(&error(UpstreamErrorKind::Provider)));
+        assert_eq!(fail(&one, UpstreamErrorKind::Provider), Circuit::AsItWas);
         assert_eq!(one.take_standing(), Standing::Fit);
-        assert!(one.failed(&error(UpstreamErrorKind::Unreachable)));
+        assert_eq!(fail(&one, UpstreamErrorKind::Unreachable), Circuit::Opened);
         // The provider, not the model, is what is down.
         assert_eq!(other.take_standing(), Standing::Broken);
         tokio::time::advance(Duration::from_secs(31)).await;
         assert_eq!(other.take_standing(), Standing::Fit);
         assert_eq!(other.take_standing(), Standing::Broken);
-        assert!(other.answered(true, Duration::from_millis(5)));
+        assert_eq!(other.begin().answered(true), Circuit::Closed);
         assert_eq!(one.take_standing(), Standing::Fit);
     }
 
     #[tokio::test(start_paused = true)]
-    async fn requests_that_are_refused_for_what_they_are_say_nothing_of_the_provider() {
+    async fn a_stream_that_begins_is_no_success_yet() {
+        let health = health();
+        let model = health.of("p:m", "p");
+        for expected in [Circuit::AsItWas, Circuit::Opened] {
+            let call = model.begin();
+            call.first_chunk();
+            assert_eq!(call.failed(&error(UpstreamErrorKind::Malformed)), expected);
+        }
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn requests_that_are_refused_for_what_they_are_say_nothing_against_the_provider() {
         let health = health();
         let model = health.of("p:m", "p");
         for _ in 0..9 {
-            assert!(!model.failed(&error(UpstreamErrorKind::Provider)));
-            assert!(!model.failed(&error(UpstreamErrorKind::InvalidRequest)));
+            assert_eq!(fail(&model, UpstreamErrorKind::Provider), Circuit::AsItWas);
+            fail(&model, UpstreamErrorKind::InvalidRequest);
         }
         assert_eq!(model.take_standing(), Standing::Fit);
     }
@@ -314,7 +368,7 @@ mod tests {
     async fn a_model_that_names_a_time_rests_alone_and_until_then() {
         let health = health();
         let (one, other) = (health.of("p:one", "p"), health.of("p:other", "p"));
-        one.failed(&UpstreamError {
+        one.begin().failed(&UpstreamError {
             retry_after: Some(Duration::from_secs(7)),
             ..error(UpstreamErrorKind::RateLimited)
         });
@@ -329,7 +383,9 @@ mod tests {
         let health = health();
         let model = health.of("p:m", "p");
         assert_eq!(model.take_latency(), None);
-        model.answered(true, Duration::from_millis(10));
+        let call = model.begin();
+        tokio::time::advance(Duration::from_millis(10)).await;
+        call.first_chunk();
         assert_eq!(model.take_latency(), Some(10_000));
         tokio::time::advance(Duration::from_secs(61)).await;
         assert_eq!(model.take_latency(), None);

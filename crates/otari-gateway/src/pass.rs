@@ -100,7 +100,6 @@ impl Gateway {
             };
             let error = match once {
                 Ok(Read::Whole(whole)) => {
-                    walk.answered(self, false);
                     if let Some(produced) = settlement.produced() {
                         produced.usage = whole.usage;
                         produced.generated_bytes = whole.generated_bytes;
@@ -110,7 +109,6 @@ impl Gateway {
                     return Ok(whole.body);
                 }
                 Ok(Read::Begun(begun)) => {
-                    walk.answered(self, true);
                     let stream = begun.billed(settlement.hand_over(), errand.demand.choices);
                     return Ok(ReplyBody::Bytes(Box::new(stream)));
                 }

@@ -14,7 +14,6 @@ use std::time::Duration;
 use otari_config::{GuardrailSpec, PolicySpec, RetrySpec};
 use otari_providers::Instance;
 use otari_types::new_id;
-use tokio::time::Instant;
 
 use crate::Gateway;
 use crate::admit::{Admitted, Refused};
@@ -95,36 +94,6 @@ impl Attempt {
         let platform = self.platform.as_ref().filter(|_| stream)?;
         let instance = self.target.instance_name.as_deref().unwrap_or_default();
         Some((platform.patience.begin(with_tools), instance))
-    }
-
-    /// It answered, or began to, after `began`.
-    pub(crate) fn answered(&self, gateway: &Gateway, streamed: bool, began: Instant) {
-        let Some(vitals) = &self.target.vitals else {
-            return;
-        };
-        if vitals.answered(streamed, began.elapsed()) {
-            self.mark_circuit(gateway, false);
-        }
-    }
-
-    /// It failed. Failures of the gateway's own say nothing of the provider.
-    pub(crate) fn failed(&self, gateway: &Gateway, error: &GatewayError) {
-        let (Some(vitals), GatewayError::Upstream(failure)) = (&self.target.vitals, error) else {
-            return;
-        };
-        if vitals.failed(&failure.error) {
-            tracing::warn!(
-                provider = self.target.instance_name,
-                "a provider keeps failing and stands back"
-            );
-            self.mark_circuit(gateway, true);
-        }
-    }
-
-    fn mark_circuit(&self, gateway: &Gateway, open: bool) {
-        if let Some(name) = &self.target.instance_name {
-            gateway.metrics.mark_circuit(name, open);
-        }
     }
 
     pub(crate) fn instance(&self) -> Result<&Arc<Instance>, GatewayError> {

@@ -233,9 +233,8 @@ impl Flow {
             done,
             broken,
         } = self.source.step(settlement).await;
-        let elapsed = settlement.elapsed_ms();
-        if let Some(produced) = settlement.produced() {
-            produced.first_chunk_ms.get_or_insert(elapsed);
+        if !bytes.is_empty() {
+            settlement.first_chunk();
         }
         if done {
             self.end(bytes, settlement).await?;

@@ -14,7 +14,7 @@ use otari_types::{Amounts, CallStatus, NanoUsd, TokenUsage, UsageRecord};
 use crate::Gateway;
 use crate::admit::Billed;
 use crate::error::GatewayError;
-use crate::health::{Busy, Vitals};
+use crate::health::{Busy, Circuit, Vitals};
 use crate::hybrid::{Receipt, Tab};
 use crate::inbound::Origin;
 use crate::metrics::Metrics;
@@ -108,25 +108,24 @@ impl Settlement {
     pub(crate) fn aim_again(&mut self) {
         if let Some(open) = &mut self.open {
             open.produced = Produced::default();
+            open.busy = open.busy.take().map(|busy| busy.again());
         }
     }
 
     /// The attempt failed and another follows: a row that charges nobody.
     pub(crate) fn absorb(&mut self, error: &GatewayError) {
         let Some(open) = &mut self.open else { return };
-        if open.tab.is_some() {
-            open.count_abandoned(error);
-        }
-        if let Some(tab) = &mut open.tab {
-            tab.absorb(error);
-            return;
-        }
         let (message, status_code) = describe(error);
         if open.route.is_none() {
             open.route = Some(Route::unnamed());
             open.row.position = 1;
         }
+        open.tell_failure(error);
         open.count_abandoned(error);
+        if let Some(tab) = &mut open.tab {
+            tab.absorb(error);
+            return;
+        }
         let mut record = open
             .row
             .clone()
@@ -162,6 +161,18 @@ impl Settlement {
         self.open.as_mut().map(|open| &mut open.reserved)
     }
 
+    /// The first of a stream is there.
+    pub(crate) fn first_chunk(&mut self) {
+        let Some(open) = &mut self.open else { return };
+        if open.produced.first_chunk_ms.is_some() {
+            return;
+        }
+        open.produced.first_chunk_ms = Some(open.row.elapsed_ms());
+        if let Some(busy) = &open.busy {
+            busy.first_chunk();
+        }
+    }
+
     /// What the upstream has delivered so far; kept up to date while relaying.
     pub(crate) fn produced(&mut self) -> Option<&mut Produced> {
         self.open.as_mut().map(|open| &mut open.produced)
@@ -185,13 +196,10 @@ impl Settlement {
         sum(&turns.ended).filter(|_| !turns.estimated)
     }
 
-    pub(crate) fn elapsed_ms(&self) -> i64 {
-        self.open.as_ref().map_or(0, |open| open.row.elapsed_ms())
-    }
-
     /// The upstream answered completely. Where a platform keeps the books, it will say what that cost.
     pub(crate) async fn succeed(&mut self) -> Option<Receipt> {
         let mut open = self.open.take()?;
+        open.tell_answer();
         let Used { turns, estimated } = open.usage_to_bill();
         let fail = estimated && open.missing_usage == MissingUsagePolicy::Fail;
         let message = fail.then(|| "stream completed without usage data".to_owned());
@@ -221,6 +229,7 @@ impl Settlement {
         let Some(mut open) = self.open.take() else {
             return;
         };
+        open.tell_failure(error);
         let (message, status_code) = describe(error);
         let kept_back = matches!(
             error,
@@ -302,6 +311,39 @@ impl Open {
         if self.route.is_some() {
             self.row.position += 1;
             self.row.reason = Some(attempt.reason.clone());
+        }
+    }
+
+    /// The model's health hears of the answer.
+    fn tell_answer(&self) {
+        let Produced {
+            first_chunk_ms,
+            turns,
+            ..
+        } = &self.produced;
+        // What several turns and their tools took is no figure of the model's.
+        let untimed = first_chunk_ms.is_some() || turns.ended.len() > 1;
+        if let Some(busy) = &self.busy {
+            self.mark_circuit(busy.answered(untimed));
+        }
+    }
+
+    /// The same of a failure. One of the gateway's own says nothing of the model.
+    fn tell_failure(&self, error: &GatewayError) {
+        if let (Some(busy), GatewayError::Upstream(failure)) = (&self.busy, error) {
+            self.mark_circuit(busy.failed(&failure.error));
+        }
+    }
+
+    fn mark_circuit(&self, circuit: Circuit) {
+        let provider = self.row.provider.as_deref().unwrap_or_default();
+        match circuit {
+            Circuit::AsItWas => {}
+            Circuit::Closed => self.metrics.mark_circuit(provider, false),
+            Circuit::Opened => {
+                tracing::warn!(provider, "a provider keeps failing and stands back");
+                self.metrics.mark_circuit(provider, true);
+            }
         }
     }
 

@@ -63,10 +63,7 @@ impl Gateway {
                 }
             };
             let error = match attempted {
-                Ok(answer) => {
-                    walk.answered(self, outgoing.request.stream);
-                    return Ok(self.hand_out(answer, &outgoing, settlement));
-                }
+                Ok(answer) => return Ok(self.hand_out(answer, &outgoing, settlement)),
                 Err(failed) if failed.is_last => return Err(failed.error),
                 Err(failed) => failed.error,
             };
@@ -105,11 +102,10 @@ impl Gateway {
         error: GatewayError,
         settlement: &mut Settlement,
     ) -> Result<(), GatewayError> {
-        walk.failed(self, &error);
         if let Some(wait) = walk.wait_before_repeating(&error) {
             settlement.absorb(&error);
-            settlement.aim_again();
             tokio::time::sleep(wait).await;
+            settlement.aim_again();
             walk.repeat();
             return Ok(());
         }

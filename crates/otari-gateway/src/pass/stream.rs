@@ -47,10 +47,9 @@ impl Begun {
 
     /// `pieces`: what is charged once the answer has begun.
     pub(super) fn billed(self, mut settlement: Settlement, pieces: i64) -> ByteStream {
-        let elapsed = settlement.elapsed_ms();
+        settlement.first_chunk();
         if let Some(produced) = settlement.produced() {
             produced.pieces = Some(pieces);
-            produced.first_chunk_ms = Some(elapsed);
         }
         ByteStream {
             content_type: self.content_type,

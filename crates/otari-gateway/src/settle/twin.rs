@@ -59,6 +59,7 @@ impl Settlement {
         };
         let (message, status_code) = match error {
             Some(error) => {
+                open.tell_failure(error);
                 open.count_abandoned(error);
                 describe(error)
             }

@@ -4,9 +4,7 @@ use std::time::Duration;
 
 use otari_config::RetrySpec;
 use otari_providers::{UpstreamError, UpstreamErrorKind};
-use tokio::time::Instant;
 
-use crate::Gateway;
 use crate::admit::Billed;
 use crate::chance;
 use crate::dispatch::Outgoing;
@@ -22,8 +20,6 @@ pub(crate) struct Walk<'a> {
     pub(super) rest: &'a [Attempt],
     pub(super) billed: &'a Billed,
     underway: &'a Underway,
-    /// When the current try began.
-    pub(super) began: Instant,
     /// How often the current candidate was asked again.
     repeated: u32,
 }
@@ -36,7 +32,6 @@ impl<'a> Walk<'a> {
             rest: &plan.rest,
             billed,
             underway,
-            began: Instant::now(),
             repeated: 0,
         }
     }
@@ -44,15 +39,6 @@ impl<'a> Walk<'a> {
     /// What is tried now.
     pub(crate) fn current(&self) -> &'a Attempt {
         self.current
-    }
-
-    /// The current candidate began to answer.
-    pub(crate) fn answered(&self, gateway: &Gateway, streamed: bool) {
-        self.current.answered(gateway, streamed, self.began);
-    }
-
-    pub(super) fn failed(&self, gateway: &Gateway, error: &GatewayError) {
-        self.current.failed(gateway, error);
     }
 
     pub(super) fn go_on(&mut self) {
@@ -64,14 +50,12 @@ impl<'a> Walk<'a> {
 
     fn aim(&mut self, next: &'a Attempt) {
         self.current = next;
-        self.began = Instant::now();
         self.repeated = 0;
         self.underway.aim(next);
     }
 
     pub(super) fn repeat(&mut self) {
         self.repeated += 1;
-        self.began = Instant::now();
     }
 
     /// How long to wait before the same candidate is asked again; `None` where it is not.

@@ -5,7 +5,7 @@ use std::pin::pin;
 use std::sync::Arc;
 use std::time::Duration;
 
-use tokio::time::{Instant, sleep};
+use tokio::time::sleep;
 
 use crate::Gateway;
 use crate::dispatch::Outgoing;
@@ -42,24 +42,15 @@ pub(super) async fn race(
         lost,
         by,
     } = outcome;
-    let Some((mut second, began)) = second else {
+    let Some(mut second) = second else {
         return attempted;
     };
     match by {
         // It was tried: it is not tried again.
-        By::First => {
-            if let (Some(error), Some(next)) = (&lost, walk.rest.first()) {
-                next.failed(gateway, error);
-            }
-            walk.rest = walk.rest.get(1..).unwrap_or_default();
-        }
+        By::First => walk.rest = walk.rest.get(1..).unwrap_or_default(),
         By::Second => {
-            if let Some(error) = &lost {
-                walk.failed(gateway, error);
-            }
             std::mem::swap(settlement, &mut second);
             walk.go_on();
-            walk.began = began;
         }
     }
     second.outrun(lost.as_ref());
@@ -137,7 +128,7 @@ impl Run<'_> {
         &self,
         hedge: Hedge<'_>,
         settlement: &mut Settlement,
-        second: &mut Option<(Settlement, Instant)>,
+        second: &mut Option<Settlement>,
     ) -> Outcome {
         let Self {
             gateway,
@@ -157,7 +148,7 @@ impl Run<'_> {
         let Ok(reserved) = reserve(gateway, walk.billed, demand, &next.target).await else {
             return Outcome::first(first.await, None);
         };
-        let (settlement, _) = second.insert((twin.open(reserved, next), Instant::now()));
+        let settlement = second.insert(twin.open(reserved, next));
         let other = gateway.attempt(walk.tried_next(next, outgoing), outgoing, settlement);
         let mut other = pin!(other);
         tokio::select! {

@@ -66,7 +66,6 @@ impl WaysOut {
                 }
                 Err(error) => error,
             };
-            next.failed(&self.gateway, &error);
             let Some(following) = rest.next().filter(|_| moves_on(&error)) else {
                 settlement.outrun(Some(&error));
                 return Err(error);

@@ -315,6 +315,25 @@ async fn a_provider_that_keeps_failing_stands_back_and_is_the_last_way_out() {
 }
 
 #[tokio::test]
+async fn streams_that_begin_and_break_off_count_against_their_provider() {
+    let lab = Lab::start(policy(json!({}))).await;
+    let begun =
+        Step::Send("data: {\"choices\":[{\"index\":0,\"delta\":{\"content\":\"On\"}}]}\n\n".into());
+    let broken = Script::steps(200, "text/event-stream", vec![begun, Step::Cut]);
+    lab.one.always(broken);
+    for calls in 1..=3 {
+        let answer = lab.ask("one:m", true).await;
+        assert!(answer.text().contains("On"), "{}", answer.text());
+        assert_eq!(lab.one.captured().len(), calls);
+    }
+    let metrics = lab.app.client.get("/metrics", "").await.text();
+    let open = r#"gateway_circuit_open{provider="one"} 1"#;
+    assert!(metrics.contains(open), "{metrics}");
+    lab.ask("resilient", false).await;
+    assert_eq!((lab.one.captured().len(), lab.two.captured().len()), (3, 1));
+}
+
+#[tokio::test]
 async fn routers_look_at_who_is_quick_and_who_is_busy() {
     let router = |name: &str| {
         json!({"select": [
