@@ -127,22 +127,24 @@ const TELLING: &[&str] = &[
 /// Digits and signs read as the letters they stand for, where that makes a telling word; `None` where it does not.
 pub(super) fn unleet(folded: &str) -> Option<String> {
     let mut telling = false;
-    let mut out = String::with_capacity(folded.len());
-    for (index, word) in folded.split(' ').enumerate() {
-        if index > 0 {
-            out.push(' ');
-        }
+    let mut out = String::new();
+    // Up to where `folded` is in `out`: most texts have nothing to read otherwise, and are not copied.
+    let mut from = 0;
+    let mut at = 0;
+    for word in folded.split(' ') {
         let letters = word.bytes().filter(u8::is_ascii_lowercase).count();
         let signs = word.bytes().filter(|b| is_leet(*b)).count();
         // Part numbers and versions have more digits than letters.
         if letters > 1 && signs > 0 && signs <= letters {
             let plain: String = word.chars().map(leet).collect();
             telling |= TELLING.iter().any(|stem| plain.starts_with(stem));
+            out.push_str(folded.get(from..at)?);
             out.push_str(&plain);
-        } else {
-            out.push_str(word);
+            from = at + word.len();
         }
+        at += word.len() + 1;
     }
+    out.push_str(folded.get(from..)?);
     telling.then_some(out)
 }
 
@@ -173,7 +175,7 @@ pub(super) fn unspaced(folded: &str) -> Option<String> {
     let mut out = String::new();
     let mut run = String::new();
     for word in words.iter().chain([&""]) {
-        if word.chars().count() == 1 {
+        if word.chars().nth(1).is_none() && !word.is_empty() {
             run.push_str(word);
             continue;
         }
