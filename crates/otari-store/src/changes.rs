@@ -24,6 +24,8 @@ pub enum Change {
     Account(AccountId),
     /// A node ran out of allowance for this account: return what is not in use.
     Recall(AccountId),
+    /// What the learned router of this user knows.
+    Examples(UserId),
     Settings,
     /// Changes may have been missed: drop everything cached.
     Lagged,

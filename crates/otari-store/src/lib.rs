@@ -26,6 +26,7 @@ pub use sql::Patch;
 pub use store::{Engine, Store};
 pub use table::{
     accounts, api_keys, batch_lines, batches, budget_reset_logs, budgets, files, model_aliases,
-    model_pricing, responses, routing_policies, runtime_settings, search_tools, task_leases, usage,
-    users, workspace_code_execution_policies, workspace_mcp_servers, workspace_web_search_policies,
+    model_pricing, responses, routing_memory, routing_policies, runtime_settings, search_tools,
+    task_leases, usage, users, workspace_code_execution_policies, workspace_mcp_servers,
+    workspace_web_search_policies,
 };

@@ -50,6 +50,12 @@ const MIGRATIONS: &[Migration] = &[
         sqlite: include_str!("../migrations/sqlite/0006_routing.sql"),
         postgres: include_str!("../migrations/postgres/0006_routing.sql"),
     },
+    Migration {
+        version: 7,
+        name: "routing_memory",
+        sqlite: include_str!("../migrations/sqlite/0007_routing_memory.sql"),
+        postgres: include_str!("../migrations/postgres/0007_routing_memory.sql"),
+    },
 ];
 
 /// Any constant does, as long as every version of the gateway takes the same.

@@ -10,6 +10,7 @@ pub mod files;
 pub mod model_aliases;
 pub mod model_pricing;
 pub mod responses;
+pub mod routing_memory;
 pub mod routing_policies;
 pub mod runtime_settings;
 pub mod search_tools;

@@ -16,6 +16,7 @@ mod migrate;
 mod model_aliases;
 mod model_pricing;
 mod responses;
+mod routing_memory;
 mod routing_policies;
 mod runtime_settings;
 mod search_tools;
