@@ -30,6 +30,7 @@ use otari_config::{GuardrailSpec, ProfileSpec};
 use otari_tools::url_guard::{UrlGuard, UrlPolicy};
 use otari_tools::{GuardedClient, Refusal};
 
+use crate::encoder::SharedEncoder;
 use crate::error::GatewayError;
 
 pub use listed::{ListedProfile, ListedProfiles};
@@ -43,7 +44,6 @@ pub(crate) use screen::{AnswerChecks, Asker, Screen, Screened};
 pub(crate) use verdict::{Told, header};
 pub(crate) use window::Window;
 
-use likeness::Likeness;
 use merge::merged;
 use profile::{Check, Means, configured};
 
@@ -69,7 +69,7 @@ pub(crate) struct Guardrails {
     specs: BTreeMap<String, ProfileSpec>,
     mandates: Vec<GuardrailSpec>,
     behind: ArcSwap<Behind>,
-    likeness: Arc<Likeness>,
+    pub(crate) encoder: Arc<SharedEncoder>,
     /// For addresses of the operator's.
     trusted: GuardedClient,
     /// For addresses of callers'.
@@ -106,7 +106,7 @@ impl Guardrails {
             specs: profiles,
             mandates,
             behind: ArcSwap::default(),
-            likeness: Arc::new(Likeness::new(encoder)),
+            encoder: Arc::new(SharedEncoder::new(encoder)),
             trusted: GuardedClient::new(operator, CONNECT_TIMEOUT),
             guarded: GuardedClient::new(callers, CONNECT_TIMEOUT),
         };

@@ -11,7 +11,7 @@ use serde_json::{Value, json};
 
 use super::document::{Document, Place, Speaker, last_user_text};
 use super::judge::{Question, ask};
-use super::likeness::asked;
+use super::likeness::{asked, second};
 use super::moderation::{Bounds, moderate};
 use super::output::OutputChecks;
 use super::profile::{Check, Means};
@@ -199,7 +199,6 @@ pub(super) async fn check_texts(
     Ok(match &check.means {
         Means::Rules { rules, .. } => {
             let verdict = apply(rules, direction, whole, texts).await;
-            let likeness = &asker.gateway.guardrails.likeness;
             match (verdict, asked(rules, direction)) {
                 (Ok(verdict), Some(threshold)) if verdict.valid == Some(true) => {
                     let texts = if whole {
@@ -207,7 +206,8 @@ pub(super) async fn check_texts(
                     } else {
                         vec![last_user_text(texts)]
                     };
-                    likeness.second(verdict, threshold, texts).await
+                    let encoder = &asker.gateway.guardrails.encoder;
+                    second(encoder, verdict, threshold, texts).await
                 }
                 (verdict, _) => verdict,
             }

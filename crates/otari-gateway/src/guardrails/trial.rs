@@ -1,11 +1,9 @@
 //! A profile tried on texts, without a call: for measuring how good it is.
 
-use std::sync::Arc;
-
 use otari_config::{Direction, GuardrailMode, OnUnavailable};
 
 use super::entry::Entry;
-use super::likeness::{asked, joined};
+use super::likeness::{asked, joined, score};
 use super::profile::Means;
 use super::remote::validate;
 use super::screen::of_text;
@@ -66,7 +64,7 @@ impl GuardrailTrial {
 
     /// What makes the check.
     pub fn provider(&self) -> &'static str {
-        match self.likeness() {
+        match self.encoder_threshold() {
             Some(_) => "prompt-injection with encoder",
             None => self.means.name(),
         }
@@ -77,10 +75,12 @@ impl GuardrailTrial {
         let verdict = match &self.means {
             Means::Rules { rules, .. } => {
                 let verdict = of_text(rules, text);
-                match self.likeness() {
-                    Some((likeness, threshold)) if verdict.valid == Some(true) => {
-                        let score = likeness.score(&[text.to_owned()]);
-                        score.map(|score| joined(verdict, score, threshold))
+                match self.encoder_threshold() {
+                    Some(threshold) if verdict.valid == Some(true) => {
+                        let encoder = self.guardrails.encoder.get();
+                        let encoder = encoder.map_err(|error| error.to_string())?;
+                        let score = score(encoder, &[text.to_owned()]);
+                        Ok(joined(verdict, score, threshold))
                     }
                     _ => Ok(verdict),
                 }
@@ -103,10 +103,11 @@ impl GuardrailTrial {
         }
     }
 
-    fn likeness(&self) -> Option<(&Arc<super::likeness::Likeness>, f64)> {
+    /// Where the encoder is asked too, from which score on its word counts.
+    fn encoder_threshold(&self) -> Option<f64> {
         let Means::Rules { rules, .. } = &self.means else {
             return None;
         };
-        Some((&self.guardrails.likeness, asked(rules, Direction::Input)?))
+        asked(rules, Direction::Input)
     }
 }
