@@ -45,6 +45,18 @@ def test_stream(client):
     assert chunks[-1].usage.total_tokens == 8
 
 
+def test_learned_router(client, operator):
+    routing = shapes.RoutingApi(operator._api_client)
+    client.completion(model=MODEL, messages=MESSAGES)
+    example = shapes.ScoredExample(prompt="say hello", scores={MODEL: 0.5, "echo:other": 1})
+    taught = routing.rank_candidates_v1_routing_preferences_rank_post(
+        shapes.RankRequest(user_id="ada", examples=[example])
+    )
+    assert (taught.recorded, taught.pools[0].records, taught.pools[0].warm) == (1, 1, False)
+    status = routing.routing_memory_status_v1_routing_status_get(user_id="ada")
+    assert (status.default_pool.records, status.embedding_model, status.policies) == (1, "otari:words", [])
+
+
 def test_asynchronous_completion_and_stream(gateway):
     async def both():
         async with AsyncOtariClient(gateway.url, api_key=gateway.new_key("bo")) as client:

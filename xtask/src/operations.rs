@@ -47,16 +47,6 @@ const UNSERVED: &[(&str, Standing, &str)] = &[
     ("/pricing/drift", Standing::Planned, PRICES),
     ("/pricing/refresh", Standing::Planned, PRICES),
     ("/pricing/snapshots", Standing::Planned, PRICES),
-    (
-        "/routing/preferences",
-        Standing::Planned,
-        "Comes with the learned router.",
-    ),
-    (
-        "/routing/status",
-        Standing::Planned,
-        "Comes with the learned router.",
-    ),
     ("/usage", Standing::Planned, CORRECTIONS),
     (
         "/usage/external-events",

@@ -29,7 +29,8 @@ pub use section::hybrid::Mode;
 pub use section::pricing::{PriceEntry, PriceRates, PriceTier};
 pub use section::providers::{ClientArgs, ProviderInstance};
 pub use section::routing::{
-    CANDIDATES_MAX, Condition, Entry, PolicyProblem, PolicySpec, RetrySpec, Router,
+    CANDIDATES_MAX, Condition, EmbeddingModel, Entry, PolicyProblem, PolicySpec, RetrySpec, Router,
+    RouterGranularity,
 };
 pub use section::upstream::Timeouts;
 pub use setting::Map;

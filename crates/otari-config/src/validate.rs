@@ -14,7 +14,7 @@ use crate::problem::{Problem, ProblemKind, Report, did_you_mean};
 use crate::section::files::FilesBackend;
 use crate::section::hybrid::Mode;
 use crate::section::mail::MailTransport;
-use crate::section::routing::{PolicySpec, Router};
+use crate::section::routing::{EmbeddingModel, PolicySpec};
 use crate::section::tools::SearchProvider;
 
 /// A bare name of these kinds cannot hold the characters that split a selector.
@@ -25,6 +25,7 @@ pub(crate) fn validate(config: &Config, known: &dyn Fn(&str) -> bool, report: &m
     instances(config, known, report);
     aliases(config, known, report);
     policies(config, known, report);
+    embedding_model(config, known, report);
     prices(config, known, report);
     guardrails::check(config, known, report);
     tools::check(config, report);
@@ -107,6 +108,13 @@ fn is_shorthand(name: &str) -> bool {
     name.ends_with("-compatible") || name.ends_with("_compatible")
 }
 
+/// The provider of the learned router's embeddings.
+fn embedding_model(config: &Config, known: &dyn Fn(&str) -> bool, report: &mut Report) {
+    if let EmbeddingModel::Provider(selector) = &config.routing.router_embedding_model {
+        served(config, selector, known, "router_embedding_model", report);
+    }
+}
+
 fn policies(config: &Config, known: &dyn Fn(&str) -> bool, report: &mut Report) {
     let policies = &config.routing.routing.policies;
     for (name, written) in policies {
@@ -147,14 +155,6 @@ fn policy_targets(
         if let Ok(selector) = ModelSelector::parse(target) {
             served(config, &selector, known, &path, report);
         }
-    }
-    if spec
-        .select
-        .iter()
-        .any(|entry| entry.router == Some(Router::Knn))
-    {
-        let message = "the learned router has no examples yet; its default answers";
-        report.warn(Problem::new(path, ProblemKind::Notice, message));
     }
 }
 

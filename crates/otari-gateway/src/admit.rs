@@ -228,7 +228,7 @@ async fn identify(
 }
 
 /// Whom a call of the operator's is billed to.
-async fn of_operator(gateway: &Gateway, user: UserId) -> Result<Billed, GatewayError> {
+pub(crate) async fn of_operator(gateway: &Gateway, user: UserId) -> Result<Billed, GatewayError> {
     let row = otari_store::users::get(&gateway.store, &user).await?;
     let row = row.ok_or_else(|| GatewayError::UnknownUser(user.to_string()))?;
     Ok(Billed {

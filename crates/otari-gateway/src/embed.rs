@@ -85,7 +85,7 @@ impl Gateway {
         })
     }
 
-    async fn embed_at(
+    pub(crate) async fn embed_at(
         &self,
         origin: &Origin,
         attempt: &Attempt,

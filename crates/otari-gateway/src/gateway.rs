@@ -22,6 +22,7 @@ use crate::guardrails::{GuardrailOptions, Guardrails};
 use crate::health::BreakerSettings;
 use crate::hybrid::{ControlPlane, Platform, PlatformError, PlatformOptions};
 use crate::in_flight::InFlight;
+use crate::learned::{Learned, LearnedOptions};
 use crate::metrics::Metrics;
 use crate::models::Models;
 use crate::operator::Operator;
@@ -49,6 +50,7 @@ pub struct GatewayOptions {
     /// Whether there are any policies, stored ones included.
     pub policies_enabled: bool,
     pub breaker: BreakerSettings,
+    pub learned: LearnedOptions,
     pub guardrails: GuardrailOptions,
     pub tools: ToolOptions,
     /// `None`: switched off.
@@ -75,6 +77,7 @@ pub struct Gateway {
     pub transport: Arc<Transport>,
     pub targets: Targets,
     pub policies: Policies,
+    pub learned: Learned,
     pub(crate) reasoning: KeptReasoning,
     pub(crate) containers: Arc<Containers>,
     sandboxes: Sandboxes,
@@ -126,6 +129,8 @@ impl Gateway {
         };
         let (used, used_keys) = mpsc::unbounded_channel();
         let settings = Arc::new(settings);
+        let guardrails = Guardrails::new(guardrails);
+        let encoder = Arc::clone(&guardrails.encoder);
         let prices = Arc::new(Prices::new(store.clone(), Arc::clone(&settings)));
         let gateway = Arc::new(Self {
             targets: Targets::new(
@@ -135,9 +140,10 @@ impl Gateway {
                 options.breaker,
             ),
             policies: Policies::new(policies, options.policies_enabled),
+            learned: Learned::new(options.learned, store.clone(), encoder),
             reasoning: KeptReasoning::default(),
             containers: Arc::default(),
-            guardrails: Guardrails::new(guardrails),
+            guardrails,
             tools: Tools::new(store.clone(), tools, options.sandbox.local.is_some()),
             sandboxes: Sandboxes::new(options.sandbox, Arc::clone(&clock)),
             files: files.map(Arc::new),
@@ -218,9 +224,11 @@ impl Gateway {
             Change::Recall(account) => self.ledger.recall(account).await,
             Change::Budget(_) => self.ledger.invalidate_all().await,
             Change::Price(_) => self.targets.forget(),
+            Change::Examples(user) => self.learned.forget(user),
             Change::Settings => self.try_reload().await,
             Change::Lagged => {
                 self.callers.forget_all();
+                self.learned.forget_all();
                 self.try_reload().await;
                 self.ledger.invalidate_all().await;
             }

@@ -22,6 +22,7 @@ use crate::hybrid::{ControlPlane, Deadline, OnPlatform};
 use crate::inbound::Inbound;
 use crate::target::Target;
 
+pub(crate) use conversation::conversation;
 pub use explain::{
     DropReason, Dropped, Explained, ExplainedCandidate, Explanation, Simulated, explain_configured,
 };

@@ -14,7 +14,7 @@ use otari_config::{Config, Environment};
 use otari_gateway::tools::ToolOptions;
 use otari_gateway::{
     BatchOptions, BreakerSettings, FilesOptions, GatewayOptions, GuardrailOptions, HotSettings,
-    MissingUsagePolicy, PlatformOptions, SandboxOptions, Settings,
+    LearnedOptions, MissingUsagePolicy, PlatformOptions, SandboxOptions, Settings,
 };
 use otari_ledger::{Durability, LedgerOptions, WhenUnwritable};
 use otari_platform::is_of_platform;
@@ -56,6 +56,7 @@ pub(crate) fn gateway_options(
             failures: config.routing.circuit_breaker_failures,
             cooldown: Duration::from_secs_f64(config.routing.circuit_breaker_cooldown_seconds),
         },
+        learned: learned(config),
         policies_enabled: config.routing.routing.enabled,
         policies: if config.routing.routing.enabled {
             config.routing.routing.specs()
@@ -187,6 +188,19 @@ fn batches(config: &Config) -> Option<BatchOptions> {
         max_lines: whole(section.batch_max_lines),
         retention_days: section.batch_retention_days,
     })
+}
+
+fn learned(config: &Config) -> LearnedOptions {
+    let section = &config.routing;
+    LearnedOptions {
+        embedding_model: section.router_embedding_model.clone(),
+        k: section.router_k,
+        alpha: section.router_alpha,
+        confidence_floor: section.router_confidence_floor,
+        seed_count: section.router_seed_count,
+        granularity: section.router_granularity,
+        keep: section.router_max_records_per_user,
+    }
 }
 
 /// The variables of this process, for what looks for credentials in them.

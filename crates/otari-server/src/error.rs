@@ -365,7 +365,7 @@ impl ApiError {
         answer
     }
 
-    fn bad_gateway(message: &str) -> Self {
+    pub(crate) fn bad_gateway(message: &str) -> Self {
         Self::new(StatusCode::BAD_GATEWAY, "upstream_error", message)
     }
 }

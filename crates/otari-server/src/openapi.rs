@@ -76,6 +76,8 @@ use crate::{admin, data, ops};
         admin::routing::list_policies,
         admin::routing::delete_policy,
         admin::routing::explain::explain_policy,
+        admin::routing::learned::rank_candidates,
+        admin::routing::learned::routing_memory_status,
         admin::settings::get_settings,
         admin::settings::update_settings,
         admin::tool_settings::get_tool_settings,

@@ -206,6 +206,14 @@ fn routing(prefix: &str) -> Router<App> {
             &at("/routing/policies/{name}"),
             delete(admin::routing::delete_policy),
         )
+        .route(
+            &at("/routing/preferences/rank"),
+            post(admin::routing::learned::rank_candidates),
+        )
+        .route(
+            &at("/routing/status"),
+            get(admin::routing::learned::routing_memory_status),
+        )
 }
 
 /// How the tools are set up; for the master key.

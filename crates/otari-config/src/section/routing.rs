@@ -1,5 +1,6 @@
 //! Other names for models, and policies that choose among them.
 
+mod embedding_model;
 mod policy;
 
 use std::collections::BTreeMap;
@@ -12,6 +13,7 @@ use crate::section::section;
 use crate::setting::Limit::{Above, AtLeast, Between};
 use crate::setting::{Map, Reader, Setting, choice};
 
+pub use embedding_model::EmbeddingModel;
 pub use policy::{
     CANDIDATES_MAX, Comparison, Condition, Entry, OneOrMany, PolicyProblem, PolicySpec,
     RETRIES_MAX, RetrySpec, Router,
@@ -42,8 +44,9 @@ section! {
         router_alpha: f64 = 0.3 => AtLeast(0.0);
         /// Learned routing: neighbours consulted.
         router_k: u32 = 5 => AtLeast(1.0);
-        /// Learned routing: the model that embeds prompts.
-        router_embedding_model: String = "openai:text-embedding-3-small".to_owned();
+        /// Learned routing: what embeds prompts. `otari:words` compares the words of prompts and needs nothing;
+        /// `otari:minilm` compares what they mean and needs `otari guardrails install`; else a model at a provider.
+        router_embedding_model: EmbeddingModel = EmbeddingModel::Words;
         /// Learned routing: confidence below which the default answers.
         router_confidence_floor: f64 = 0.0 => Between(0.0, 1.0);
         /// Learned routing: examples needed before it decides.

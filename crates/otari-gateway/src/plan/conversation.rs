@@ -36,7 +36,7 @@ struct Turn<'a> {
 
 /// What stays the same from turn to turn: the caller's name for the conversation, else how it opened. The same on every
 /// node that runs the same release.
-pub(super) fn conversation(inbound: &Inbound, user: &str) -> u64 {
+pub(crate) fn conversation(inbound: &Inbound, user: &str) -> u64 {
     // Not keyed by chance: nodes agree.
     let mut hasher = DefaultHasher::new();
     user.hash(&mut hasher);

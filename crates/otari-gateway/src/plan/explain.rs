@@ -164,6 +164,8 @@ impl Simulated {
                 remaining_usd: self.budget_remaining_usd,
             }),
             routers_on: true,
+            // What it would say of a request that nobody made is not known.
+            ranking: Some(&[]),
             conversation: None,
         }
     }

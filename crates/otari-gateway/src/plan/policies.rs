@@ -78,7 +78,7 @@ impl Policies {
     }
 
     /// Every policy a user can name.
-    pub(crate) fn known_to(&self, user: Option<&UserId>) -> Vec<Arc<Policy>> {
+    pub fn known_to(&self, user: Option<&UserId>) -> Vec<Arc<Policy>> {
         let in_force = self.in_force.load();
         let own = in_force.own_of(user);
         let is_hidden = |name: &str| own.is_some_and(|names| names.contains_key(name));

@@ -11,6 +11,7 @@ use crate::admit::Admitted;
 use crate::error::GatewayError;
 use crate::health::Standing;
 use crate::inbound::Inbound;
+use crate::learned::Asked;
 use crate::plan::conversation::conversation;
 use crate::plan::explain::{DropReason, Dropped};
 use crate::plan::order;
@@ -33,15 +34,30 @@ pub(super) async fn compile(
 ) -> Result<Plan, GatewayError> {
     let Policy { name, spec } = policy;
     let billed = &admitted.billed;
-    let situation = Situation {
+    let mut situation = Situation {
         user: Some(billed.user.as_str()),
         key: billed.key.as_ref().map(KeyId::as_str),
         figures: figures(gateway, spec, billed).await?,
         routers_on: routers_on(inbound, spec)?,
+        ranking: Some(&[]),
         conversation: spec
             .sticky
             .then(|| conversation(inbound, billed.user.as_str())),
     };
+    let ranking = match chosen(spec, &situation) {
+        Some(entry) if entry.router == Some(Router::Knn) => {
+            let asked = Asked {
+                gateway,
+                inbound,
+                admitted,
+                policy: name,
+            };
+            // Rare, and large: plans without it do not carry its room.
+            Box::pin(asked.rank(entry)).await.ok()
+        }
+        _ => None,
+    };
+    situation.ranking = ranking.as_deref();
     let resolving = Resolving {
         targets: &gateway.targets,
         now: inbound.origin.received_at,
@@ -73,7 +89,7 @@ pub(super) async fn compile(
 /// The chosen head, the rest of a router's order, then `on_failure`.
 pub(super) fn candidates<'a>(
     spec: &'a PolicySpec,
-    situation: &Situation<'_>,
+    situation: &Situation<'a>,
 ) -> Vec<Candidate<'a>> {
     let mut candidates =
         chosen(spec, situation).map_or_else(Vec::new, |entry| heads(entry, situation));
@@ -84,22 +100,24 @@ pub(super) fn candidates<'a>(
 
 /// The first entry that applies.
 pub(super) fn chosen<'a>(spec: &'a PolicySpec, situation: &Situation<'_>) -> Option<&'a Entry> {
-    spec.select.iter().find(|entry| {
-        match (&entry.when, entry.router) {
+    spec.select
+        .iter()
+        .find(|entry| match (&entry.when, entry.router) {
             (Some(when), _) => situation.meets(when),
-            // The learned router declines while it has no examples.
-            (None, Some(router)) => situation.routers_on && router != Router::Knn,
+            (None, Some(Router::Knn)) => situation.routers_on && situation.ranking.is_some(),
+            (None, Some(_)) => situation.routers_on,
             (None, None) => entry.default.is_some(),
-        }
-    })
+        })
 }
 
-fn heads<'a>(entry: &'a Entry, situation: &Situation<'_>) -> Vec<Candidate<'a>> {
+fn heads<'a>(entry: &'a Entry, situation: &Situation<'a>) -> Vec<Candidate<'a>> {
     match (entry, entry.router) {
         (entry, Some(router)) => {
             let reason: Cow<'static, str> = Cow::Owned(format!("router:{}", router.name()));
-            let ordered = match router {
-                Router::Weighted => order::weighted(entry, situation.conversation),
+            let ranked = situation.ranking.filter(|ranking| !ranking.is_empty());
+            let ordered: Vec<&str> = match (router, ranked) {
+                (Router::Weighted, _) => order::weighted(entry, situation.conversation),
+                (Router::Knn, Some(ranking)) => ranking.iter().map(String::as_str).collect(),
                 _ => entry.candidates.iter().map(String::as_str).collect(),
             };
             let ordered = ordered.into_iter();

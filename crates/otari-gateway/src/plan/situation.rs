@@ -17,6 +17,8 @@ pub(super) struct Situation<'a> {
     pub(super) figures: Option<Figures>,
     /// The caller leaves the choice to routers.
     pub(super) routers_on: bool,
+    /// How the learned router ranks the models of its entry; empty: as the policy names them. `None`: it declines.
+    pub(super) ranking: Option<&'a [String]>,
     /// Of the conversation, where calls of one keep to one model.
     pub(super) conversation: Option<u64>,
 }

@@ -1,6 +1,7 @@
 //! `/v1/routing/policies`: which models are tried for a name, under which conditions and in which order.
 
 pub(crate) mod explain;
+pub(crate) mod learned;
 
 use axum::Json;
 use axum::extract::{Path, State};
@@ -122,6 +123,7 @@ pub(crate) async fn set_policy(
     let user = body.user_id.as_deref().map(UserId::from);
     check_name(&app, name, user.as_ref())?;
     let spec = checked_spec(&app, name, &body.spec)?;
+    learned::check_prices(&app, &spec).await?;
     if let Some(user) = &user {
         let row = users::get(store, user).await?;
         if row.is_none_or(|row| row.deleted_at.is_some()) {
@@ -196,12 +198,14 @@ fn check_name(app: &App, name: &str, user: Option<&UserId>) -> Result<(), ApiErr
     Ok(())
 }
 
+/// Each with its place.
+fn mistakes(mistakes: Vec<Value>) -> ApiError {
+    let message = "The routing policy has mistakes";
+    ApiError::bad_request(message).with_detail(json!({"message": message, "errors": mistakes}))
+}
+
 /// A policy whose models can be called, or every mistake with its place.
 fn checked_spec(app: &App, name: &str, spec: &Value) -> Result<PolicySpec, ApiError> {
-    let mistakes = |mistakes: Vec<Value>| {
-        let message = "The routing policy has mistakes";
-        ApiError::bad_request(message).with_detail(json!({"message": message, "errors": mistakes}))
-    };
     let spec = PolicySpec::read(spec).map_err(|problems| {
         let problems = problems.into_iter();
         mistakes(

@@ -10,6 +10,7 @@ mod files;
 mod gemini;
 mod guardrails;
 mod images;
+mod learned;
 mod mcp;
 mod messages;
 mod models;

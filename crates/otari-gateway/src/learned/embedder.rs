@@ -1,0 +1,92 @@
+//! Vectors of texts: made in this process, or by a model at a provider.
+
+use otari_config::EmbeddingModel;
+use otari_translate::embeddings::{self, Encoding, Input, Purpose};
+use otari_types::TokenUsage;
+
+use super::{EmbedsFor, words};
+use crate::encoder::EncoderAway;
+use crate::error::GatewayError;
+use crate::reserve::Demand;
+use crate::side_call;
+use crate::unit::Unit;
+
+/// The route of the rows of embeddings that a provider makes.
+const ENDPOINT: &str = "router/embedding";
+
+/// Why there are no vectors.
+#[derive(Debug, thiserror::Error)]
+pub enum EmbedError {
+    #[error(transparent)]
+    Encoder(#[from] EncoderAway),
+    #[error(transparent)]
+    Call(#[from] GatewayError),
+}
+
+impl EmbedsFor<'_> {
+    /// One vector for each text, of any length.
+    pub(super) async fn embed(&self, texts: Vec<String>) -> Result<Vec<Vec<f32>>, EmbedError> {
+        let learned = &self.gateway.learned;
+        match &learned.options.embedding_model {
+            EmbeddingModel::Words => Ok(texts.iter().map(|text| words::embed(text)).collect()),
+            EmbeddingModel::MiniLm => {
+                let work = move |encoder: &otari_encoder::Encoder| {
+                    let first = |text: &String| encoder.windows(text, 1).into_iter().next();
+                    let vector = |text| first(text).map(|window| encoder.embed(&window));
+                    texts.iter().filter_map(vector).collect()
+                };
+                Ok(learned.encoder.run(work).await?)
+            }
+            EmbeddingModel::Provider(model) => {
+                Ok(self.at_provider(&model.to_string(), texts).await?)
+            }
+        }
+    }
+
+    /// A call of its own: held, billed to whom it is for, with a row.
+    async fn at_provider(
+        &self,
+        model: &str,
+        texts: Vec<String>,
+    ) -> Result<Vec<Vec<f32>>, GatewayError> {
+        let Self {
+            gateway,
+            origin,
+            billed,
+        } = *self;
+        let demand = Demand {
+            prompt_bytes: texts.iter().map(String::len).sum(),
+            max_output: Some(0),
+            choices: 1,
+            unit: Unit::Tokens,
+        };
+        let inbound = side_call::inbound(origin, ENDPOINT, String::new());
+        let origin = &inbound.origin;
+        let begun = side_call::begin(gateway, origin, billed, model, "router", demand);
+        let (plan, mut settlement) = Box::pin(begun).await?;
+        let request = embeddings::Request {
+            model: model.to_owned(),
+            input: Input::Texts(texts),
+            dimensions: None,
+            encoding: Encoding::Float,
+            user: None,
+            purpose: Some(Purpose::Clustering),
+            extra: Vec::new(),
+        };
+        let embedded = match gateway.embed_at(origin, &plan.first, &request).await {
+            Ok(embedded) => embedded,
+            Err(error) => {
+                settlement.fail(&error).await;
+                return Err(error);
+            }
+        };
+        if let Some(produced) = settlement.produced() {
+            produced.usage = embedded.input_tokens.map(|input| TokenUsage {
+                input,
+                ..TokenUsage::default()
+            });
+        }
+        settlement.succeed().await;
+        Ok(embedded.vectors)
+    }
+}
