@@ -6,6 +6,7 @@
 
 mod envelope;
 mod platform;
+mod problems;
 #[cfg(test)]
 mod tests;
 mod tools;
@@ -22,6 +23,7 @@ use otari_ledger::LedgerError;
 use otari_providers::UpstreamErrorKind;
 use otari_store::StoreError;
 pub(crate) use platform::put_platform_headers;
+pub(crate) use problems::Problems;
 use serde_json::{Value, json};
 
 /// An answer that is not a success.
