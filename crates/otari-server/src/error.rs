@@ -252,6 +252,10 @@ impl From<GatewayError> for ApiError {
                 error.param = Some(member);
                 error
             }
+            E::TaskStopped(error) => {
+                tracing::error!(%error, "a task of a call stopped");
+                Self::internal()
+            }
             E::PolicyUnresolvable(_) | E::AllFailed { timed_out: false } => Self::bad_gateway(&text),
             E::AllFailed { timed_out: true } => Self::new(StatusCode::GATEWAY_TIMEOUT, "timeout_error", text),
             E::UnknownModel(_) | E::PolicyElsewhere(_) => Self::bad_request(text).code("model_not_found"),
