@@ -10,7 +10,7 @@ use anyhow::{Context as _, Result};
 use tempfile::TempDir;
 
 use crate::figures::{DIRECT, Figure, Figures, NGINX, OTARI};
-use crate::process::{Process, free_port};
+use crate::process::{Process, free_address};
 pub use guardrails::{GuardrailOptions, guardrails};
 use lane::Lane;
 
@@ -48,13 +48,17 @@ pub struct Comparison {
 
 /// Measures everything. All processes have ended when it returns, fails or is dropped.
 pub async fn compare(options: &Options) -> Result<Comparison> {
+    in_folder(async |dir| measure(options, dir).await).await
+}
+
+/// Measures in a folder of its own, which is kept where that fails.
+async fn in_folder<T>(measure: impl AsyncFnOnce(&Path) -> Result<T>) -> Result<T> {
     let dir = TempDir::with_prefix("otari-bench-")?;
-    let result = measure(options, dir.path()).await;
-    if result.is_err() {
+    let result = measure(dir.path()).await;
+    result.map_err(|error| {
         let kept = dir.keep();
-        return result.with_context(|| format!("logs are in {}", kept.display()));
-    }
-    result
+        error.context(format!("logs are in {}", kept.display()))
+    })
 }
 
 async fn measure(options: &Options, dir: &Path) -> Result<Comparison> {
@@ -100,11 +104,10 @@ async fn measure(options: &Options, dir: &Path) -> Result<Comparison> {
 }
 
 async fn start_upstream(dir: &Path) -> Result<(SocketAddr, Process)> {
-    let port = free_port()?;
-    let address = SocketAddr::from(([127, 0, 0, 1], port));
+    let address = free_address()?;
     let own = std::env::current_exe().context("cannot find this program")?;
     let mut command = Command::new(own);
-    command.args(["upstream", "--port", &port.to_string()]);
+    command.args(["upstream", "--port", &address.port().to_string()]);
     let mut process = Process::spawn(DIRECT, &mut command, &dir.join("upstream.log"))?;
     admin::until_healthy(&mut process, address).await?;
     Ok((address, process))

@@ -1,7 +1,7 @@
 //! Child processes that never outlive us, and what `/proc` says about them.
 
 use std::fs::{self, File};
-use std::net::TcpListener;
+use std::net::{SocketAddr, TcpListener};
 use std::path::Path;
 use std::process::{Child, Command, Stdio};
 use std::time::{Duration, Instant};
@@ -69,10 +69,10 @@ impl Process {
 
     fn pids(&self) -> Vec<u32> {
         let own = self.child.id();
-        let entries = fs::read_dir("/proc").into_iter().flatten().flatten();
-        let pids = entries.filter_map(|entry| entry.file_name().to_str()?.parse().ok());
-        let children = pids.filter(|pid| stat_field(*pid, PARENT) == Some(own));
-        std::iter::once(own).chain(children).collect()
+        let children = parents().into_iter().filter(|(_, parent)| *parent == own);
+        std::iter::once(own)
+            .chain(children.map(|(pid, _)| pid))
+            .collect()
     }
 
     /// SIGTERM first: nginx's workers are ended by their master, which SIGKILL would not let it do.
@@ -111,6 +111,14 @@ const PARENT: usize = 1;
 const USER_TICKS: usize = 11;
 const SYSTEM_TICKS: usize = 12;
 
+/// Each process and its parent.
+pub(crate) fn parents() -> Vec<(u32, u32)> {
+    let entries = fs::read_dir("/proc").into_iter().flatten().flatten();
+    let pids = entries.filter_map(|entry| entry.file_name().to_str()?.parse().ok());
+    pids.filter_map(|pid| Some((pid, stat_field(pid, PARENT)?)))
+        .collect()
+}
+
 fn stat_field(pid: u32, place: usize) -> Option<u32> {
     let stat = fs::read_to_string(format!("/proc/{pid}/stat")).ok()?;
     // The command name may hold spaces and parentheses; the last one ends it.
@@ -134,7 +142,7 @@ fn memory(pid: u32) -> Option<Memory> {
     })
 }
 
-/// A port nobody listens on at this moment.
-pub fn free_port() -> Result<u16> {
-    Ok(TcpListener::bind(("127.0.0.1", 0))?.local_addr()?.port())
+/// An address of this machine where nobody listens at this moment.
+pub fn free_address() -> Result<SocketAddr> {
+    Ok(TcpListener::bind(("127.0.0.1", 0))?.local_addr()?)
 }

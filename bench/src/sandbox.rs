@@ -10,6 +10,8 @@ use anyhow::{Result, ensure};
 use otari_sandbox::{Backend, CreateSession, ExecRequest, Limits, Sandbox, SessionId, Settings};
 use otari_types::SystemClock;
 
+use crate::load::nanos;
+use crate::process::parents;
 use crate::stats::Samples;
 
 const MIB: f64 = 1024.0 * 1024.0;
@@ -72,11 +74,11 @@ async fn timed(sandbox: &Sandbox, rounds: usize, what: &str, table: &mut Table) 
         let begun = Instant::now();
         let session = sandbox.create(CreateSession::default()).await?.id;
         run(sandbox, &session).await?;
-        first.push(nanos(begun));
+        first.push(nanos(begun.elapsed()));
         for _ in 0..5 {
             let begun = Instant::now();
             run(sandbox, &session).await?;
-            next.push(nanos(begun));
+            next.push(nanos(begun.elapsed()));
         }
         sandbox.destroy(&session).await?;
     }
@@ -92,9 +94,9 @@ async fn warm_rounds(sandbox: &Sandbox, rounds: usize, table: &mut Table) -> Res
         sandbox.prepare().await?;
         let begun = Instant::now();
         let session = sandbox.create(CreateSession::default()).await?.id;
-        create.push(nanos(begun));
+        create.push(nanos(begun.elapsed()));
         run(sandbox, &session).await?;
-        first.push(nanos(begun));
+        first.push(nanos(begun.elapsed()));
         sandbox.destroy(&session).await?;
     }
     table.samples("warm: session", create);
@@ -174,28 +176,10 @@ fn workers() -> (usize, f64, f64) {
     (found.len() - 1, resident, shared)
 }
 
-/// Each process and its parent.
-fn parents() -> Vec<(u32, u32)> {
-    let entries = fs::read_dir("/proc").into_iter().flatten().flatten();
-    let processes = entries.filter_map(|entry| entry.file_name().to_str()?.parse::<u32>().ok());
-    processes
-        .filter_map(|process| {
-            let stat = fs::read_to_string(format!("/proc/{process}/stat")).ok()?;
-            // The name is in brackets and may hold anything.
-            let (_, rest) = stat.rsplit_once(')')?;
-            Some((process, rest.split_whitespace().nth(1)?.parse().ok()?))
-        })
-        .collect()
-}
-
 fn kibibytes(rollup: &str, name: &str) -> f64 {
     let line = rollup.lines().find(|line| line.starts_with(name));
     line.and_then(|line| line.split_whitespace().nth(1)?.parse().ok())
         .unwrap_or(0.0)
-}
-
-fn nanos(since: Instant) -> u64 {
-    u64::try_from(since.elapsed().as_nanos()).unwrap_or(u64::MAX)
 }
 
 #[derive(Default)]

@@ -31,6 +31,12 @@ def installed(package):
     return [str(node / "node"), str(program)]
 
 
+def everything_by_program():
+    """The same as a program of the gateway's configuration, on standard input and output."""
+    command, program = installed(EVERYTHING)
+    return {"command": command, "args": [program, "stdio"]}
+
+
 @contextmanager
 def everything():
     """The server with every feature of the protocol, over streamable HTTP; answers its URL."""

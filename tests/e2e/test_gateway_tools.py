@@ -8,7 +8,7 @@ import openai
 import pytest
 
 from gateway import Gateway, priced, running
-from npm_servers import everything
+from mcp_servers import everything_by_program
 from scripted import DIALECTS, INPUT, MODELS, OUTPUT, serving
 from scripted.model import Call, Text
 
@@ -48,7 +48,7 @@ def node(tmp_path_factory):
         node = Gateway(
             folder, f"sqlite:///{folder}/otari.db", providers=upstream.providers(), model_discovery=False,
             pricing={**priced(*models), **prices}, web_search_url=upstream.url, web_search_extract=False,
-            mcp_servers={"everything": everything()},
+            mcp_servers={"everything": everything_by_program()},
         )
         with running(node):
             node.upstream = upstream

@@ -1,15 +1,14 @@
 """`/mcp` with the reference servers behind it, and the reference SDK before it."""
 
-import asyncio
+import uuid
 
-import httpx2
 import pytest
 from mcp.client import Client
-from mcp.client.streamable_http import streamable_http_client
 
 import mcp_servers
 from gateway import Gateway, running
 from llama import Unavailable
+from mcp_client import asked
 
 
 @pytest.fixture(scope="module")
@@ -30,22 +29,15 @@ def node(tmp_path_factory):
     with mcp_servers.everything() as url, running(node):
         node.key = node.new_key("ada")
         workspace = node.manage("GET", "/v1/keys")[0]["workspace_id"]
-        node.manage("POST", f"/v1/workspaces/{workspace}/mcp-servers", {"name": "every", "url": url})
+        node.servers = f"/v1/workspaces/{workspace}/mcp-servers"
+        node.every = node.manage("POST", node.servers, {"name": "every", "url": url})["id"]
         yield node
 
 
 @pytest.fixture(params=["auto", "legacy"])
 def ask(node, request):
     """Runs what it is given with a client of the SDK, of either generation of the protocol."""
-
-    async def run(act):
-        headers = {"Authorization": f"Bearer {node.key}"}
-        async with httpx2.AsyncClient(headers=headers, timeout=30) as http:
-            transport = streamable_http_client(f"{node.url}/mcp", http_client=http)
-            async with Client(transport, mode=request.param) as client:
-                return await act(client)
-
-    return lambda act: asyncio.run(run(act))
+    return lambda act: asked(node, act, request.param)
 
 
 def test_every_tool_is_listed_with_its_schema(ask):
@@ -83,3 +75,62 @@ def test_what_a_server_refuses_is_an_answer_and_costs_nothing(node, ask):
     assert answer.is_error
     row = node.manage("GET", "/v1/usage", model="echo")[0]
     assert (row["status"], row["cost"] or 0) == ("error", 0)
+
+
+def listed(node):
+    """The stored server's tools by name, and its revision."""
+    with node.http(node.key) as http:
+        answer = http.get(f"/v1/mcp/servers/{node.every}/tools")
+    assert answer.status_code == 200, answer.text
+    return {tool["name"]: tool for tool in answer.json()["tools"]}, answer.json()["server_revision"]
+
+
+def executed(node, tool, arguments, **members):
+    """One call that the application's user has permitted."""
+    body = {
+        "mcp_server_id": node.every, "server_revision": listed(node)[1], "tool_name": tool, "arguments": arguments,
+        "client_execution_id": str(uuid.uuid4()), **members,
+    }
+    with node.http(node.key) as http:
+        return http.post("/v1/mcp/execute", json=body)
+
+
+def test_an_application_reads_a_stored_server_s_tools_in_its_own_words(node):
+    tools, revision = listed(node)
+    assert "message" in tools["echo"]["input_schema"]["properties"]
+    assert revision and tools["get-sum"]["description"]
+
+
+def test_an_application_calls_a_tool_once_and_it_is_billed(node):
+    answer = executed(node, "echo", {"message": "by an application"})
+    assert answer.status_code == 200, answer.text
+    result = answer.json()
+    assert "by an application" in result["content"][0]["text"] and not result.get("isError")
+    row = node.manage("GET", "/v1/usage", model="echo")[0]
+    assert (row["endpoint"], row["status"], row["cost"]) == ("/v1/mcp/execute", "success", 0.001)
+    picture = executed(node, "get-tiny-image", {}).json()
+    assert "image" in [block["type"] for block in picture["content"]]
+
+
+def test_what_the_server_refuses_is_its_answer(node):
+    answer = executed(node, "echo", {"message": 7})
+    assert answer.status_code == 200, answer.text
+    assert answer.json()["isError"] is True
+    row = node.manage("GET", "/v1/usage", model="echo")[0]
+    assert (row["status"], row["cost"] or 0) == ("error", 0)
+
+
+def test_what_was_not_permitted_does_not_run(node):
+    def refusal(answer):
+        return answer.status_code, answer.json()["code"], answer.json()["execution_state"]
+
+    assert refusal(executed(node, "no-such-tool", {})) == (404, "tool_not_found", "not_started")
+    _, before = listed(node)
+    node.manage("PATCH", f"{node.servers}/{node.every}", {"name": "every", "allowed_tools": ["echo", "get-sum"]})
+    try:
+        changed = executed(node, "echo", {"message": "hi"}, server_revision=before)
+        assert refusal(changed) == (409, "server_revision_changed", "not_started")
+        assert set(listed(node)[0]) == {"echo", "get-sum"}
+        assert refusal(executed(node, "get-tiny-image", {}))[0] == 404
+    finally:
+        node.manage("PATCH", f"{node.servers}/{node.every}", {"allowed_tools": None})

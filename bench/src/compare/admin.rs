@@ -5,17 +5,14 @@ use std::time::{Duration, Instant};
 
 use anyhow::{Context as _, Result, bail};
 use bytes::Bytes;
-use http_body_util::{BodyExt, Full, Limited};
-use hyper::client::conn::http1::handshake;
+use http_body_util::Full;
 use hyper::header::{AUTHORIZATION, CONTENT_TYPE, HOST};
 use hyper::{Method, Request, StatusCode};
-use hyper_util::rt::TokioIo;
 use serde_json::Value;
-use tokio::net::TcpStream;
 
+use crate::load::Connection;
 use crate::process::Process;
 
-const MAX_ANSWER_BYTES: usize = 1024 * 1024;
 const HEALTHY_WITHIN: Duration = Duration::from_secs(30);
 const HEALTH_POLL: Duration = Duration::from_millis(1);
 const CALL_TIMEOUT: Duration = Duration::from_secs(10);
@@ -85,20 +82,7 @@ pub(super) async fn until_healthy(process: &mut Process, address: SocketAddr) ->
 }
 
 async fn send(address: SocketAddr, request: Request<Full<Bytes>>) -> Result<(StatusCode, Bytes)> {
-    tokio::time::timeout(CALL_TIMEOUT, async {
-        let socket = TcpStream::connect(address).await?;
-        let (mut sender, connection) = handshake(TokioIo::new(socket)).await?;
-        tokio::spawn(connection);
-        let response = sender.send_request(request).await?;
-        let status = response.status();
-        match Limited::new(response.into_body(), MAX_ANSWER_BYTES)
-            .collect()
-            .await
-        {
-            Ok(body) => Ok((status, body.to_bytes())),
-            Err(error) => bail!("the body did not arrive whole: {error}"),
-        }
-    })
-    .await
-    .context("no answer in time")?
+    let exchange = async { Connection::open(address).await?.exchange(request).await };
+    let exchange = tokio::time::timeout(CALL_TIMEOUT, exchange).await;
+    exchange.context("no answer in time")?
 }

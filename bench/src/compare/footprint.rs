@@ -4,7 +4,6 @@ use std::time::{Duration, Instant};
 
 use anyhow::{Result, bail};
 
-use super::admin;
 use super::setup::Setup;
 use crate::figures::{Figure, Figures};
 use crate::load::{self, Plan};
@@ -52,8 +51,7 @@ pub(super) async fn measure(
 /// The time from spawning to `/health`, and to the first answer to a chat call.
 async fn start(setup: &Setup) -> Result<(Process, Duration, Duration)> {
     let spawned = Instant::now();
-    let mut process = setup.launch()?;
-    admin::until_healthy(&mut process, setup.address).await?;
+    let process = setup.start().await?;
     let healthy = spawned.elapsed();
     load::once(setup.address, &setup.access.call("mock", false)).await?;
     Ok((process, healthy, spawned.elapsed()))

@@ -5,14 +5,13 @@ use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
 use std::time::Instant;
 
-use anyhow::{Context as _, Result};
+use anyhow::Result;
 use bytes::Bytes;
 use serde_json::{Value, json};
-use tempfile::TempDir;
 use tokio::task::JoinSet;
 
 use super::setup::Access;
-use super::{admin, machine, otari, start_upstream};
+use super::{in_folder, machine, otari, start_upstream};
 use crate::load::{Connection, Template, nanos};
 use crate::stats::{Samples, Sorted};
 
@@ -35,20 +34,13 @@ pub struct GuardrailOptions {
 
 /// Runs the measurement and answers a table.
 pub async fn guardrails(options: &GuardrailOptions) -> Result<String> {
-    let dir = TempDir::with_prefix("otari-bench-")?;
-    let result = measure(options, dir.path()).await;
-    if result.is_err() {
-        let kept = dir.keep();
-        return result.with_context(|| format!("logs are in {}", kept.display()));
-    }
-    result
+    in_folder(async |dir| measure(options, dir).await).await
 }
 
 async fn measure(options: &GuardrailOptions, dir: &Path) -> Result<String> {
     let (upstream, _upstream) = start_upstream(dir).await?;
     let (setup, _) = otari::setup(&options.otari, dir, upstream).await?;
-    let mut process = setup.launch()?;
-    admin::until_healthy(&mut process, setup.address).await?;
+    let _process = setup.start().await?;
     let mut table = format!(
         "{} in `block` mode; milliseconds from the request to the whole answer\n\n\
          | connections | text | without p50 | with p50 | added p50 | without p99 | with p99 | added p99 |\n\

@@ -5,7 +5,6 @@ use std::time::Duration;
 
 use anyhow::Result;
 
-use super::admin;
 use super::setup::{Access, Setup};
 use crate::figures::DIRECT;
 use crate::load::{self, Outcome, Plan};
@@ -51,8 +50,7 @@ impl Lane {
     }
 
     pub(super) async fn launch(column: &'static str, setup: &Setup) -> Result<Self> {
-        let mut process = setup.launch()?;
-        admin::until_healthy(&mut process, setup.address).await?;
+        let process = setup.start().await?;
         let access = setup.access.clone();
         Ok(Self {
             column,

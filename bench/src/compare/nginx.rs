@@ -8,10 +8,10 @@ use anyhow::Result;
 use super::setup::{Access, Setup};
 use super::write;
 use crate::figures::NGINX;
-use crate::process::free_port;
+use crate::process::free_address;
 
 pub(super) fn setup(program: &Path, dir: &Path, upstream: SocketAddr) -> Result<Setup> {
-    let address = SocketAddr::from(([127, 0, 0, 1], free_port()?));
+    let address = free_address()?;
     let config = dir.join("nginx.conf");
     write(&config, &configuration(dir, address, upstream))?;
     Ok(Setup {

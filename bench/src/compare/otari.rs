@@ -8,11 +8,11 @@ use anyhow::{Context as _, Result};
 use hyper::Method;
 use serde_json::{Value, json};
 
-use super::admin::{self, Admin};
+use super::admin::Admin;
 use super::setup::{Access, Setup};
 use super::{footprint, rounds, write};
 use crate::figures::OTARI;
-use crate::process::free_port;
+use crate::process::free_address;
 
 const MASTER_KEY: &str = "bench-master-key-of-a-local-run";
 /// The journal reaches the database within moments; this is far more.
@@ -25,7 +25,7 @@ pub(super) async fn setup(
     dir: &Path,
     upstream: SocketAddr,
 ) -> Result<(Setup, Duration)> {
-    let address = SocketAddr::from(([127, 0, 0, 1], free_port()?));
+    let address = free_address()?;
     let config = dir.join("otari.yml");
     write(&config, &configuration(dir, address, upstream))?;
     let mut setup = Setup {
@@ -41,8 +41,7 @@ pub(super) async fn setup(
         },
     };
     let started = Instant::now();
-    let mut process = setup.launch()?;
-    admin::until_healthy(&mut process, address).await?;
+    let _process = setup.start().await?;
     let first_start = started.elapsed();
     setup.access.key = Some(govern(&Admin::new(address, MASTER_KEY)).await?);
     Ok((setup, first_start))
@@ -105,8 +104,7 @@ async fn govern(admin: &Admin) -> Result<String> {
 
 /// How many usage rows there are, once the number has come to rest. Starts a process of its own.
 pub(super) async fn usage_rows(setup: &Setup) -> Result<u64> {
-    let mut process = setup.launch()?;
-    admin::until_healthy(&mut process, setup.address).await?;
+    let _process = setup.start().await?;
     let admin = Admin::new(setup.address, MASTER_KEY);
     let mut last = count(&admin).await?;
     let deadline = Instant::now() + ROWS_WITHIN;

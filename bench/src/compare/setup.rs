@@ -7,6 +7,7 @@ use std::process::Command;
 
 use anyhow::Result;
 
+use super::admin;
 use crate::load::Call;
 use crate::process::Process;
 
@@ -31,12 +32,15 @@ pub(super) struct Access {
 }
 
 impl Setup {
-    pub(super) fn launch(&self) -> Result<Process> {
+    /// Starts it and waits until it is healthy.
+    pub(super) async fn start(&self) -> Result<Process> {
         let mut command = Command::new(&self.program);
         command.args(&self.arguments).env_clear();
         // Nothing of the caller's own settings may reach the measured process.
         command.envs(self.environment.iter().map(|(name, value)| (name, value)));
-        Process::spawn(self.name, &mut command, &self.log)
+        let mut process = Process::spawn(self.name, &mut command, &self.log)?;
+        admin::until_healthy(&mut process, self.address).await?;
+        Ok(process)
     }
 }
 

@@ -74,6 +74,17 @@ impl Connection {
         Ok(times)
     }
 
+    /// Any call: its status and its whole body.
+    pub(crate) async fn exchange(
+        &mut self,
+        request: Request<Full<Bytes>>,
+    ) -> Result<(StatusCode, Bytes)> {
+        self.0.ready().await?;
+        let response = self.0.send_request(request).await?;
+        let status = response.status();
+        Ok((status, collect(response.into_body()).await?))
+    }
+
     async fn send(&mut self, request: Request<Full<Bytes>>) -> Result<Response<Incoming>> {
         self.0.ready().await?;
         let response = self.0.send_request(request).await?;

@@ -3,6 +3,7 @@
 
 use bytes::Bytes;
 use futures_util::{StreamExt, TryStreamExt, stream};
+use http::HeaderMap;
 use otari_providers::quirk::answers_int8_vectors;
 use otari_providers::{Capability, Dialect, Instance, Operation, UpstreamError};
 use otari_translate::dialect::Target;
@@ -11,7 +12,7 @@ use otari_types::TokenUsage;
 
 use crate::Gateway;
 use crate::call::Begun;
-use crate::dispatch::{JSON, Post, address, header_map, is_kept_back, refusal};
+use crate::dispatch::{JSON, Post, address, is_kept_back, refusal};
 use crate::error::GatewayError;
 use crate::inbound::{Inbound, Origin, Reply, ReplyBody};
 use crate::plan::Attempt;
@@ -103,11 +104,11 @@ impl Gateway {
         let calls = embeddings::encode(wire, request, &target).map_err(refusal)?;
         let told = |error| GatewayError::upstream(&instance.name, error);
         let uri = address(instance, Operation::Embeddings, model, false)?;
-        let posts = calls.into_iter().map(|call| Post {
+        let posts = calls.into_iter().map(|body| Post {
             uri: uri.clone(),
             accept: JSON,
-            headers: header_map(call.headers),
-            body: Bytes::from(call.body),
+            headers: HeaderMap::new(),
+            body: Bytes::from(body),
         });
         let answers = stream::iter(posts)
             .map(|post| self.embed_once(origin, instance, wire, post))

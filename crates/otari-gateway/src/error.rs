@@ -166,6 +166,9 @@ pub enum GatewayError {
     Sandbox(otari_sandbox::SandboxError),
     #[error("The tools of this call broke off")]
     ToolLoopBroke,
+    /// A task that worked for the call panicked, or the process ends.
+    #[error("a part of this call stopped: {0}")]
+    TaskStopped(#[from] tokio::task::JoinError),
     /// A stored secret of the operator's cannot be used; `what` says which.
     #[error("{what}: {error}")]
     Sealed {

@@ -7,7 +7,9 @@ use otari_config::PolicySpec;
 use otari_ledger::{Ledger, LedgerOptions};
 use otari_providers::{Instance, Transport};
 use otari_sandbox::Sandbox;
-use otari_store::{Change, Store, StoreError, model_aliases, routing_policies, runtime_settings};
+use otari_store::model_aliases::ALIASES;
+use otari_store::routing_policies::POLICIES;
+use otari_store::{Change, Store, StoreError, runtime_settings};
 use otari_tools::definitions::GatewayTool;
 use otari_types::{AccountId, Clock, KeyId, Secret};
 use tokio::sync::mpsc;
@@ -239,8 +241,8 @@ impl Gateway {
     pub async fn reload(&self) -> Result<(), StoreError> {
         let _one_at_a_time = self.reload.lock().await;
         let stored = runtime_settings::all(&self.store).await?;
-        let aliases = model_aliases::list(&self.store).await?;
-        let policies = routing_policies::list(&self.store).await?;
+        let aliases = ALIASES.list(&self.store).await?;
+        let policies = POLICIES.list(&self.store).await?;
         let hot = self.settings.configured.overlaid(&stored);
         self.settings.set_hot(hot);
         self.tools.reload(&stored).await?;

@@ -32,28 +32,46 @@ pub(crate) struct Reserved {
     pub(crate) estimate: Amounts,
 }
 
-/// Holds what the call may cost at `target`, or says why not.
+/// Holds what the call may cost at `target`, or refuses it.
 pub(crate) async fn reserve(
     gateway: &Gateway,
     billed: &Billed,
     demand: Demand,
     target: &Arc<Target>,
 ) -> Result<Reserved, Refused> {
-    let estimate = estimate_of(gateway, demand, target);
-    let is_free = demand.unit.is_free(target);
-    let held = match hold(gateway, billed, is_free, estimate).await {
-        // On a refusal the hold drops here: the room is free again.
-        Ok(hold) => check_price(gateway, billed, demand.unit, target).map(|()| hold),
-        Err(error) => Err(error),
-    };
-    match held {
-        Ok(hold) => Ok(Reserved { hold, estimate }),
-        Err(error) => Err(Refused::of(billed, error, Some(target))),
-    }
+    let room = find_room(gateway, billed, demand, target).await;
+    room.map_err(|error| Refused::of(billed, counted(gateway, error), Some(target)))
 }
 
-/// The same for another candidate of a call that holds already: the hold grows where the candidate is dearer.
+/// The same for an attempt that its call can do without: who finds no room for it refuses nothing.
+pub(crate) async fn find_room(
+    gateway: &Gateway,
+    billed: &Billed,
+    demand: Demand,
+    target: &Target,
+) -> Result<Reserved, GatewayError> {
+    let estimate = estimate_of(gateway, demand, target);
+    let is_free = demand.unit.is_free(target);
+    let hold = hold(gateway, billed, is_free, estimate).await?;
+    // On a refusal the hold drops here: the room is free again.
+    check_price(gateway, billed, demand.unit, target)?;
+    Ok(Reserved { hold, estimate })
+}
+
+/// Holds more for another candidate of a call that holds already, where the candidate is dearer.
 pub(crate) async fn top_up(
+    gateway: &Gateway,
+    billed: &Billed,
+    demand: Demand,
+    target: &Target,
+    reserved: &mut Reserved,
+) -> Result<(), GatewayError> {
+    let found = find_more_room(gateway, billed, demand, target, reserved).await;
+    found.map_err(|error| counted(gateway, error))
+}
+
+/// To [`top_up`] what [`find_room`] is to [`reserve`].
+pub(crate) async fn find_more_room(
     gateway: &Gateway,
     billed: &Billed,
     demand: Demand,
@@ -62,18 +80,34 @@ pub(crate) async fn top_up(
 ) -> Result<(), GatewayError> {
     check_price(gateway, billed, demand.unit, target)?;
     let estimate = estimate_of(gateway, demand, target);
-    top_up_to(
-        gateway,
-        billed,
-        estimate,
-        demand.unit.is_free(target),
-        reserved,
-    )
-    .await
+    let is_free = demand.unit.is_free(target);
+    grow(gateway, billed, estimate, is_free, reserved).await
 }
 
 /// The hold grows to `total`, whatever makes it up. Safe to cancel.
 pub(crate) async fn top_up_to(
+    gateway: &Gateway,
+    billed: &Billed,
+    total: Amounts,
+    is_free: bool,
+    reserved: &mut Reserved,
+) -> Result<(), GatewayError> {
+    let grown = grow(gateway, billed, total, is_free, reserved).await;
+    grown.map_err(|error| counted(gateway, error))
+}
+
+/// A call that ends for want of budget.
+fn counted(gateway: &Gateway, error: GatewayError) -> GatewayError {
+    if matches!(
+        error,
+        GatewayError::BudgetExceeded(_) | GatewayError::BudgetRanOut(_)
+    ) {
+        gateway.metrics.budget_exceeded.inc();
+    }
+    error
+}
+
+async fn grow(
     gateway: &Gateway,
     billed: &Billed,
     total: Amounts,
@@ -91,10 +125,7 @@ pub(crate) async fn top_up_to(
             .ledger
             .top_up(&mut reserved.hold, more, is_free)
             .await?;
-        topped.map_err(|_| {
-            gateway.metrics.budget_exceeded.inc();
-            GatewayError::BudgetRanOut(billed.user.to_string())
-        })?;
+        topped.map_err(|_| GatewayError::BudgetRanOut(billed.user.to_string()))?;
     }
     reserved.estimate += more;
     Ok(())
@@ -149,10 +180,7 @@ async fn hold(
         .ledger
         .hold(billed.accounts(), estimate, is_free)
         .await?;
-    held.map_err(|_| {
-        gateway.metrics.budget_exceeded.inc();
-        GatewayError::BudgetExceeded(billed.user.to_string())
-    })
+    held.map_err(|_| GatewayError::BudgetExceeded(billed.user.to_string()))
 }
 
 fn check_price(

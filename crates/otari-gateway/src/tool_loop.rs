@@ -18,7 +18,7 @@ use std::sync::Arc;
 use otari_providers::Answered;
 use otari_tools::tool_loop::{OwnedCall, Step, ToolLoop};
 use otari_translate::{Block, Call, Event, Finish};
-use tokio::task::JoinHandle;
+use tokio_util::task::AbortOnDropHandle;
 
 use crate::admit::Billed;
 use crate::error::GatewayError;
@@ -59,23 +59,13 @@ enum State {
         end: Option<Finish>,
     },
     Running {
-        ran: Task<Vec<Ran>>,
+        ran: AbortOnDropHandle<Vec<Ran>>,
         end: Option<Finish>,
     },
     /// Waits for room for the next turn.
     Asking(Letter),
-    Sent(Task<Result<Answered, GatewayError>>),
+    Sent(AbortOnDropHandle<Result<Answered, GatewayError>>),
     Ended,
-}
-
-/// Work that stops when nobody waits for it.
-#[derive(Debug)]
-struct Task<T>(JoinHandle<T>);
-
-impl<T> Drop for Task<T> {
-    fn drop(&mut self) {
-        self.0.abort();
-    }
 }
 
 /// The first turn, and everything that the later ones need.
@@ -152,11 +142,12 @@ impl Conversation {
                 self.line.room(&self.billed, total, settlement).await?;
                 let (calls, end) = (std::mem::take(calls), end.take());
                 let pool = Arc::clone(&self.pool);
-                let ran = Task(tokio::spawn(async move { pool.run_all(calls).await }));
+                let ran =
+                    AbortOnDropHandle::new(tokio::spawn(async move { pool.run_all(calls).await }));
                 self.state = State::Running { ran, end };
             }
             State::Running { ran, end } => {
-                let ran = (&mut ran.0).await.unwrap_or_default();
+                let ran = ran.await.unwrap_or_default();
                 let end = end.take();
                 self.tools_ran(ran, end, settlement, out)?;
             }
@@ -168,11 +159,10 @@ impl Conversation {
                 let letter = std::mem::take(letter);
                 let line = self.line.clone();
                 let sent = tokio::spawn(async move { line.send(letter).await });
-                self.state = State::Sent(Task(sent));
+                self.state = State::Sent(AbortOnDropHandle::new(sent));
             }
             State::Sent(sent) => {
-                let answered = (&mut sent.0).await;
-                let answered = answered.map_err(|_| GatewayError::ToolLoopBroke)??;
+                let answered = sent.await??;
                 let turn = self.line.read(answered, &self.call, self.tools.turns());
                 self.state = State::Reading(Box::new(turn));
             }

@@ -74,10 +74,7 @@ impl Addresses {
         model: &str,
         stream: bool,
     ) -> Result<Uri, InstanceError> {
-        let subject = Subject {
-            dialect: self.place.dialect,
-            model,
-        };
+        let subject = Subject::new(self.place.dialect, operation, model);
         match self.at(operation, stream) {
             Some(Route::Fixed(uri)) if self.place.dialect == Dialect::Watsonx => {
                 match subject.deployed(operation, &uri.to_string()) {

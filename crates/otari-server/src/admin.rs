@@ -7,6 +7,7 @@ pub(crate) mod code_execution_policy;
 pub(crate) mod guardrail_profiles;
 pub(crate) mod keys;
 pub(crate) mod mcp_servers;
+mod names;
 pub(crate) mod pricing;
 pub(crate) mod providers;
 pub(crate) mod routing;

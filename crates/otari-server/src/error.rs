@@ -6,6 +6,7 @@
 
 mod envelope;
 mod platform;
+mod problems;
 #[cfg(test)]
 mod tests;
 mod tools;
@@ -22,6 +23,7 @@ use otari_ledger::LedgerError;
 use otari_providers::UpstreamErrorKind;
 use otari_store::StoreError;
 pub(crate) use platform::put_platform_headers;
+pub(crate) use problems::Problems;
 use serde_json::{Value, json};
 
 /// An answer that is not a success.
@@ -249,6 +251,10 @@ impl From<GatewayError> for ApiError {
                 let mut error = Self::bad_request(text).code("unsupported_parameter");
                 error.param = Some(member);
                 error
+            }
+            E::TaskStopped(error) => {
+                tracing::error!(%error, "a task of a call stopped");
+                Self::internal()
             }
             E::PolicyUnresolvable(_) | E::AllFailed { timed_out: false } => Self::bad_gateway(&text),
             E::AllFailed { timed_out: true } => Self::new(StatusCode::GATEWAY_TIMEOUT, "timeout_error", text),

@@ -9,6 +9,7 @@ pub mod budgets;
 pub mod files;
 pub mod model_aliases;
 pub mod model_pricing;
+mod named;
 pub mod responses;
 pub mod routing_memory;
 pub mod routing_policies;

@@ -73,7 +73,6 @@ fn anthropic(call: &Call, target: &Target<'_>) -> Result<Encoded, TranslateError
         }
     }
     Ok(Encoded {
-        path: "/messages/count_tokens".to_owned(),
         headers: encoded.headers,
         body: body.to_vec(),
     })
@@ -87,7 +86,6 @@ fn gemini(call: &Call, target: &Target<'_>) -> Result<Encoded, TranslateError> {
         request.set(name, value);
     }
     Ok(Encoded {
-        path: format!("/models/{model}:countTokens"),
         headers: encoded.headers,
         body: Object::new()
             .with("generateContentRequest", request)
@@ -95,17 +93,10 @@ fn gemini(call: &Call, target: &Target<'_>) -> Result<Encoded, TranslateError> {
     })
 }
 
-/// An inference profile cannot be asked, only the model behind it; ids of profiles across regions begin with the region.
 fn bedrock(call: &Call, target: &Target<'_>) -> Result<Encoded, TranslateError> {
     let prompt = dialect::bedrock_prompt(call, target)?;
     let input = Object::new().with("converse", prompt);
-    let profile = ["us.", "eu.", "apac.", "us-gov.", "global.", "jp.", "au."];
-    let model = profile
-        .iter()
-        .find_map(|prefix| target.model.strip_prefix(prefix))
-        .unwrap_or(target.model);
     Ok(Encoded {
-        path: dialect::bedrock_path(model, "count-tokens"),
         headers: Vec::new(),
         body: Object::new().with("input", input).to_vec(),
     })

@@ -24,7 +24,7 @@ use crate::error::{DecodeError, TranslateError};
 use crate::event::Event;
 use crate::route::Wire;
 
-pub(crate) use bedrock::{model_path as bedrock_path, prompt as bedrock_prompt};
+pub(crate) use bedrock::prompt as bedrock_prompt;
 
 use stream::{Lines, ReadStream, Sse};
 pub use thoughts::ThinkTags;
@@ -54,8 +54,6 @@ pub struct Target<'a> {
 /// A request, ready but for its address and credentials.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Encoded {
-    /// Below the provider's base URL, as in `/messages`; with a query where the dialect needs one.
-    pub path: String,
     /// Beyond the content type and what authentication adds.
     pub headers: Vec<(&'static str, String)>,
     pub body: Vec<u8>,
@@ -74,13 +72,13 @@ pub fn encode(wire: Wire, call: &Call, target: &Target<'_>) -> Result<Encoded, T
         target,
     )?;
     match wire {
-        Wire::OpenAiChat => openai_chat::encode(call, target),
+        // The containers that serve there take the same.
+        Wire::OpenAiChat | Wire::Sagemaker => openai_chat::encode(call, target),
         Wire::OpenAiResponses => openai_responses::encode(call, target),
         Wire::Anthropic => anthropic::encode(call, target),
         Wire::Gemini => gemini::encode(call, target),
         Wire::Cohere => cohere::encode(call, target),
         Wire::Bedrock => bedrock::encode(call, target),
-        Wire::Sagemaker => sagemaker::encode(call, target),
         Wire::Mistral => mistral::encode(call, target),
         Wire::Ollama => ollama::encode(call, target),
         Wire::Watsonx => watsonx::encode(call, target),

@@ -10,22 +10,15 @@ use http::header::CONTENT_TYPE;
 use http::{HeaderMap, HeaderValue, Method};
 use otari_documents::looks_like_image;
 use otari_tools::Sending;
-use otari_translate::Surface;
 use serde::Deserialize;
 use serde_json::{Value, json};
 
 use super::Documents;
 use super::limits::READING;
 use super::print;
-use crate::dispatch::{Outgoing, Parsed};
-use crate::error::GatewayError;
 use crate::guardrails::Asker;
-use crate::inbound::ReplyBody;
-use crate::request::Request;
 use crate::settings::VisionStrategy;
-use crate::side_call;
-use crate::thread::Thread;
-use crate::walk::Answered;
+use crate::side_call::SideCall;
 
 /// The route of the rows of descriptions.
 const ENDPOINT: &str = "file-understanding/describe";
@@ -107,51 +100,15 @@ impl Caption<'_> {
     }
 
     async fn ask(&self) -> Result<String, String> {
-        let told = |error: GatewayError| error.to_string();
-        let Asker {
-            gateway,
-            origin,
-            billed,
-        } = self.asker;
-        let inbound = side_call::inbound(origin, ENDPOINT, self.body().to_string());
-        let request = Request::parse(Surface::Chat, None, &inbound.body).map_err(told)?;
-        let begun = side_call::begin(
-            gateway,
-            &inbound.origin,
-            billed,
-            self.model,
-            "file understanding",
-            request.demand,
-        );
-        let (plan, mut settlement) = begun.await.map_err(told)?;
-        let thread = Thread::default();
-        let outgoing = Outgoing {
-            inbound: &inbound,
-            body: &inbound.body,
-            request: &request,
-            expanded: None,
-            thread: &thread,
-            user: &billed.user,
-            label: None,
-            parsed: Parsed::default(),
-            output: None,
-            tools: None,
-            understanding: None,
+        let call = SideCall {
+            asker: self.asker,
+            endpoint: ENDPOINT,
+            model: self.model,
+            reason: "file understanding",
         };
-        let answer = gateway
-            .attempt_all(&plan, billed, outgoing, &mut settlement)
-            .await;
-        match answer {
-            Ok(Answered {
-                body: ReplyBody::Json(body),
-                ..
-            }) => said(&body).ok_or_else(|| "the answer has no text".to_owned()),
-            Ok(_) => Err("the answer is no whole one".to_owned()),
-            Err(error) => {
-                settlement.fail(&error).await;
-                Err(told(error))
-            }
-        }
+        let answer = call.chat(&self.body()).await;
+        let answer = answer.map_err(|error| error.to_string())?;
+        said(&answer).ok_or_else(|| "the answer has no text".to_owned())
     }
 
     fn body(&self) -> Value {

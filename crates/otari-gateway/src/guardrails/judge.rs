@@ -1,19 +1,12 @@
 //! A model that is asked whether a text breaks a policy. A call of its own: held, billed, and a row of its own.
 
 use futures_util::future::BoxFuture;
-use otari_translate::Surface;
 use serde::Deserialize;
 use serde_json::{Value, json};
 
 use super::screen::Asker;
 use super::verdict::{Unavailable, Verdict};
-use crate::dispatch::{Outgoing, Parsed};
-use crate::error::GatewayError;
-use crate::inbound::ReplyBody;
-use crate::request::Request;
-use crate::side_call;
-use crate::thread::Thread;
-use crate::walk::Answered;
+use crate::side_call::SideCall;
 
 /// The route of the judge's rows.
 const ENDPOINT: &str = "guardrail/llm-judge";
@@ -38,52 +31,15 @@ pub(super) fn ask<'a>(
 }
 
 async fn call(asker: Asker<'_>, question: &Question<'_>) -> Result<Verdict, Unavailable> {
-    let told = |error: GatewayError| Unavailable(error.to_string());
-    let Asker {
-        gateway,
-        origin,
-        billed,
-    } = asker;
-    let body = body(question, &origin.request_id).to_string();
-    let inbound = side_call::inbound(origin, ENDPOINT, body);
-    let request = Request::parse(Surface::Chat, None, &inbound.body).map_err(told)?;
-    let begun = side_call::begin(
-        gateway,
-        &inbound.origin,
-        billed,
-        question.model,
-        "guardrail",
-        request.demand,
-    );
-    let (plan, mut settlement) = begun.await.map_err(told)?;
-    let thread = Thread::default();
-    let outgoing = Outgoing {
-        inbound: &inbound,
-        body: &inbound.body,
-        request: &request,
-        expanded: None,
-        thread: &thread,
-        user: &billed.user,
-        label: None,
-        parsed: Parsed::default(),
-        output: None,
-        tools: None,
-        understanding: None,
+    let call = SideCall {
+        asker,
+        endpoint: ENDPOINT,
+        model: question.model,
+        reason: "guardrail",
     };
-    let answer = gateway
-        .attempt_all(&plan, billed, outgoing, &mut settlement)
-        .await;
-    match answer {
-        Ok(Answered {
-            body: ReplyBody::Json(body),
-            ..
-        }) => read(&body, question.threshold),
-        Ok(_) => Err(Unavailable("the judge streamed".to_owned())),
-        Err(error) => {
-            settlement.fail(&error).await;
-            Err(told(error))
-        }
-    }
+    let answer = call.chat(&body(question, &asker.origin.request_id)).await;
+    let answer = answer.map_err(|error| Unavailable(error.to_string()))?;
+    read(&answer, question.threshold)
 }
 
 /// The text stands between marks that its author cannot know.

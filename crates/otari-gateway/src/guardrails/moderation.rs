@@ -12,7 +12,7 @@ use crate::error::GatewayError;
 use crate::inbound::ReplyBody;
 use crate::pass::{At, Errand, Raw, Reading, Task, Undertaken, Whole, json as json_message};
 use crate::reserve::Demand;
-use crate::side_call;
+use crate::side_call::SideCall;
 use crate::unit::Unit;
 
 /// The route of its rows.
@@ -31,12 +31,13 @@ pub(super) async fn moderate(
     text: &str,
 ) -> Result<Verdict, Unavailable> {
     let told = |error: GatewayError| Unavailable(error.to_string());
-    let Asker {
-        gateway,
-        origin,
-        billed,
-    } = asker;
-    let inbound = side_call::inbound(origin, ENDPOINT, String::new());
+    let call = SideCall {
+        asker,
+        endpoint: ENDPOINT,
+        model,
+        reason: "guardrail",
+    };
+    let inbound = call.inbound(String::new());
     let errand = Errand {
         inbound: &inbound,
         operation: Operation::Moderations,
@@ -48,15 +49,8 @@ pub(super) async fn moderate(
             ..Demand::default()
         },
     };
-    let begun = side_call::begin(
-        gateway,
-        &inbound.origin,
-        billed,
-        model,
-        "guardrail",
-        errand.demand,
-    );
-    let (plan, mut settlement) = begun.await.map_err(told)?;
+    let begun = call.begin(&inbound, errand.demand).await;
+    let (plan, mut settlement) = begun.map_err(told)?;
     let decode = |_: &At<'_>, raw: Raw| Ok(Whole::of(ReplyBody::Json(raw.body)));
     let encode = |at: &At<'_>| {
         let body = json!({"model": at.model, "input": text});
@@ -65,10 +59,10 @@ pub(super) async fn moderate(
     };
     let undertaken = Undertaken {
         plan: &plan,
-        billed,
+        billed: asker.billed,
         settlement: &mut settlement,
     };
-    let answer = gateway.pass_on(&errand, undertaken, &encode);
+    let answer = asker.gateway.pass_on(&errand, undertaken, &encode);
     match answer.await {
         Ok(ReplyBody::Json(body)) => read(&body, &bounds),
         Ok(_) => Err(malformed()),

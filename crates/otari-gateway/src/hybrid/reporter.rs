@@ -53,7 +53,7 @@ impl Receipt {
             Ok(_) => (None, InlineCostOutcome::Unattached),
             Err(_) => (None, InlineCostOutcome::Timeout),
         };
-        self.metrics.count_inline_cost(outcome);
+        self.metrics.hybrid.count_inline_cost(outcome);
         cost
     }
 
@@ -203,7 +203,7 @@ impl Letter {
 
     fn done(&mut self, outcome: ReportOutcome) {
         self.open = false;
-        self.metrics.count_report(outcome);
+        self.metrics.hybrid.count_report(outcome);
     }
 
     fn lost(&mut self, reason: &str) {

@@ -103,11 +103,8 @@ impl Continued {
     /// One step on. Safe to cancel while it waits.
     pub(super) async fn step(&mut self, settlement: &mut Settlement) -> Read {
         if let State::Searching { found, .. } = &mut self.state {
-            let found = found.await;
-            return self.go_on(
-                found.unwrap_or(Err(GatewayError::ToolLoopBroke)),
-                settlement,
-            );
+            let found = found.await.unwrap_or_else(|error| Err(error.into()));
+            return self.go_on(found, settlement);
         }
         let mut events = Vec::new();
         let read = self.turn.read(&mut events).await;

@@ -11,7 +11,7 @@ use crate::Gateway;
 use crate::dispatch::Outgoing;
 use crate::error::GatewayError;
 use crate::plan::Attempt;
-use crate::reserve::reserve;
+use crate::reserve::find_room;
 use crate::settle::{Settlement, Twin};
 use crate::walk::{Answer, Failed, Walk};
 
@@ -145,7 +145,7 @@ impl Run<'_> {
         }
         // Only where there is room for both.
         let demand = outgoing.demand();
-        let Ok(reserved) = reserve(gateway, walk.billed, demand, &next.target).await else {
+        let Ok(reserved) = find_room(gateway, walk.billed, demand, &next.target).await else {
             return Outcome::first(first.await, None);
         };
         let settlement = second.insert(twin.open(reserved, next));

@@ -13,7 +13,7 @@ use crate::error::GatewayError;
 use crate::inbound::Origin;
 use crate::plan::Attempt;
 use crate::relay::{Begun, Continued, End, Flow};
-use crate::reserve::{Demand, reserve, top_up};
+use crate::reserve::{Demand, find_more_room, find_room};
 use crate::settle::{Settlement, Twin};
 use crate::tool_loop::Line;
 use crate::walk::{Failed, Tried, moves_on};
@@ -51,8 +51,7 @@ impl WaysOut {
         let mut next = rest
             .next()
             .ok_or(GatewayError::AllFailed { timed_out: false })?;
-        let reserved = reserve(&self.gateway, &self.billed, self.demand, &next.target).await;
-        let reserved = reserved.map_err(|refused| refused.error)?;
+        let reserved = find_room(&self.gateway, &self.billed, self.demand, &next.target).await?;
         let mut settlement = twin.open(reserved, next);
         loop {
             let error = match self.ask(&call, next, &id).await {
@@ -74,7 +73,7 @@ impl WaysOut {
             settlement.absorb(&error);
             settlement.aim(next);
             if let Some(reserved) = settlement.reserved() {
-                let topped = top_up(
+                let topped = find_more_room(
                     &self.gateway,
                     &self.billed,
                     self.demand,

@@ -14,11 +14,20 @@ const SHOWN_CHARS_MAX: usize = 120;
 
 /// The model that an address is about.
 pub(super) struct Subject<'a> {
-    pub(super) dialect: Dialect,
-    pub(super) model: &'a str,
+    dialect: Dialect,
+    model: &'a str,
 }
 
-impl Subject<'_> {
+impl<'a> Subject<'a> {
+    /// Of an operation on the model.
+    pub(super) fn new(dialect: Dialect, operation: Operation, model: &'a str) -> Self {
+        let model = match (dialect, operation) {
+            (Dialect::BedrockConverse, Operation::CountTokens) => behind_profile(model),
+            _ => model,
+        };
+        Self { dialect, model }
+    }
+
     pub(super) fn fill(&self, template: &str, place: &Place) -> Result<String, InstanceError> {
         match self.dialect {
             // One segment: ARNs hold `:` and `/`.
@@ -123,6 +132,16 @@ impl Subject<'_> {
     fn bad(&self) -> InstanceError {
         InstanceError::BadModel(self.model.chars().take(SHOWN_CHARS_MAX).collect())
     }
+}
+
+/// Bedrock's inference profiles do not count tokens, the models behind them do; the id of a profile across regions is
+/// the model's behind the name of a geography.
+/// <https://docs.aws.amazon.com/bedrock/latest/userguide/count-tokens.html>
+fn behind_profile(model: &str) -> &str {
+    ["us.", "eu.", "apac.", "us-gov.", "global.", "jp.", "au."]
+        .iter()
+        .find_map(|geography| model.strip_prefix(geography))
+        .unwrap_or(model)
 }
 
 /// Percent-encodes all but RFC 3986's unreserved characters and `kept`.

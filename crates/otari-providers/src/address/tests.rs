@@ -126,6 +126,18 @@ fn amazon_ids_are_one_segment() {
         streamed("bedrock", Operation::Chat, "a/b"),
         format!("{host}/model/a%2Fb/converse-stream")
     );
+    // A profile does not count tokens, the model behind it does.
+    for profile in ["eu.", ""] {
+        assert_eq!(
+            address(
+                "bedrock",
+                json!({}),
+                Operation::CountTokens,
+                &format!("{profile}anthropic.claude-sonnet-4-5-v1:0")
+            ),
+            format!("{host}/model/anthropic.claude-sonnet-4-5-v1%3A0/count-tokens")
+        );
+    }
     // An ARN is called where it is.
     let arn = "arn:aws:bedrock:us-east-1:123456789012:inference-profile/us.anthropic.x-v1:0";
     assert_eq!(

@@ -3,19 +3,16 @@
 use axum::Json;
 use axum::extract::{Path, State};
 use http::StatusCode;
-use otari_providers::catalog;
-use otari_store::model_aliases::{self, AliasRow};
-use otari_store::users;
+use otari_store::model_aliases::{ALIASES, AliasRow};
 use otari_types::{ModelSelector, Timestamp, UserId};
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 
+use crate::admin::names::{self, Kind, model_at_a_provider};
+use crate::admin::users::known_user;
 use crate::error::ApiError;
 use crate::extract::{JsonBody, Operator, QueryArgs};
 use crate::state::App;
-
-/// What separates the parts of a selector, and so cannot be in a name.
-pub(super) const SEPARATORS: [char; 2] = [':', '/'];
 
 #[derive(Debug, Deserialize, ToSchema)]
 pub(crate) struct SetAlias {
@@ -89,7 +86,7 @@ pub(crate) async fn list_aliases(
         .collect();
     let workspace = query.one("workspace_id");
     if workspace.is_none_or(|id| id == app.workspace_id) {
-        let stored = model_aliases::list(&app.gateway.store).await?;
+        let stored = ALIASES.list(&app.gateway.store).await?;
         aliases.extend(stored.into_iter().map(|row| Alias::stored(row, &app)));
     }
     // Stable: configured before stored, and those in the store's order.
@@ -116,17 +113,12 @@ pub(crate) async fn set_alias(
     let store = &app.gateway.store;
     let name = body.name.trim();
     let user = body.user_id.as_deref().map(UserId::from);
-    check_name(&app, name, user.as_ref())?;
+    names::check(&app, Kind::Alias, name, user.as_ref())?;
     let target = checked_target(&app, name, &body.target)?;
-    if let Some(user) = &user {
-        let row = users::get(store, user).await?;
-        if row.is_none_or(|row| row.deleted_at.is_some()) {
-            return Err(ApiError::not_found(format!(
-                "User with id '{user}' not found"
-            )));
-        }
-    }
-    let row = model_aliases::set(store, name, &target.to_string(), user.as_ref()).await?;
+    known_user(store, user.as_ref()).await?;
+    let row = ALIASES
+        .set(store, name, &target.to_string(), user.as_ref())
+        .await?;
     app.gateway.reload().await?;
     Ok(Json(Alias::stored(row, &app)))
 }
@@ -146,7 +138,8 @@ pub(crate) async fn delete_alias(
     query: QueryArgs,
 ) -> Result<StatusCode, ApiError> {
     let user = query.one("user_id").map(UserId::from);
-    model_aliases::delete(&app.gateway.store, &name, user.as_ref())
+    ALIASES
+        .delete(&app.gateway.store, &name, user.as_ref())
         .await
         .map_err(ApiError::missing(&name, |name| {
             ApiError::not_found(format!("Alias '{name}' not found"))
@@ -155,52 +148,7 @@ pub(crate) async fn delete_alias(
     Ok(StatusCode::NO_CONTENT)
 }
 
-fn check_name(app: &App, name: &str, user: Option<&UserId>) -> Result<(), ApiError> {
-    let refuse = |why: &str| Err(ApiError::bad_request(format!("Alias name '{name}' {why}")));
-    if name.is_empty() || name.contains(SEPARATORS) {
-        return refuse("must not be empty or contain ':' or '/'");
-    }
-    if app.gateway.targets.instances.load().contains_key(name) {
-        return refuse("is the name of a provider");
-    }
-    if app.gateway.policies.has_name(name) {
-        return refuse("is the name of a routing policy");
-    }
-    if user.is_none() && app.gateway.configured_aliases().contains_key(name) {
-        return refuse("is taken by the configuration; change it there");
-    }
-    // The other half of "aliases do not chain": no target may turn into an alias afterwards.
-    match app.gateway.targets.aliases().name_into(name) {
-        Some(other) => refuse(&format!("is the provider of alias '{other}'")),
-        None => Ok(()),
-    }
-}
-
 fn checked_target(app: &App, name: &str, target: &str) -> Result<ModelSelector, ApiError> {
     model_at_a_provider(app, name, target)
         .map_err(|why| ApiError::bad_request(format!("Alias target '{target}' {why}")))
-}
-
-/// A model that an alias or policy called `name` can stand for, or why not: names do not chain.
-pub(super) fn model_at_a_provider(
-    app: &App,
-    name: &str,
-    target: &str,
-) -> Result<ModelSelector, &'static str> {
-    let selector = ModelSelector::parse(target).map_err(|_| "is not of the form provider:model")?;
-    let instance = selector.instance.as_str();
-    let gateway = &app.gateway;
-    if instance == name || gateway.targets.aliases().has_name(instance) {
-        return Err("names an alias itself; aliases do not chain");
-    }
-    if gateway.policies.has_name(instance) {
-        return Err("names a routing policy; policies do not chain");
-    }
-    let by_own_name = catalog::find(instance).is_some()
-        && !instance.ends_with("-compatible")
-        && !instance.ends_with("_compatible");
-    if !by_own_name && !gateway.targets.instances.load().contains_key(instance) {
-        return Err("names a provider that is neither configured nor known");
-    }
-    Ok(selector)
 }

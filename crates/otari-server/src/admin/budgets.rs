@@ -3,7 +3,6 @@
 use axum::Json;
 use axum::extract::{Path, State};
 use http::StatusCode;
-use otari_gateway::FieldProblem;
 use otari_metering::Cadence;
 use otari_store::accounts::Limits;
 use otari_store::budget_reset_logs::{self, ResetLogRow};
@@ -14,7 +13,7 @@ use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 
 use crate::admin::{settle_first, tri_state};
-use crate::error::ApiError;
+use crate::error::{ApiError, Problems};
 use crate::extract::{CursorPage, JsonBody, Listed, Operator, Page};
 use crate::state::App;
 
@@ -182,14 +181,8 @@ fn check_limits(
     requests: Option<i64>,
     duration: Option<i64>,
 ) -> Result<(), ApiError> {
-    let mut problems = Vec::new();
-    let mut refuse = |member: &str, kind, message: &str| {
-        problems.push(FieldProblem {
-            loc: vec![member.to_owned()],
-            kind,
-            message: message.to_owned(),
-        });
-    };
+    let mut problems = Problems::default();
+    let mut refuse = |member, kind, message| problems.add(&[member], kind, message);
     if max_budget.is_some_and(|limit| limit < NanoUsd::ZERO) {
         refuse(
             "max_budget",
@@ -220,11 +213,7 @@ fn check_limits(
             "Input should be greater than 0",
         );
     }
-    if problems.is_empty() {
-        Ok(())
-    } else {
-        Err(ApiError::invalid_fields(&problems))
-    }
+    problems.refuse()
 }
 
 fn cadence(duration: Option<i64>, alignment: Option<&str>) -> Result<Cadence, ApiError> {

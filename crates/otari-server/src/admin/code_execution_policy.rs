@@ -2,7 +2,6 @@
 
 use axum::Json;
 use axum::extract::{Path, State};
-use otari_gateway::FieldProblem;
 use otari_store::workspace_code_execution_policies::{
     self as policies, CodeExecutionPolicy, CodeExecutionPolicyRow,
 };
@@ -12,7 +11,7 @@ use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 
 use crate::admin::workspaces::known_workspace;
-use crate::error::ApiError;
+use crate::error::{ApiError, Problems};
 use crate::extract::{JsonBody, Operator};
 use crate::state::App;
 
@@ -158,37 +157,15 @@ pub(crate) async fn clear_code_execution_policy(
 }
 
 fn check(body: &SetCodeExecutionPolicy) -> Result<(), ApiError> {
-    let mut problems = Vec::new();
-    let mut wrong = |member: &str, message: String| {
-        problems.push(FieldProblem {
-            loc: vec![member.to_owned()],
-            kind: "value_error",
-            message,
-        });
-    };
-    for (member, value, max) in [
-        ("max_iterations", body.max_iterations, ITERATIONS_MAX),
-        ("exec_timeout_s", body.exec_timeout_s, SECONDS_MAX),
-    ] {
-        if value.is_some_and(|value| !(1..=max).contains(&value)) {
-            wrong(member, format!("Input should be between 1 and {max}"));
-        }
-    }
-    let hint = body.default_purpose_hint.as_deref().unwrap_or_default();
-    if hint.chars().count() > HINT_CHARS_MAX {
-        let message = format!("String should have at most {HINT_CHARS_MAX} characters");
-        wrong("default_purpose_hint", message);
-    }
+    let mut problems = Problems::default();
+    problems.check_count("max_iterations", body.max_iterations, ITERATIONS_MAX);
+    problems.check_count("exec_timeout_s", body.exec_timeout_s, SECONDS_MAX);
+    let hint = body.default_purpose_hint.as_deref();
+    problems.check_length("default_purpose_hint", hint, HINT_CHARS_MAX);
     let mut kinds = body.tools.iter().flatten();
     if kinds.any(|kind| !KINDS.contains(&kind.as_str())) {
-        wrong(
-            "tools",
-            format!("Items should be among {}", KINDS.join(", ")),
-        );
+        let message = format!("Items should be among {}", KINDS.join(", "));
+        problems.wrong("tools", message);
     }
-    if problems.is_empty() {
-        Ok(())
-    } else {
-        Err(ApiError::invalid_fields(&problems))
-    }
+    problems.refuse()
 }

@@ -4,7 +4,7 @@ use axum::Json;
 use axum::extract::{Path, State};
 use axum::response::{IntoResponse, Response};
 use http::StatusCode;
-use otari_gateway::{FieldProblem, price_of};
+use otari_gateway::price_of;
 use otari_metering::{Price, Tier};
 use otari_store::Change;
 use otari_store::model_pricing::{self, NewPrice, PricingRow};
@@ -13,7 +13,7 @@ use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 
 use crate::admin::tri_state;
-use crate::error::ApiError;
+use crate::error::{ApiError, Problems};
 use crate::extract::{AnyKey, JsonBody, Operator, Page, QueryArgs, query_problem};
 use crate::state::App;
 
@@ -165,32 +165,24 @@ fn check_rates(body: &SetPricing) -> Result<(), ApiError> {
             body.cache_write_1h_price_per_million.flatten(),
         ),
     ];
-    let mut problems: Vec<FieldProblem> = rates
-        .into_iter()
-        .filter(|(_, rate)| rate.is_some_and(|rate| rate < Rate::ZERO))
-        .map(|(member, _)| FieldProblem {
-            loc: vec![member.to_owned()],
-            kind: "greater_than_equal",
-            message: "Input should be greater than or equal to 0".to_owned(),
-        })
-        .collect();
+    let mut problems = Problems::default();
+    for (member, rate) in rates {
+        if rate.is_some_and(|rate| rate < Rate::ZERO) {
+            let message = "Input should be greater than or equal to 0";
+            problems.add(&[member], "greater_than_equal", message);
+        }
+    }
     let tiers = body.pricing_tiers.clone().flatten().unwrap_or_default();
     let price = Price {
         tiers,
         ..Price::default()
     };
     if let Err(found) = price.validate() {
-        problems.extend(found.iter().map(|problem| FieldProblem {
-            loc: vec!["pricing_tiers".to_owned()],
-            kind: "value_error",
-            message: problem.to_string(),
-        }));
+        for problem in &found {
+            problems.wrong("pricing_tiers", problem.to_string());
+        }
     }
-    if problems.is_empty() {
-        Ok(())
-    } else {
-        Err(ApiError::invalid_fields(&problems))
-    }
+    problems.refuse()
 }
 
 /// List prices, by model and newest first

@@ -7,14 +7,15 @@ use axum::Json;
 use axum::extract::{Path, State};
 use http::StatusCode;
 use otari_config::PolicySpec;
-use otari_store::routing_policies::{self, PolicyRow};
-use otari_store::{StoreError, users};
+use otari_store::StoreError;
+use otari_store::routing_policies::{POLICIES, PolicyRow};
 use otari_types::{Timestamp, UserId};
 use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
 use utoipa::ToSchema;
 
-use crate::admin::aliases::{SEPARATORS, model_at_a_provider};
+use crate::admin::names::{self, Kind, model_at_a_provider};
+use crate::admin::users::known_user;
 use crate::error::ApiError;
 use crate::extract::{JsonBody, Operator, QueryArgs};
 use crate::state::App;
@@ -93,7 +94,7 @@ pub(crate) async fn list_policies(
         .collect();
     let workspace = query.one("workspace_id");
     if workspace.is_none_or(|id| id == app.workspace_id) {
-        let stored = routing_policies::list(&app.gateway.store).await?;
+        let stored = POLICIES.list(&app.gateway.store).await?;
         policies.extend(stored.into_iter().map(StoredPolicy::stored));
     }
     // Stable: configured before stored, and those in the store's order.
@@ -121,21 +122,15 @@ pub(crate) async fn set_policy(
     let store = &app.gateway.store;
     let name = body.name.trim();
     let user = body.user_id.as_deref().map(UserId::from);
-    check_name(&app, name, user.as_ref())?;
+    names::check(&app, Kind::Policy, name, user.as_ref())?;
     let spec = checked_spec(&app, name, &body.spec)?;
     learned::check_prices(&app, &spec).await?;
-    if let Some(user) = &user {
-        let row = users::get(store, user).await?;
-        if row.is_none_or(|row| row.deleted_at.is_some()) {
-            return Err(ApiError::not_found(format!(
-                "User with id '{user}' not found"
-            )));
-        }
-    }
+    known_user(store, user.as_ref()).await?;
     let text = serde_json::to_string(&spec).unwrap_or_default();
     let from = body.rename_from.as_deref().map(str::trim);
     let row = match from.filter(|from| *from != name) {
-        Some(from) => routing_policies::rename(store, from, name, &text, user.as_ref())
+        Some(from) => POLICIES
+            .rename(store, from, name, &text, user.as_ref())
             .await
             .map_err(|error| match error {
                 StoreError::NotFound => no_such_policy(from),
@@ -144,7 +139,7 @@ pub(crate) async fn set_policy(
                 )),
                 other => other.into(),
             })?,
-        None => routing_policies::set(store, name, &text, user.as_ref()).await?,
+        None => POLICIES.set(store, name, &text, user.as_ref()).await?,
     };
     app.gateway.reload().await?;
     Ok(Json(StoredPolicy::stored(row)))
@@ -165,7 +160,8 @@ pub(crate) async fn delete_policy(
     query: QueryArgs,
 ) -> Result<StatusCode, ApiError> {
     let user = query.one("user_id").map(UserId::from);
-    routing_policies::delete(&app.gateway.store, &name, user.as_ref())
+    POLICIES
+        .delete(&app.gateway.store, &name, user.as_ref())
         .await
         .map_err(ApiError::missing(&name, no_such_policy))?;
     app.gateway.reload().await?;
@@ -174,28 +170,6 @@ pub(crate) async fn delete_policy(
 
 fn no_such_policy(name: &str) -> ApiError {
     ApiError::not_found(format!("Routing policy '{name}' not found"))
-}
-
-fn check_name(app: &App, name: &str, user: Option<&UserId>) -> Result<(), ApiError> {
-    let refuse = |why: &str| {
-        Err(ApiError::bad_request(format!(
-            "Routing policy name '{name}' {why}"
-        )))
-    };
-    let gateway = &app.gateway;
-    if name.is_empty() || name.contains(SEPARATORS) {
-        return refuse("must not be empty or contain ':' or '/'");
-    }
-    if gateway.targets.instances.load().contains_key(name) {
-        return refuse("is the name of a provider");
-    }
-    if gateway.targets.aliases().has_name(name) {
-        return refuse("is the name of an alias");
-    }
-    if user.is_none() && gateway.policies.configured().contains_key(name) {
-        return refuse("is taken by the configuration; change it there");
-    }
-    Ok(())
 }
 
 /// Each with its place.

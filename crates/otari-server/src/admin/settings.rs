@@ -4,14 +4,14 @@ mod fields;
 
 use axum::Json;
 use axum::extract::State;
-use otari_gateway::{FieldProblem, MissingUsagePolicy, SettingError, VisionStrategy};
+use otari_gateway::{MissingUsagePolicy, SettingError, VisionStrategy};
 use otari_store::runtime_settings;
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
 use utoipa::ToSchema;
 
 use crate::admin::tri_state;
-use crate::error::ApiError;
+use crate::error::{ApiError, Problems};
 use crate::extract::{JsonBody, Operator};
 use crate::state::App;
 
@@ -151,26 +151,19 @@ fn checked(app: &App, body: &UpdateSettings) -> Result<Map<String, Value>, ApiEr
         return Err(ApiError::internal());
     };
     let settings = app.gateway.settings.hot();
-    let mut problems = Vec::new();
+    let mut problems = Problems::default();
     for (key, value) in &changes {
         match settings.with(key, value) {
             Err(SettingError::NotHot) => return Err(not_settable(key)),
             _ if value.is_null() && !NULLABLE.contains(&key.as_str()) => {
                 return Err(ApiError::bad_request(format!("'{key}' cannot be null")));
             }
-            Err(SettingError::Invalid(message)) => problems.push(FieldProblem {
-                loc: vec![key.clone()],
-                kind: "value_error",
-                message,
-            }),
+            Err(SettingError::Invalid(message)) => problems.wrong(key, message),
             Ok(_) => {}
         }
     }
-    if problems.is_empty() {
-        Ok(changes)
-    } else {
-        Err(ApiError::invalid_fields(&problems))
-    }
+    problems.refuse()?;
+    Ok(changes)
 }
 
 fn not_settable(key: &str) -> ApiError {

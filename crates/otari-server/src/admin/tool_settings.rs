@@ -5,7 +5,6 @@ use std::time::Duration;
 use axum::Json;
 use axum::extract::{Path, State};
 use http::HeaderMap;
-use otari_gateway::FieldProblem;
 use otari_gateway::tools::ToolSetting;
 use otari_store::runtime_settings;
 use otari_tools::{GuardedClient, HttpError, HttpLimits, UrlGuard, UrlPolicy};
@@ -13,7 +12,7 @@ use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
 use utoipa::ToSchema;
 
-use crate::error::ApiError;
+use crate::error::{ApiError, Problems};
 use crate::extract::{JsonBody, Operator};
 use crate::state::App;
 
@@ -78,21 +77,15 @@ pub(crate) async fn update_tool_settings(
     _: Operator,
     JsonBody(body): JsonBody<Map<String, Value>>,
 ) -> Result<Json<ToolSettings>, ApiError> {
-    let mut problems = Vec::new();
+    let mut problems = Problems::default();
     let mut changes = Vec::new();
     for (key, value) in &body {
         match checked(key, value) {
             Ok(value) => changes.push((key, value)),
-            Err(message) => problems.push(FieldProblem {
-                loc: vec![key.clone()],
-                kind: "value_error",
-                message,
-            }),
+            Err(message) => problems.wrong(key, message),
         }
     }
-    if !problems.is_empty() {
-        return Err(ApiError::invalid_fields(&problems));
-    }
+    problems.refuse()?;
     let mut stored = Ok(());
     for (key, value) in changes {
         stored = runtime_settings::put(&app.gateway.store, key, &value.to_string()).await;

@@ -5,7 +5,7 @@ use axum::extract::{Path, State};
 use http::StatusCode;
 use otari_store::usage::UsageFilter;
 use otari_store::users::{self, NewUser, UserPatch, UserRow};
-use otari_store::{Change, Cursor, StoreError, budgets};
+use otari_store::{Change, Cursor, Store, StoreError, budgets};
 use otari_types::{AccountId, BudgetId, NanoUsd, Timestamp, UserId};
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
@@ -279,6 +279,15 @@ pub(crate) async fn get_user_usage(
         return Err(unknown(&user_id));
     }
     Ok(usage::entries(&page, rows, &uri))
+}
+
+/// 404 for a user that there is not, or no more.
+pub(super) async fn known_user(store: &Store, user: Option<&UserId>) -> Result<(), ApiError> {
+    let Some(user) = user else { return Ok(()) };
+    match users::get(store, user).await? {
+        Some(row) if row.deleted_at.is_none() => Ok(()),
+        _ => Err(unknown(user.as_str())),
+    }
 }
 
 fn unknown(user_id: &str) -> ApiError {

@@ -2,7 +2,6 @@
 
 use axum::Json;
 use axum::extract::{Path, State};
-use otari_gateway::FieldProblem;
 use otari_store::workspace_web_search_policies::{
     self as policies, WebSearchPolicy, WebSearchPolicyRow,
 };
@@ -13,7 +12,7 @@ use serde_json::{Map, Value};
 use utoipa::ToSchema;
 
 use crate::admin::workspaces::known_workspace;
-use crate::error::ApiError;
+use crate::error::{ApiError, Problems};
 use crate::extract::{JsonBody, Operator};
 use crate::state::App;
 
@@ -167,28 +166,9 @@ pub(crate) async fn clear_web_search_policy(
 }
 
 fn check(body: &SetWebSearchPolicy) -> Result<(), ApiError> {
-    let mut problems = Vec::new();
-    let mut wrong = |member: &str, message: String| {
-        problems.push(FieldProblem {
-            loc: vec![member.to_owned()],
-            kind: "value_error",
-            message,
-        });
-    };
-    if body
-        .max_results
-        .is_some_and(|most| !(1..=RESULTS_MAX).contains(&most))
-    {
-        wrong(
-            "max_results",
-            format!("Input should be between 1 and {RESULTS_MAX}"),
-        );
-    }
-    let hint = body.purpose_hint.as_deref().unwrap_or_default();
-    if hint.chars().count() > HINT_CHARS_MAX {
-        let message = format!("String should have at most {HINT_CHARS_MAX} characters");
-        wrong("purpose_hint", message);
-    }
+    let mut problems = Problems::default();
+    problems.check_count("max_results", body.max_results, RESULTS_MAX);
+    problems.check_length("purpose_hint", body.purpose_hint.as_deref(), HINT_CHARS_MAX);
     for (member, list) in [
         ("allowed_domains", &body.allowed_domains),
         ("blocked_domains", &body.blocked_domains),
@@ -199,12 +179,8 @@ fn check(body: &SetWebSearchPolicy) -> Result<(), ApiError> {
             let message = format!(
                 "List should have at most {DOMAINS_MAX} sites of at most {DOMAIN_CHARS_MAX} characters"
             );
-            wrong(member, message);
+            problems.wrong(member, message);
         }
     }
-    if problems.is_empty() {
-        Ok(())
-    } else {
-        Err(ApiError::invalid_fields(&problems))
-    }
+    problems.refuse()
 }

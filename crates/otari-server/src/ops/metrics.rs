@@ -30,13 +30,15 @@ pub(crate) async fn get_metrics(
     }
     let metrics = &app.gateway.metrics;
     metrics
-        .usage_log_queue_depth
+        .drain
+        .queue_depth
         .set(i64::try_from(app.gateway.ledger.waiting()).unwrap_or(i64::MAX));
     let waiting = app
         .gateway
         .platform()
         .map_or(0, |platform| platform.waiting());
     metrics
+        .hybrid
         .usage_reports_waiting
         .set(i64::try_from(waiting).unwrap_or(i64::MAX));
     let accepted = headers

@@ -20,6 +20,7 @@ mod resilience;
 mod responses;
 mod routing;
 mod search;
+mod sticky;
 mod tool_loop;
 mod tool_policies;
 mod tools;

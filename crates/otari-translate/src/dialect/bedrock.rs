@@ -10,4 +10,4 @@ mod media;
 
 pub(super) use decode::{Stream, decode_reply, exception};
 pub(super) use encode::encode;
-pub(crate) use encode::{model_path, prompt};
+pub(crate) use encode::prompt;

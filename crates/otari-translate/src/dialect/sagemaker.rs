@@ -5,26 +5,11 @@
 use bytes::Bytes;
 use otari_wire::eventstream::FrameBuffer;
 
-use crate::call::Call;
-use crate::error::{DecodeError, TranslateError};
+use crate::error::DecodeError;
 use crate::event::Event;
 
+use super::openai_chat;
 use super::stream::{Lines, ReadStream, Sse, next_frame};
-use super::{Encoded, Target, openai_chat};
-
-/// The endpoint's name is the model.
-pub(super) fn encode(call: &Call, target: &Target<'_>) -> Result<Encoded, TranslateError> {
-    let encoded = openai_chat::encode(call, target)?;
-    let method = if call.stream {
-        "invocations-response-stream"
-    } else {
-        "invocations"
-    };
-    Ok(Encoded {
-        path: format!("/endpoints/{}/{method}", target.model),
-        ..encoded
-    })
-}
 
 /// Puts the payloads together again and reads them as what they turn out to be: server-sent events, or lines.
 #[derive(Debug)]

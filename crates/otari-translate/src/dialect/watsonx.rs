@@ -56,10 +56,8 @@ pub(super) fn encode(call: &Call, target: &Target<'_>) -> Result<Encoded> {
     tools(call, &mut body)?;
     extra_of(call, SHARED, target, &mut body)?;
     body.remove("model");
-    let method = if call.stream { "chat_stream" } else { "chat" };
-    let path = if let Some(id) = target.model.strip_prefix(DEPLOYMENT) {
-        format!("/ml/v1/deployments/{id}/text/{method}")
-    } else {
+    // A deployment has its model and its payer.
+    if !target.model.starts_with(DEPLOYMENT) {
         body.set("model_id", target.model);
         // Exactly one of them.
         match (target.project_id, target.space_id) {
@@ -67,10 +65,8 @@ pub(super) fn encode(call: &Call, target: &Target<'_>) -> Result<Encoded> {
             (None, Some(id)) => body.set("space_id", id),
             (None, None) => {}
         }
-        format!("/ml/v1/text/{method}")
-    };
+    }
     Ok(Encoded {
-        path,
         headers: Vec::new(),
         body: body.to_vec(),
     })

@@ -1,6 +1,6 @@
 //! The calls a request becomes.
 
-use crate::dialect::{Encoded, Target, bedrock_path};
+use crate::dialect::Target;
 use crate::error::TranslateError;
 use crate::json::{Json, Object};
 
@@ -8,8 +8,8 @@ use super::{EmbedWire, Encoding, Input, Purpose, Request};
 
 type Result<T> = std::result::Result<T, TranslateError>;
 
-/// Writes the calls, to be made in this order; their answers' vectors follow each other.
-pub fn encode(wire: EmbedWire, request: &Request, target: &Target<'_>) -> Result<Vec<Encoded>> {
+/// Writes the bodies of the calls, to be made in this order; their answers' vectors follow each other.
+pub fn encode(wire: EmbedWire, request: &Request, target: &Target<'_>) -> Result<Vec<Vec<u8>>> {
     if wire == EmbedWire::OpenAi {
         return Ok(vec![openai(request, target, request.encoding)]);
     }
@@ -31,22 +31,18 @@ pub fn encode(wire: EmbedWire, request: &Request, target: &Target<'_>) -> Result
     texts
         .chunks(batch(wire, target.model))
         .map(|texts| {
-            let (path, mut body) = call(wire, request, texts, target);
+            let mut body = call(wire, request, texts, target);
             for (name, raw) in &request.extra {
                 if own_members(wire).contains(&name.as_str()) {
                     body.set(name.clone(), raw);
                 }
             }
-            Ok(Encoded {
-                path,
-                headers: Vec::new(),
-                body: body.to_vec(),
-            })
+            Ok(body.to_vec())
         })
         .collect()
 }
 
-fn openai(request: &Request, target: &Target<'_>, encoding: Encoding) -> Encoded {
+fn openai(request: &Request, target: &Target<'_>, encoding: Encoding) -> Vec<u8> {
     let list = |tokens: &Vec<i64>| tokens.iter().copied().map(Json::Int).collect::<Json>();
     let input = match &request.input {
         Input::Texts(texts) => texts.iter().map(Json::from).collect(),
@@ -62,80 +58,54 @@ fn openai(request: &Request, target: &Target<'_>, encoding: Encoding) -> Encoded
     for (name, raw) in &request.extra {
         body.set(name.clone(), raw);
     }
-    Encoded {
-        path: "/embeddings".to_owned(),
-        headers: Vec::new(),
-        body: body.to_vec(),
-    }
+    body.to_vec()
 }
 
-fn call(
-    wire: EmbedWire,
-    request: &Request,
-    texts: &[String],
-    target: &Target<'_>,
-) -> (String, Object) {
+fn call(wire: EmbedWire, request: &Request, texts: &[String], target: &Target<'_>) -> Object {
     let model = target.model;
     let inputs = || texts.iter().map(Json::from).collect::<Json>();
     let named = || Object::new().with("model", model);
     let dimensions = request.dimensions;
     match wire {
-        EmbedWire::OpenAi | EmbedWire::OpenAiInt8 | EmbedWire::Mistral => {
-            let body = named()
-                .with("input", inputs())
-                .with_some("output_dimension", dimensions);
-            ("/embeddings".to_owned(), body)
-        }
+        EmbedWire::OpenAi | EmbedWire::OpenAiInt8 | EmbedWire::Mistral => named()
+            .with("input", inputs())
+            .with_some("output_dimension", dimensions),
         EmbedWire::Voyage => {
             let kind = match request.purpose {
                 Some(Purpose::Query) => Some("query"),
                 Some(Purpose::Document) => Some("document"),
                 _ => None,
             };
-            let body = named()
+            named()
                 .with("input", inputs())
                 .with_some("input_type", kind)
-                .with_some("output_dimension", dimensions);
-            ("/embeddings".to_owned(), body)
+                .with_some("output_dimension", dimensions)
         }
-        EmbedWire::Cohere => {
-            let body = named()
-                .with("texts", inputs())
-                .with("input_type", cohere_type(request.purpose))
-                .with("embedding_types", float_only())
-                .with_some("output_dimension", dimensions);
-            ("/v2/embed".to_owned(), body)
-        }
-        EmbedWire::Ollama => {
-            let body = named()
-                .with("input", inputs())
-                .with_some("dimensions", dimensions);
-            ("/api/embed".to_owned(), body)
-        }
+        EmbedWire::Cohere => named()
+            .with("texts", inputs())
+            .with("input_type", cohere_type(request.purpose))
+            .with("embedding_types", float_only())
+            .with_some("output_dimension", dimensions),
+        EmbedWire::Ollama => named()
+            .with("input", inputs())
+            .with_some("dimensions", dimensions),
         EmbedWire::Watsonx => {
             let space = target.space_id.filter(|_| target.project_id.is_none());
-            let body = Object::new()
+            Object::new()
                 .with("model_id", model)
                 .with_some("project_id", target.project_id)
                 .with_some("space_id", space)
-                .with("inputs", inputs());
-            ("/ml/v1/text/embeddings".to_owned(), body)
+                .with("inputs", inputs())
         }
         // The address names the model.
-        EmbedWire::FeatureExtraction => (
-            format!("/models/{model}/pipeline/feature-extraction"),
-            Object::new().with("inputs", inputs()),
-        ),
+        EmbedWire::FeatureExtraction => Object::new().with("inputs", inputs()),
         EmbedWire::Gemini => gemini(request, texts, model),
-        EmbedWire::Vertex => vertex(request, texts, model),
-        EmbedWire::Bedrock => (
-            bedrock_path(model, "invoke"),
-            bedrock(request, texts, model),
-        ),
+        EmbedWire::Vertex => vertex(request, texts),
+        EmbedWire::Bedrock => bedrock(request, texts, model),
     }
 }
 
-fn gemini(request: &Request, texts: &[String], model: &str) -> (String, Object) {
+fn gemini(request: &Request, texts: &[String], model: &str) -> Object {
     let model = model.strip_prefix("models/").unwrap_or(model);
     let requests = texts.iter().map(|text| {
         let part = Json::Object(Object::new().with("text", text));
@@ -148,11 +118,10 @@ fn gemini(request: &Request, texts: &[String], model: &str) -> (String, Object) 
                 .with_some("outputDimensionality", request.dimensions),
         )
     });
-    let body = Object::new().with("requests", requests.collect::<Json>());
-    (format!("/models/{model}:batchEmbedContents"), body)
+    Object::new().with("requests", requests.collect::<Json>())
 }
 
-fn vertex(request: &Request, texts: &[String], model: &str) -> (String, Object) {
+fn vertex(request: &Request, texts: &[String]) -> Object {
     let instances = texts.iter().map(|text| {
         Json::Object(
             Object::new()
@@ -165,7 +134,7 @@ fn vertex(request: &Request, texts: &[String], model: &str) -> (String, Object) 
         let parameters = Object::new().with("outputDimensionality", dimensions);
         body.set("parameters", parameters);
     }
-    (format!("/models/{model}:predict"), body)
+    body
 }
 
 /// Titan's embedding models, which take one text a call.

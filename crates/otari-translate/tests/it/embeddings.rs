@@ -1,6 +1,6 @@
 //! Embeddings: requests of every wire, answers of every wire, OpenAI's shape back.
 
-use otari_translate::dialect::{Encoded, Target};
+use otari_translate::dialect::Target;
 use otari_translate::embeddings::{EmbedWire, Embedded, Encoding, decode, encode, parse, render};
 use serde_json::{Value, json};
 
@@ -12,11 +12,11 @@ fn target(model: &str) -> Target<'_> {
     }
 }
 
-fn bodies(wire: EmbedWire, model: &str, request: &Value) -> Vec<(String, Value)> {
+fn bodies(wire: EmbedWire, model: &str, request: &Value) -> Vec<Value> {
     let request = parse(request.to_string().as_bytes()).unwrap();
     let calls = encode(wire, &request, &target(model)).unwrap();
-    let read = |call: Encoded| (call.path, serde_json::from_slice(&call.body).unwrap());
-    calls.into_iter().map(read).collect()
+    let read = |body: &Vec<u8>| serde_json::from_slice(body).unwrap();
+    calls.iter().map(read).collect()
 }
 
 fn refused(wire: EmbedWire, model: &str, request: &Value) -> String {
@@ -36,76 +36,46 @@ fn every_wire_gets_its_own_body() {
     };
     assert_eq!(
         one(EmbedWire::OpenAi, "text-embedding-3-small"),
-        (
-            "/embeddings".to_owned(),
-            json!({"model": "text-embedding-3-small", "input": ["tide", "moon"], "user": "u"})
-        )
+        json!({"model": "text-embedding-3-small", "input": ["tide", "moon"], "user": "u"})
     );
     assert_eq!(
         one(EmbedWire::Gemini, "gemini-embedding-001"),
-        (
-            "/models/gemini-embedding-001:batchEmbedContents".to_owned(),
-            json!({"requests": [
+        json!({"requests": [
                 {"model": "models/gemini-embedding-001", "content": {"parts": [{"text": "tide"}]}, "taskType": "RETRIEVAL_QUERY"},
                 {"model": "models/gemini-embedding-001", "content": {"parts": [{"text": "moon"}]}, "taskType": "RETRIEVAL_QUERY"}]})
-        )
     );
     assert_eq!(
         one(EmbedWire::Vertex, "text-embedding-005"),
-        (
-            "/models/text-embedding-005:predict".to_owned(),
-            json!({"instances": [{"content": "tide", "task_type": "RETRIEVAL_QUERY"},
+        json!({"instances": [{"content": "tide", "task_type": "RETRIEVAL_QUERY"},
                 {"content": "moon", "task_type": "RETRIEVAL_QUERY"}]})
-        )
     );
     assert_eq!(
         one(EmbedWire::Bedrock, "cohere.embed-english-v3"),
-        (
-            "/model/cohere.embed-english-v3/invoke".to_owned(),
-            json!({"texts": ["tide", "moon"], "input_type": "search_query", "embedding_types": ["float"]})
-        )
+        json!({"texts": ["tide", "moon"], "input_type": "search_query", "embedding_types": ["float"]})
     );
     assert_eq!(
         one(EmbedWire::Cohere, "embed-v4.0"),
-        (
-            "/v2/embed".to_owned(),
-            json!({"model": "embed-v4.0", "texts": ["tide", "moon"], "input_type": "search_query", "embedding_types": ["float"]})
-        )
+        json!({"model": "embed-v4.0", "texts": ["tide", "moon"], "input_type": "search_query", "embedding_types": ["float"]})
     );
     assert_eq!(
         one(EmbedWire::Ollama, "nomic-embed-text"),
-        (
-            "/api/embed".to_owned(),
-            json!({"model": "nomic-embed-text", "input": ["tide", "moon"]})
-        )
+        json!({"model": "nomic-embed-text", "input": ["tide", "moon"]})
     );
     assert_eq!(
         one(EmbedWire::Voyage, "voyage-3.5"),
-        (
-            "/embeddings".to_owned(),
-            json!({"model": "voyage-3.5", "input": ["tide", "moon"], "input_type": "query"})
-        )
+        json!({"model": "voyage-3.5", "input": ["tide", "moon"], "input_type": "query"})
     );
     assert_eq!(
         one(EmbedWire::Watsonx, "ibm/slate-125m"),
-        (
-            "/ml/v1/text/embeddings".to_owned(),
-            json!({"model_id": "ibm/slate-125m", "space_id": "space-1", "inputs": ["tide", "moon"]})
-        )
+        json!({"model_id": "ibm/slate-125m", "space_id": "space-1", "inputs": ["tide", "moon"]})
     );
     assert_eq!(
         one(EmbedWire::FeatureExtraction, "org/minilm"),
-        (
-            "/models/org/minilm/pipeline/feature-extraction".to_owned(),
-            json!({"inputs": ["tide", "moon"]})
-        )
+        json!({"inputs": ["tide", "moon"]})
     );
     assert_eq!(
         one(EmbedWire::Mistral, "codestral-embed"),
-        (
-            "/embeddings".to_owned(),
-            json!({"model": "codestral-embed", "input": ["tide", "moon"]})
-        )
+        json!({"model": "codestral-embed", "input": ["tide", "moon"]})
     );
 }
 
@@ -116,14 +86,8 @@ fn a_request_becomes_as_many_calls_as_the_provider_needs() {
     assert_eq!(
         calls,
         [
-            (
-                "/model/amazon.titan-embed-text-v2%3A0/invoke".to_owned(),
-                json!({"inputText": "tide", "dimensions": 256})
-            ),
-            (
-                "/model/amazon.titan-embed-text-v2%3A0/invoke".to_owned(),
-                json!({"inputText": "moon", "dimensions": 256})
-            )
+            json!({"inputText": "tide", "dimensions": 256}),
+            json!({"inputText": "moon", "dimensions": 256})
         ]
     );
     let many: Vec<String> = (0..100).map(|at| format!("text {at}")).collect();
@@ -134,9 +98,9 @@ fn a_request_becomes_as_many_calls_as_the_provider_needs() {
     );
     let sizes = calls
         .iter()
-        .map(|(_, body)| body["texts"].as_array().unwrap().len());
+        .map(|body| body["texts"].as_array().unwrap().len());
     assert_eq!(sizes.collect::<Vec<_>>(), [96, 4]);
-    assert_eq!(calls[1].1["texts"][0], "text 96");
+    assert_eq!(calls[1]["texts"][0], "text 96");
 }
 
 #[test]
@@ -155,7 +119,7 @@ fn what_a_provider_has_no_place_for_is_refused_by_name() {
         assert_eq!(refused(wire, "m", &tokens), "input");
     }
     assert_eq!(
-        bodies(EmbedWire::OpenAi, "m", &tokens)[0].1["input"],
+        bodies(EmbedWire::OpenAi, "m", &tokens)[0]["input"],
         json!([[1, 2], [3]])
     );
     let smaller = json!({"model": "m", "input": "x", "dimensions": 8});
@@ -312,7 +276,7 @@ fn signed_bytes_become_numbers_and_no_other_encoding_is_asked_for() {
     let request =
         json!({"model": "m", "input": ["tide"], "encoding_format": "base64", "dimensions": 4});
     assert_eq!(
-        bodies(EmbedWire::OpenAiInt8, "pplx-embed", &request)[0].1,
+        bodies(EmbedWire::OpenAiInt8, "pplx-embed", &request)[0],
         json!({"model": "pplx-embed", "input": ["tide"], "dimensions": 4})
     );
     // 1, -2, 127, -128

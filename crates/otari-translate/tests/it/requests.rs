@@ -33,7 +33,7 @@ fn snapshot(call: &Call, wire: Wire) -> String {
     match dialect::encode(wire, call, &target(wire)) {
         Err(error) => format!("400 {}: {error}\n", error.member()),
         Ok(encoded) => {
-            let mut text = format!("POST {}\n", encoded.path);
+            let mut text = String::new();
             for (name, value) in &encoded.headers {
                 writeln!(text, "{name}: {value}").unwrap();
             }

@@ -1,9 +1,8 @@
 //! How long the members of a stored server may be.
 
-use otari_gateway::FieldProblem;
 use otari_types::Secret;
 
-use crate::error::ApiError;
+use crate::error::{ApiError, Problems};
 
 const NAME_CHARS_MAX: usize = 128;
 const URL_CHARS_MAX: usize = 2048;
@@ -24,7 +23,7 @@ pub(super) struct Limits<'a> {
 impl Limits<'_> {
     /// 422 naming what is too long.
     pub(super) fn check(&self) -> Result<(), ApiError> {
-        let mut problems = Vec::new();
+        let mut problems = Problems::default();
         let token = self.token.map(Secret::expose);
         for (member, text, min, max) in [
             ("name", self.name, 1, NAME_CHARS_MAX),
@@ -35,33 +34,21 @@ impl Limits<'_> {
             let chars = text.map(|text| text.chars().count());
             if chars.is_some_and(|chars| !(min..=max).contains(&chars)) {
                 let message = format!("String should have {min} to {max} characters");
-                problems.push(wrong(&[member], message));
+                problems.wrong(member, message);
             }
         }
         let tools = self.tools.unwrap_or_default();
         if tools.len() > TOOLS_MAX {
             let message = format!("List should have at most {TOOLS_MAX} items");
-            problems.push(wrong(&["allowed_tools"], message));
+            problems.wrong("allowed_tools", message);
         }
         if let Some(at) = tools
             .iter()
             .position(|tool| tool.chars().count() > TOOL_CHARS_MAX)
         {
             let message = format!("String should have at most {TOOL_CHARS_MAX} characters");
-            problems.push(wrong(&["allowed_tools", &at.to_string()], message));
+            problems.add(&["allowed_tools", &at.to_string()], "value_error", message);
         }
-        if problems.is_empty() {
-            Ok(())
-        } else {
-            Err(ApiError::invalid_fields(&problems))
-        }
-    }
-}
-
-fn wrong(loc: &[&str], message: String) -> FieldProblem {
-    FieldProblem {
-        loc: loc.iter().map(|part| (*part).to_owned()).collect(),
-        kind: "value_error",
-        message,
+        problems.refuse()
     }
 }

@@ -1,9 +1,8 @@
 //! Whether a search tool could work: the rules of the configuration.
 
 use otari_config::section::tools::SearchProvider;
-use otari_gateway::FieldProblem;
 
-use crate::error::ApiError;
+use crate::error::{ApiError, Problems};
 use crate::state::App;
 
 /// A tool as it would be.
@@ -19,62 +18,50 @@ pub(super) struct Candidate<'a> {
 const RESERVED: [&str; 2] = ["providers", "reencrypt"];
 
 pub(super) fn check(app: &App, tool: &Candidate<'_>) -> Result<(), ApiError> {
-    let mut problems = Vec::new();
-    let mut wrong = |member: &str, message: String| {
-        problems.push(FieldProblem {
-            loc: vec![member.to_owned()],
-            kind: "value_error",
-            message,
-        });
-    };
+    let mut problems = Problems::default();
     if tool.name.is_empty() || tool.name.contains('/') {
-        wrong("name", "A name must not be empty or contain '/'".to_owned());
+        problems.wrong("name", "A name must not be empty or contain '/'");
     }
     if RESERVED.contains(&tool.name) {
-        wrong("name", format!("'{}' is the name of a route", tool.name));
+        problems.wrong("name", format!("'{}' is the name of a route", tool.name));
     }
     if tool
         .timeout
         .is_some_and(|timeout| timeout <= 0.0 || !timeout.is_finite())
     {
-        wrong("timeout", "Input should be greater than 0".to_owned());
+        problems.wrong("timeout", "Input should be greater than 0");
     }
     let http = |base: &str| base.starts_with("https://") || base.starts_with("http://");
     if tool.api_base.is_some_and(|base| !http(base)) {
-        wrong("api_base", "Input should be an http(s) address".to_owned());
+        problems.wrong("api_base", "Input should be an http(s) address");
     }
     match SearchProvider::named(tool.provider) {
         None => {
             let names = SearchProvider::ALL.map(SearchProvider::as_str).join(", ");
-            wrong("provider", format!("Input should be one of {names}"));
+            problems.wrong("provider", format!("Input should be one of {names}"));
         }
         // Whoever holds the operator's key must not read this machine's files by it.
-        Some(SearchProvider::Folder) => wrong(
-            "provider",
-            "folder can only be set up in the configuration".to_owned(),
-        ),
+        Some(SearchProvider::Folder) => {
+            problems.wrong("provider", "folder can only be set up in the configuration")
+        }
         Some(provider) => {
             let in_environment = provider
                 .key_variable()
                 .is_some_and(|variable| app.config.environment.get(variable).is_some());
             if provider.needs_key() && !tool.has_key && !in_environment {
-                wrong("api_key", format!("{} needs a key", provider.as_str()));
+                problems.wrong("api_key", format!("{} needs a key", provider.as_str()));
             }
             let set = app.gateway.tools.in_force();
             let inherited = set.section().web_search_url.is_some();
             if provider == SearchProvider::Searxng && tool.api_base.is_none() && !inherited {
-                wrong(
+                problems.wrong(
                     "api_base",
-                    "searxng needs an address, here or as web_search_url".to_owned(),
+                    "searxng needs an address, here or as web_search_url",
                 );
             }
         }
     }
-    if problems.is_empty() {
-        Ok(())
-    } else {
-        Err(ApiError::invalid_fields(&problems))
-    }
+    problems.refuse()
 }
 
 /// Whole milliseconds of a checked number of seconds; at least one.

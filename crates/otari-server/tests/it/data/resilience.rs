@@ -64,6 +64,13 @@ impl Lab {
         }
     }
 
+    async fn refused_for_budget(&self) -> u64 {
+        let page = self.app.client.get("/metrics", "").await.text();
+        let mut lines = page.lines();
+        let count = lines.find_map(|line| line.strip_prefix("gateway_budget_exceeded_total "));
+        count.unwrap().parse().unwrap()
+    }
+
     /// Status, model and position of each row, the newest first.
     async fn rows(&self) -> Vec<(String, String, Option<i64>)> {
         let text = |value: &Value| value.as_str().unwrap_or_default().to_owned();
@@ -280,7 +287,14 @@ async fn a_race_is_not_run_where_the_budget_has_no_room_for_both() {
         assert!(lab.two.captured().is_empty());
         lab.one.go_on();
     };
-    tokio::join!(asked, watch);
+    let (answer, ()) = tokio::join!(asked, watch);
+    assert_eq!(answer.status, 200);
+    assert_eq!(lab.refused_for_budget().await, 0, "the call was answered");
+
+    let body = json!({"model": "resilient", "max_tokens": 9000, "messages": [{"role": "user", "content": "hi"}]});
+    let answer = lab.app.client.post("/v1/chat/completions", &key, &body);
+    assert_eq!(answer.await.status, 403);
+    assert_eq!(lab.refused_for_budget().await, 1);
 }
 
 #[tokio::test]

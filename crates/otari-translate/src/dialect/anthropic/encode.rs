@@ -57,7 +57,6 @@ pub(in crate::dialect) fn encode(call: &Call, target: &Target<'_>) -> Result<Enc
     }
     extra(call, WIRE, &[], target, &mut body)?;
     Ok(Encoded {
-        path: "/messages".to_owned(),
         headers: betas(&mut body),
         body: body.to_vec(),
     })

@@ -69,13 +69,7 @@ pub(in crate::dialect) fn encode(call: &Call, target: &Target<'_>) -> Result<Enc
     } else {
         extra(call, WIRE, SHARED, target, &mut body)?;
     }
-    let method = if call.stream {
-        "converse-stream"
-    } else {
-        "converse"
-    };
     Ok(Encoded {
-        path: model_path(target.model, method),
         headers: Vec::new(),
         body: body.to_vec(),
     })
@@ -100,22 +94,6 @@ pub(crate) fn prompt(call: &Call, target: &Target<'_>) -> Result<Object> {
         body.set("toolConfig", config);
     }
     Ok(body)
-}
-
-/// Model ids hold colons, and those of inference profiles slashes.
-pub(crate) fn model_path(model: &str, method: &str) -> String {
-    use std::fmt::Write as _;
-    let mut path = String::from("/model/");
-    for byte in model.bytes() {
-        if byte.is_ascii_alphanumeric() || b"-._~".contains(&byte) {
-            path.push(char::from(byte));
-        } else {
-            let _ = write!(path, "%{byte:02X}");
-        }
-    }
-    path.push('/');
-    path.push_str(method);
-    path
 }
 
 fn tool_config(writer: &Writer<'_>, target: &Target<'_>) -> Result<Option<Object>> {

@@ -61,7 +61,6 @@ pub(in crate::dialect) fn encode(call: &Call, target: &Target<'_>) -> Result<Enc
     extra(call, WIRE, SHARED, target, &mut body)?;
     body.set("stream", call.stream);
     Ok(Encoded {
-        path: "/v2/chat".to_owned(),
         headers: Vec::new(),
         body: body.to_vec(),
     })

@@ -39,14 +39,7 @@ pub(in crate::dialect) fn encode(call: &Call, target: &Target<'_>) -> Result<Enc
     for (name, _) in call.extra.iter().filter(|(name, _)| inner(name).is_some()) {
         body.remove(name);
     }
-    let method = if call.stream {
-        "streamGenerateContent?alt=sse"
-    } else {
-        "generateContent"
-    };
-    let model = target.model.strip_prefix("models/").unwrap_or(target.model);
     Ok(Encoded {
-        path: format!("/models/{model}:{method}"),
         headers: Vec::new(),
         body: body.to_vec(),
     })

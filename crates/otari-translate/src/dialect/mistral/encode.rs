@@ -47,7 +47,6 @@ pub(in crate::dialect) fn encode(call: &Call, target: &Target<'_>) -> Result<Enc
     body = body.with_some("stream", call.stream.then_some(true));
     extra_of(call, SHARED, target, &mut body)?;
     Ok(Encoded {
-        path: "/chat/completions".to_owned(),
         headers: Vec::new(),
         body: body.to_vec(),
     })

@@ -56,7 +56,6 @@ pub(in crate::dialect) fn encode(call: &Call, target: &Target<'_>) -> Result<Enc
     // On by default there.
     body.set("stream", call.stream);
     Ok(Encoded {
-        path: "/api/chat".to_owned(),
         headers: Vec::new(),
         body: body.to_vec(),
     })

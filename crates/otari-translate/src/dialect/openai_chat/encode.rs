@@ -39,7 +39,6 @@ pub(in crate::dialect) fn encode(
         body.remove("store");
     }
     Ok(Encoded {
-        path: "/chat/completions".to_owned(),
         headers: Vec::new(),
         body: body.to_vec(),
     })

@@ -65,7 +65,6 @@ pub(in crate::dialect) fn encode(
         body.set("stream", true);
     }
     Ok(Encoded {
-        path: "/responses".to_owned(),
         headers: Vec::new(),
         body: body.to_vec(),
     })

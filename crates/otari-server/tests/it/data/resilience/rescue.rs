@@ -164,6 +164,24 @@ async fn who_fails_to_go_on_makes_room_for_the_next_and_in_the_end_the_stream_sa
 }
 
 #[tokio::test]
+async fn a_stream_that_no_budget_is_left_to_continue_is_no_refused_call() {
+    let lab = lab().await;
+    let budget = json!({"max_budget": 0.0015});
+    let key = lab.app.budgeted_key("bob", budget).await;
+    let body = json!({"model": "resilient", "stream": true, "max_tokens": 1000, "messages": [{"role": "user", "content": "hi"}]});
+    lab.one.enqueue(cut_after(words(&["one "])));
+    let client = &lab.app.client;
+    let answer = client.post("/v1/chat/completions", &key, &body).await;
+    let text = answer.text();
+    assert!(
+        text.contains("An error occurred during streaming"),
+        "{text}"
+    );
+    assert!(lab.two.captured().is_empty());
+    assert_eq!(lab.refused_for_budget().await, 0);
+}
+
+#[tokio::test]
 async fn a_call_of_a_tool_is_not_continued() {
     let lab = lab().await;
     let call = json!({"tool_calls": [{"index": 0, "id": "c1", "type": "function", "function": {"name": "f", "arguments": "{\"a\""}}]});
