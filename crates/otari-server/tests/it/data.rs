@@ -11,6 +11,7 @@ mod gemini;
 mod guardrails;
 mod images;
 mod mcp;
+mod media;
 mod messages;
 mod models;
 mod moderations;
