@@ -2,11 +2,11 @@
 
 import io
 import wave
+from base64 import b64decode
 
 import httpx
 import openai
 import pytest
-from base64 import b64decode
 
 from gateway import Gateway, running
 from scripted import natives as own
@@ -15,6 +15,8 @@ from scripted.natives import RATE, SAID, SAMPLES, WAV, png
 IMAGEN, PAINTER = "gemini:imagen-4.0-generate-001", "gemini:gemini-2.5-flash-image"
 CANVAS, STABLE = "bedrock:amazon.nova-canvas-v1:0", "bedrock:stability.stable-image-core-v1:1"
 VOICE, EAR = "gemini:gemini-2.5-flash-preview-tts", "gemini:gemini-2.5-flash"
+QWEN_VOICE, QWEN = "dashscope:qwen3-tts-flash", "dashscope:qwen-image-edit-plus"
+WHISPER, TRANSCRIBER = "openai:whisper-1", "openai:gpt-4o-transcribe"
 RANKERS = ["cohere:rerank-v3.5", "voyage:rerank-2.5", "jina:jina-reranker-v2", "bedrock:amazon.rerank-v1:0"]
 EACH = 0.04
 """Dollars for a picture."""
@@ -31,13 +33,17 @@ def node(tmp_path_factory):
             folder, f"sqlite:///{folder}/otari.db", providers=upstream.providers(), model_discovery=False,
             require_pricing=False, circuit_breaker_failures=0,
             pricing={
-                **dict.fromkeys([IMAGEN, PAINTER, CANVAS, STABLE], price), **dict.fromkeys([VOICE, EAR, *RANKERS], calls),
+                **dict.fromkeys([IMAGEN, PAINTER, CANVAS, STABLE, QWEN], price),
+                **dict.fromkeys([VOICE, QWEN_VOICE, EAR, WHISPER, TRANSCRIBER, *RANKERS], calls),
             },
         )
         with running(node):
             node.upstream = upstream
             node.key = node.new_key("ada")
             yield node
+
+
+pytestmark = pytest.mark.filterwarnings("ignore:deprecated:DeprecationWarning")
 
 
 @pytest.fixture
@@ -80,7 +86,16 @@ def test_pictures_are_shown_and_changed(node, upstream, client):
     assert last_row(node)["cost"] == pytest.approx(EACH)
 
 
+def test_pictures_that_are_links(node, upstream, client):
+    made = client.images.generate(model=QWEN, prompt="a cat", n=2, size="1328x1328", extra_body={"watermark": False})
+    assert [picture.url for picture in made.data] == ["https://oss/0.png"] * 2
+    made = client.images.edit(model=QWEN, image=("cat.png", png(1)), prompt="add a hat", response_format="url")
+    assert [picture.url for picture in made.data] == ["https://oss/1.png"]
+    assert last_row(node)["cost"] == pytest.approx(EACH)
+
+
 @pytest.mark.parametrize("model, options, says", [
+    (QWEN, {"response_format": "b64_json"}, "response_format"),
     (IMAGEN, {"response_format": "url"}, "response_format"),
     (PAINTER, {"background": "transparent"}, "background"),
     (STABLE, {"size": "1000x100"}, "size"),
@@ -103,7 +118,7 @@ def test_what_the_provider_will_not_draw(node, client, model):
     assert last_row(node)["cost"] in (None, 0)
 
 
-@pytest.mark.parametrize("model", [IMAGEN, PAINTER, CANVAS, STABLE])
+@pytest.mark.parametrize("model", [IMAGEN, PAINTER, CANVAS, STABLE, QWEN])
 @pytest.mark.parametrize("told, seen", [
     ("400", openai.BadRequestError), ("404", openai.NotFoundError), ("429 retry 7", openai.RateLimitError),
     ("401", openai.InternalServerError), ("402", openai.InternalServerError), ("503", openai.InternalServerError),
@@ -129,10 +144,12 @@ def test_variations(node, upstream, client):
             client.images.create_variation(model=model, image=("cat.png", png(1)))
 
 
+@pytest.mark.parametrize("model", [VOICE, QWEN_VOICE])
 @pytest.mark.parametrize("form", [None, "wav", "pcm"])
-def test_speech(node, client, tmp_path, form):
+def test_speech(node, client, tmp_path, model, form):
     options = {"response_format": form} if form else {}
-    with client.audio.speech.with_streaming_response.create(model=VOICE, input="hello", voice="Kore", **options) as spoken:
+    speech = client.audio.speech.with_streaming_response
+    with speech.create(model=model, input="hello", voice="Kore", instructions="Cheerfully", **options) as spoken:
         assert spoken.headers["content-type"] == ("audio/L16" if form == "pcm" else "audio/wav")
         spoken.stream_to_file(tmp_path / "said")
     said = (tmp_path / "said").read_bytes()
@@ -144,6 +161,26 @@ def test_speech(node, client, tmp_path, form):
             assert sound.readframes(1 << 30) == SAMPLES
     row = last_row(node)
     assert (row["status"], row["cost"], row["endpoint"]) == ("success", pytest.approx(0.006), "/v1/audio/speech")
+
+
+@pytest.mark.parametrize("model", [VOICE, QWEN_VOICE])
+def test_the_first_sound_is_there_before_the_last_is_made(node, upstream, client, model):
+    upstream.may_go_on.clear()
+    speech = client.audio.speech.with_streaming_response
+    with speech.create(model=model, input="hello", voice="Kore", response_format="pcm") as spoken:
+        sound = spoken.iter_bytes()
+        first = next(sound)
+        assert SAMPLES.startswith(first)
+        upstream.may_go_on.set()
+        assert first + b"".join(sound) == SAMPLES
+
+
+def test_speech_that_fails(node, client):
+    for told, seen in (("400", openai.BadRequestError), ("429 retry 7", openai.RateLimitError), ("503", openai.InternalServerError)):
+        for model in (VOICE, QWEN_VOICE):
+            with pytest.raises(seen):
+                client.audio.speech.create(model=model, input=f"fail {told}", voice="Kore")
+            assert last_row(node)["status_code"] == int(told.split()[0])
 
 
 def test_speech_that_is_no_mp3(client, upstream):
@@ -163,13 +200,40 @@ def test_recordings_are_written_down(node, client):
     assert (row["endpoint"], row["cost"]) == ("/v1/audio/translations", pytest.approx(0.006))
 
 
-def test_words_come_as_they_are_heard(node, client):
-    events = list(client.audio.transcriptions.create(model=EAR, file=("said.wav", WAV), stream=True))
+@pytest.mark.parametrize("model", [EAR, TRANSCRIBER])
+def test_words_come_as_they_are_heard(node, upstream, client, model):
+    upstream.may_go_on.clear()
+    stream = client.audio.transcriptions.create(model=model, file=("said.wav", WAV), stream=True)
+    first = next(stream)
+    assert SAID.startswith(first.delta)
+    upstream.may_go_on.set()
+    events = [first, *stream]
     assert [event.type for event in events][-1] == "transcript.text.done"
     assert len(events) > 2 and "".join(event.delta for event in events[:-1]) == SAID
-    assert (events[-1].text, events[-1].usage.output_tokens) == (SAID, 9)
+    assert events[-1].text == SAID
+    assert model == TRANSCRIBER or events[-1].usage.output_tokens == 9
     row = last_row(node)
     assert (row["status"], row["cost"]) == ("success", pytest.approx(0.006))
+
+
+def test_transcripts_in_every_form(node, client):
+    file = ("said.wav", WAV)
+    for endpoint in (client.audio.transcriptions, client.audio.translations):
+        assert endpoint.create(model=WHISPER, file=file).text == SAID
+        assert endpoint.create(model=WHISPER, file=file, response_format="text") == SAID
+        for form, begins in (("srt", "1\n00:00:00"), ("vtt", "WEBVTT")):
+            written = endpoint.create(model=WHISPER, file=file, response_format=form)
+            assert written.startswith(begins) and SAID in written
+        verbose = endpoint.create(model=WHISPER, file=file, response_format="verbose_json")
+        assert (verbose.duration, verbose.segments[0].end) == (2.5, 2.5)
+    assert last_row(node)["cost"] == pytest.approx(0.006)
+
+
+def test_who_does_not_stream_answers_whole(node, upstream):
+    with node.http(node.key) as http:
+        answer = http.post("/v1/audio/transcriptions", data={"model": WHISPER, "stream": "true"}, files={"file": WAV})
+    assert (answer.status_code, answer.json()) == (200, {"text": SAID})
+    assert upstream.sent[-1][1]["stream"] == "true"
 
 
 @pytest.mark.parametrize("form", ["srt", "vtt", "verbose_json"])

@@ -1,11 +1,14 @@
-"""Pictures, sound and ranking in the providers' own formats: Gemini, Bedrock, and rankers of several shapes.
+"""Pictures, sound and ranking in the providers' own formats: Gemini, Bedrock, DashScope, rankers of several shapes; and
+transcripts in OpenAI's.
 
 Strict as the providers are: a member they do not know, or a key that is not theirs, is refused.
 """
 
+import asyncio
 import base64
 import json
 import struct
+import threading
 import zlib
 from contextlib import contextmanager
 
@@ -42,16 +45,19 @@ def fail_if_told(words):
 
 
 class Natives:
-    """`sent`: path and body of each request so far. `malformed`: what no provider would have taken."""
+    """`sent`: path and body of each request so far. `malformed`: what no provider would have taken. While `may_go_on` is
+    not set, streams stop after their first event."""
 
     def __init__(self):
         self.sent = []
         self.malformed = []
+        self.may_go_on = threading.Event()
         self.url = None
 
     def forget(self):
         self.sent.clear()
         self.malformed.clear()
+        self.may_go_on.set()
 
     def providers(self):
         def instance(kind, path, **more):
@@ -65,6 +71,8 @@ class Natives:
             },
             "cohere": instance("cohere", "/cohere"),
             "voyage": instance("voyage", "/voyage/v1"),
+            "dashscope": instance("dashscope", "/compatible-mode/v1"),
+            "openai": instance("openai", "/openai/v1"),
             "jina": instance("openai-compatible", "/jina/v1"),
         }
 
@@ -77,6 +85,9 @@ class Natives:
             ("/gemini/v1beta/models/{model}:streamGenerateContent", google, generate),
             ("/model/{model}/invoke", None, invoke),
             ("/rerank", None, bedrock_rerank),
+            ("/api/v1/services/aigc/multimodal-generation/generation", bearer, dashscope),
+            ("/openai/v1/audio/transcriptions", bearer, transcribe),
+            ("/openai/v1/audio/translations", bearer, transcribe),
             ("/cohere/v2/rerank", bearer, cohere_rerank),
             ("/voyage/v1/rerank", bearer, voyage_rerank),
             ("/jina/v1/rerank", bearer, jina_rerank),
@@ -86,18 +97,20 @@ class Natives:
 
     def at(self, key, handle):
         async def handler(request):
-            raw = await request.read()
+            is_form = request.content_type == "multipart/form-data"
+            raw = b"" if is_form else await request.read()
             try:
                 if key is None:
                     signed.check(request, raw)
                 else:
                     need(request.headers.get(key[0]) == key[1], f"{key[0]} is not the provider's key")
-                body = json.loads(raw)
+                body = form(await request.post()) if is_form else json.loads(raw)
                 self.sent.append((request.path, body))
                 answer = handle(request.match_info.get("model"), body)
-                if request.path.endswith(":streamGenerateContent"):
-                    need(request.query.get("alt") == "sse", "alt=sse")
-                    return await stream(request, answer)
+                if isinstance(answer, str):
+                    return web.Response(text=answer)
+                if events := events_of(request, body, answer):
+                    return await self.stream(request, events)
                 return web.json_response(answer)
             except Failure as failure:
                 headers = {"retry-after": failure.retry_after} if failure.retry_after else {}
@@ -109,27 +122,48 @@ class Natives:
 
         return handler
 
+    async def stream(self, request, events):
+        response = web.StreamResponse(headers={"content-type": "text/event-stream"})
+        await response.prepare(request)
+        for event in events:
+            await response.write(f"data: {json.dumps(event)}\r\n\r\n".encode())
+            await asyncio.to_thread(self.may_go_on.wait, 30)
+        return response
 
-async def stream(request, answer):
-    """The answer in pieces of its only part, and its end apart."""
-    response = web.StreamResponse(headers={"content-type": "text/event-stream"})
-    await response.prepare(request)
-    [said] = answer["candidates"]
-    [part] = said["content"]["parts"]
-    for piece in pieces_of(part):
-        content = {"role": "model", "parts": [piece]}
-        await response.write(f"data: {json.dumps({'candidates': [{'content': content}]})}\r\n\r\n".encode())
-    end = {"candidates": [{"content": {}, "finishReason": "STOP"}], "usageMetadata": answer["usageMetadata"]}
-    await response.write(f"data: {json.dumps(end)}\r\n\r\n".encode())
-    return response
+
+def form(fields):
+    return {name: field.file.read() if hasattr(field, "file") else field for name, field in fields.items()}
+
+
+def events_of(request, body, answer):
+    """The data of the answer's events, where a stream was asked for."""
+    if request.path.endswith(":streamGenerateContent"):
+        need(request.query.get("alt") == "sse", "alt=sse")
+        [said] = answer["candidates"]
+        [part] = said["content"]["parts"]
+        ended = {"candidates": [{"content": {}, "finishReason": "STOP"}], "usageMetadata": answer["usageMetadata"]}
+        contents = ({"role": "model", "parts": [piece]} for piece in pieces_of(part))
+        return [*({"candidates": [{"content": content}]} for content in contents), ended]
+    if "voice" in body.get("input", {}):
+        need(request.headers.get("x-dashscope-sse") == "enable", "without X-DashScope-SSE there is only a link")
+        audio = ({"data": text64(piece)} for piece in slices(SAMPLES))
+        ended = {"output": {"audio": {"data": "", "url": "http://oss/1.wav"}, "finish_reason": "stop"}}
+        return [*({"output": {"audio": piece, "finish_reason": "null"}} for piece in audio), ended]
+    if body.get("stream") == "true" and body["model"] != "whisper-1":
+        deltas = ({"type": "transcript.text.delta", "delta": piece} for piece in pieces(SAID))
+        return [*deltas, {"type": "transcript.text.done", "text": SAID}]
+    return None
 
 
 def pieces_of(part):
     if "text" in part:
         return [{"text": piece} for piece in pieces(part["text"])]
     data = base64.b64decode(part["inlineData"]["data"])
-    cut = [data[at:at + 20_000] for at in range(0, len(data), 20_000)]
-    return [{"inlineData": {**part["inlineData"], "data": text64(piece)}} for piece in cut]
+    return [{"inlineData": {**part["inlineData"], "data": text64(piece)}} for piece in slices(data)]
+
+
+def slices(data, length=20_000):
+    return [data[at:at + length] for at in range(0, len(data), length)]
 
 
 def error(path, status, message):
@@ -215,6 +249,43 @@ def invoke(model, body):
     if body["prompt"] == "something forbidden":
         return {"seeds": [], "finish_reasons": ["Filter reason: prompt"], "images": []}
     return {"seeds": [7], "finish_reasons": [None], "images": [text64(png(7))]}
+
+
+def dashscope(_, body):
+    need_members(body, {"model", "input", "parameters"})
+    if "voice" in body["input"]:
+        need_members(body["input"], {"text", "voice", "instructions", "language_type"})
+        fail_if_told(body["input"]["text"])
+        return {}
+    parameters = body["parameters"]
+    need_members(parameters, {"n", "size", "seed", "negative_prompt", "prompt_extend", "watermark"})
+    need(parameters["n"] == 1 and parameters.get("size", "1328*1328") == "1328*1328", "n, size")
+    [message] = body["input"]["messages"]
+    need(message["role"] == "user", "role")
+    *shown, words = message["content"]
+    need(all(part["image"].startswith("data:image/png;base64,") for part in shown), "image")
+    fail_if_told(words["text"])
+    choice = {"finish_reason": "stop", "message": {"role": "assistant", "content": [{"image": f"https://oss/{len(shown)}.png"}]}}
+    return {"output": {"choices": [choice]}, "usage": {"image_count": 1}, "request_id": "d-1"}
+
+
+def transcribe(_, body):
+    """In OpenAI's form."""
+    need_members(body, {"model", "file", "response_format", "language", "prompt", "stream", "temperature"})
+    need(body["file"] == WAV, "file")
+    written = body.get("response_format", "json")
+    if written == "text":
+        return SAID
+    if written in ("srt", "vtt"):
+        head = "WEBVTT\n\n" if written == "vtt" else "1\n"
+        return f"{head}00:00:00,000 --> 00:00:02,500\n{SAID}\n"
+    if written == "verbose_json":
+        segment = {
+            "id": 0, "seek": 0, "start": 0.0, "end": 2.5, "text": SAID, "tokens": [1], "temperature": 0.0,
+            "avg_logprob": -0.1, "compression_ratio": 1.0, "no_speech_prob": 0.0,
+        }
+        return {"text": SAID, "language": "english", "duration": 2.5, "segments": [segment]}
+    return {"text": SAID}
 
 
 def scores(query, documents):
