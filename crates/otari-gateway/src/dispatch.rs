@@ -61,6 +61,8 @@ const SENSITIVE_MEMBERS: &[&str] = &[
 const TRACEPARENT: &str = "traceparent";
 /// What an answer that comes whole is asked for as.
 pub(crate) const JSON: &str = "application/json";
+/// The same of one that comes as it is made.
+pub(crate) const EVENTS: &str = "text/event-stream";
 
 /// One call, as every attempt of it needs it.
 #[derive(Debug)]
@@ -244,7 +246,7 @@ pub(crate) fn accept(wire: Wire, stream: bool) -> &'static str {
         _ if !stream => JSON,
         Wire::Bedrock | Wire::Sagemaker => "application/vnd.amazon.eventstream",
         Wire::Ollama => "application/x-ndjson",
-        _ => "text/event-stream",
+        _ => EVENTS,
     }
 }
 

@@ -125,6 +125,7 @@ impl<'a> Form<'a> {
     pub(crate) fn message(&self, model: &str) -> Message {
         Message {
             operation: None,
+            stream: false,
             content_type: self.content_type.clone(),
             headers: HeaderMap::new(),
             body: self.rewritten("model", model, is_kept_back),

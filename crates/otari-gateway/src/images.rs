@@ -79,7 +79,12 @@ impl Gateway {
     pub async fn vary_image(&self, inbound: &Inbound) -> Result<Reply, GatewayError> {
         let form = Form::of(inbound)?;
         let sent = Sent::read(&form, Vec::new())?;
+        let drawn = |at: &At<'_>, raws: Vec<Raw>| native::decode(at, inbound, &raws);
         let encode = |at: &At<'_>| {
+            if let Some(wire) = native::wire_of_variations(at)? {
+                let request = native::request_of_form(&form, sent.count)?;
+                return native::encode(at, wire, &request, &drawn);
+            }
             speaks_openai(at.instance, Operation::ImageVariations, "image variations")?;
             Ok(Task::one(form.message(at.model), reading(false)))
         };
@@ -144,7 +149,7 @@ fn images(count: i64) -> Demand {
 
 fn reading(stream: bool) -> Reading<'static> {
     if stream {
-        Reading::AsItComes("text/event-stream")
+        Reading::Events(&counted)
     } else {
         Reading::Whole(&counted)
     }

@@ -12,16 +12,18 @@ use otari_providers::UpstreamError;
 use crate::Gateway;
 use crate::admit::Billed;
 use crate::call::Begun;
-use crate::dispatch::Post;
+use crate::dispatch::{EVENTS, Post};
 use crate::error::GatewayError;
 use crate::inbound::{Origin, Reply, ReplyBody};
 use crate::plan::Plan;
-use crate::relay::{ANSWER_BYTES_MAX, malformed};
+use crate::relay::malformed;
 use crate::reserve::{Demand, top_up};
 use crate::settle::Settlement;
 use crate::walk::Walk;
 
-pub(crate) use shape::{answer_members, can, error_in, forwarded, json, native, speaks_openai};
+pub(crate) use shape::{
+    answer_members, can, error_in, forwarded, json, native, native_stream, speaks_openai,
+};
 pub use stream::ByteStream;
 pub(crate) use task::{At, DecodeAll, Encode, Errand, Message, Raw, Reading, Task, Whole};
 
@@ -137,7 +139,7 @@ impl Gateway {
         }
         let accept = match reading {
             Reading::Whole(_) | Reading::All(_) => "application/json, */*;q=0.5",
-            Reading::AsItComes(_) => "*/*",
+            Reading::AsItComes(_) | Reading::Events(_) | Reading::Reshaped(..) => "*/*",
         };
         let mut posts = Vec::with_capacity(messages.len());
         for message in messages {
@@ -174,6 +176,20 @@ impl Gateway {
                 let answered = post.send(self, origin, at.instance).await?;
                 Read::Begun(stream::Begun::open(&at.instance.name, answered, usual).await?)
             }
+            Reading::Events(decode) => {
+                let post = posts.pop().ok_or_else(only)?;
+                let answered = post.send(self, origin, at.instance).await?;
+                if stream::is_whole(&answered) {
+                    Read::Whole(decode(at, Raw::collect(answered).await?)?)
+                } else {
+                    Read::Begun(stream::Begun::open(&at.instance.name, answered, EVENTS).await?)
+                }
+            }
+            Reading::Reshaped(kind, by) => {
+                let post = posts.pop().ok_or_else(only)?;
+                let answered = post.send(self, origin, at.instance).await?;
+                Read::Begun(stream::Begun::reshaped(&at.instance.name, answered, kind, by).await?)
+            }
         })
     }
 
@@ -183,11 +199,7 @@ impl Gateway {
         at: &At<'_>,
         post: Post,
     ) -> Result<Raw, UpstreamError> {
-        let answered = post.send(self, origin, at.instance).await?;
-        Ok(Raw {
-            headers: answered.headers,
-            body: answered.body.collect(ANSWER_BYTES_MAX).await?,
-        })
+        Raw::collect(post.send(self, origin, at.instance).await?).await
     }
 
     /// The hold grows to what the attempt may cost.

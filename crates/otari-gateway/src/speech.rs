@@ -1,22 +1,23 @@
-//! The walk of a speech call: a flat price, the sound passed on as it comes; whole where a provider answers it as JSON.
+//! The walk of a speech call: a flat price, the sound passed on as it comes.
 
-use http::HeaderValue;
+use http::{HeaderName, HeaderValue};
 use otari_providers::quirk::{OwnFormat, own_format};
-use otari_providers::{Dialect, Operation, UpstreamError};
+use otari_providers::{Dialect, Operation};
 use otari_translate::speech::{self, SoundFormat, SpeechWire};
 use serde_json::{Map, Value};
 
 use crate::Gateway;
-use crate::dispatch::{is_kept_back, refusal};
+use crate::dispatch::{EVENTS, is_kept_back, refusal};
 use crate::error::GatewayError;
-use crate::inbound::{Inbound, Reply, ReplyBody};
-use crate::pass::{
-    At, Errand, Raw, Reading, Task, Whole, can, error_in, forwarded, native, speaks_openai,
-};
-use crate::relay::{malformed, upstream_error};
+use crate::inbound::{Inbound, Reply};
+use crate::pass::{At, Errand, Reading, Task, can, forwarded, native_stream, speaks_openai};
 use crate::request::{parse_members, present, problem, required_string, string_member};
 use crate::reserve::Demand;
 use crate::unit::Unit;
+
+/// <https://www.alibabacloud.com/help/en/model-studio/qwen-tts-api>
+const DASHSCOPE_STREAMS: (HeaderName, &str) =
+    (HeaderName::from_static("x-dashscope-sse"), "enable");
 
 impl Gateway {
     /// Answers one request for speech.
@@ -52,17 +53,13 @@ impl Gateway {
             },
         };
         let usual = if framing.as_deref() == Some("sse") {
-            "text/event-stream"
+            EVENTS
         } else {
             content_type(format.as_deref())
         };
-        let spoken = |at: &At<'_>, raw: Raw| decode(at, inbound, &raw);
         let encode = |at: &At<'_>| {
             if let Some(wire) = wire(at)? {
-                let request = request(&inbound.body)?;
-                let body = speech::encode(wire, &request, at.model).map_err(refusal)?;
-                let message = native(Operation::Speech, body);
-                return Ok(Task::one(message, Reading::Whole(&spoken)));
+                return native(at, wire, &request(&inbound.body)?);
             }
             speaks_openai(at.instance, Operation::Speech, "speech")?;
             let message = forwarded(&members, at.model);
@@ -78,6 +75,7 @@ fn wire(at: &At<'_>) -> Result<Option<SpeechWire>, GatewayError> {
     let provider = at.instance.provider;
     let format = own_format(provider.quirks, Operation::Speech);
     Ok(match (provider.dialect, format) {
+        (_, Some(OwnFormat::DashScope)) => Some(SpeechWire::DashScope),
         (_, Some(OwnFormat::MiniMax)) => Some(SpeechWire::MiniMax),
         (Dialect::Gemini | Dialect::Vertex, _) => Some(SpeechWire::Gemini),
         _ => None,
@@ -93,15 +91,24 @@ fn request(body: &[u8]) -> Result<speech::Request, GatewayError> {
     speech::parse(&members).map_err(refusal)
 }
 
-fn decode(at: &At<'_>, inbound: &Inbound, raw: &Raw) -> Result<Whole, UpstreamError> {
-    error_in(&raw.body)?;
-    let asked = || malformed("an answer nobody asked for");
-    let wire = wire(at).ok().flatten().ok_or_else(asked)?;
-    let request = request(&inbound.body).map_err(|_| asked())?;
-    let sound = speech::decode(wire, &request, &raw.body);
-    let sound = sound.map_err(|error| upstream_error(&error))?;
-    let kind = HeaderValue::from_static(sound.format.mime());
-    Ok(Whole::of(ReplyBody::Typed(kind, sound.bytes.into())))
+fn native<'a>(
+    at: &At<'_>,
+    wire: SpeechWire,
+    request: &speech::Request,
+) -> Result<Task<'a>, GatewayError> {
+    let body = speech::encode(wire, request, at.model).map_err(refusal)?;
+    let mut message = native_stream(Operation::Speech, body);
+    if wire == SpeechWire::DashScope {
+        let (name, value) = DASHSCOPE_STREAMS;
+        message
+            .headers
+            .insert(name, HeaderValue::from_static(value));
+    }
+    let reading = Reading::Reshaped(
+        speech::media_type(wire, request),
+        speech::reader(wire, request),
+    );
+    Ok(Task::one(message, reading))
 }
 
 fn content_type(format: Option<&str>) -> &'static str {

@@ -7,12 +7,12 @@ use otari_translate::transcription;
 use serde_json::json;
 
 use crate::Gateway;
-use crate::dispatch::refusal;
+use crate::dispatch::{EVENTS, refusal};
 use crate::error::GatewayError;
 use crate::form::Form;
 use crate::inbound::{Inbound, Reply, ReplyBody};
 use crate::pass::{
-    At, Errand, Message, Raw, Reading, Task, Whole, answer_members, can, error_in, native,
+    At, Errand, Raw, Reading, Task, Whole, answer_members, can, error_in, native, native_stream,
     speaks_openai,
 };
 use crate::relay::{malformed, upstream_error};
@@ -73,12 +73,19 @@ impl Gateway {
             let dialect = at.instance.provider.dialect;
             if matches!(dialect, Dialect::Gemini | Dialect::Vertex) {
                 can(at.instance, operation, what)?;
-                let message = shown(&form, operation == Operation::Translations)?;
-                return Ok(Task::one(message, Reading::Whole(&decode_heard)));
+                let body = shown(&form, operation)?;
+                return Ok(if stream {
+                    let message = native_stream(Operation::Chat, body);
+                    let reader = Box::new(transcription::Reader::default());
+                    Task::one(message, Reading::Reshaped(EVENTS, reader))
+                } else {
+                    let message = native(Operation::Chat, body);
+                    Task::one(message, Reading::Whole(&decode_heard))
+                });
             }
             speaks_openai(at.instance, operation, what)?;
             let reading = if stream {
-                Reading::AsItComes("text/event-stream")
+                Reading::Events(&decode)
             } else {
                 Reading::Whole(&decode)
             };
@@ -89,10 +96,10 @@ impl Gateway {
 }
 
 /// The recording as a chat model gets it. It answers words and nothing of when they were said.
-fn shown(form: &Form<'_>, translate: bool) -> Result<Message, GatewayError> {
+fn shown(form: &Form<'_>, operation: Operation) -> Result<Vec<u8>, GatewayError> {
     let mut request = transcription::Request {
         sound: form.file("file").unwrap_or_default(),
-        translate,
+        translate: operation == Operation::Translations,
         language: None,
         prompt: None,
         temperature: None,
@@ -113,6 +120,8 @@ fn shown(form: &Form<'_>, translate: bool) -> Result<Message, GatewayError> {
                 let message = "the provider of this model answers json and text only";
                 return Err(GatewayError::field(&[name], "invalid", message));
             }
+            // OpenAI streams transcripts only.
+            "stream" if operation == Operation::Transcriptions => {}
             "stream" if matches!(text, "false" | "False" | "0") => {}
             _ => {
                 return Err(GatewayError::Unsupported {
@@ -121,8 +130,7 @@ fn shown(form: &Form<'_>, translate: bool) -> Result<Message, GatewayError> {
             }
         }
     }
-    let body = transcription::encode(&request).map_err(refusal)?;
-    Ok(native(Operation::Chat, body))
+    transcription::encode(&request).map_err(refusal)
 }
 
 fn heard(raw: &Raw, is_json: bool) -> Result<Whole, UpstreamError> {

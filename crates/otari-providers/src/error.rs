@@ -112,7 +112,7 @@ struct Told {
 
 impl Told {
     fn read(body: &[u8]) -> Self {
-        let Ok(value) = serde_json::from_slice::<Value>(body) else {
+        let Ok(value) = serde_json::from_slice::<Value>(event_data(body)) else {
             // Proxies answer in HTML; a short plain text is worth keeping.
             let text = String::from_utf8_lossy(body);
             let text = text.trim();
@@ -221,6 +221,9 @@ const FILTERED: &[&str] = &[
     "responsibleaipolicyviolation",
     "content_policy_violation",
     "guardrail",
+    // Alibaba's, in two spellings.
+    "datainspectionfailed",
+    "data_inspection_failed",
 ];
 
 fn classify(status: u16, told: &Told) -> UpstreamErrorKind {
@@ -235,6 +238,7 @@ fn classify(status: u16, told: &Told) -> UpstreamErrorKind {
         "insufficient_quota",
         "exceeded your current quota",
         "insufficient credits",
+        "arrearage",
     ];
     const TOO_LONG: &[&str] = &[
         "maximum context length",
@@ -278,9 +282,18 @@ fn classify_by_words(told: &Told) -> UpstreamErrorKind {
         _ if told.mentions(FILTERED) => UpstreamErrorKind::ContentFiltered,
         _ if told.mentions(&["rate_limit", "rate limit"]) => UpstreamErrorKind::RateLimited,
         _ if told.mentions(&["overloaded"]) => UpstreamErrorKind::Overloaded,
-        _ if told.mentions(&["invalid_request"]) => UpstreamErrorKind::InvalidRequest,
+        _ if told.mentions(&["invalid_request", "invalidparameter"]) => {
+            UpstreamErrorKind::InvalidRequest
+        }
         _ => UpstreamErrorKind::Provider,
     }
+}
+
+/// The first data of a body of events: some refuse a stream in one.
+fn event_data(body: &[u8]) -> &[u8] {
+    let mut lines = body.split(|byte| *byte == b'\n');
+    let data = lines.find_map(|line| line.strip_prefix(b"data:"));
+    data.unwrap_or(body)
 }
 
 fn flatten_message(value: &Value) -> String {

@@ -40,6 +40,7 @@ pub enum Quirk {
 /// A vendor's own format of pictures and sound.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum OwnFormat {
+    DashScope,
     Fireworks,
     MiniMax,
 }

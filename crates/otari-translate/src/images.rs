@@ -3,6 +3,7 @@
 //! Some make one picture a call: a request becomes as many calls as it needs. What a format has no place for is
 //! refused by name, because a picture cannot be compared with what was asked for.
 
+mod dashscope;
 mod decode;
 mod encode;
 mod request;
@@ -31,6 +32,9 @@ pub enum ImageWire {
     Stability,
     /// Stable Diffusion XL, by `InvokeModel`.
     StabilityXl,
+    /// Qwen-Image and newer Wan models, by DashScope's call without a task.
+    /// <https://www.alibabacloud.com/help/en/model-studio/qwen-image-api>
+    DashScope,
     /// Fireworks' workflows. <https://docs.fireworks.ai/api-reference/generate-a-new-image-from-a-text-prompt>
     Fireworks,
     /// <https://platform.minimax.io/docs/api-reference/image-generation-t2i>
@@ -70,6 +74,8 @@ pub struct Request {
     pub count: usize,
     /// As links, where there are any.
     pub wants_url: bool,
+    /// Not as links.
+    pub wants_data: bool,
     pub seed: Option<i64>,
     pub negative_prompt: Option<String>,
     /// To draw after, for an edit.

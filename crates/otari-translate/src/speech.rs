@@ -1,20 +1,25 @@
 //! Speech: OpenAI's request in, calls of providers with formats of their own out, sound back.
 
+mod dashscope;
 mod gemini;
 mod minimax;
+mod sound;
 
 use serde_json::{Map, Value};
 
-use crate::error::{DecodeError, TranslateError};
+use crate::error::TranslateError;
 use crate::json::Raw;
+use crate::reshape::Reshape;
 
 type Result<T> = std::result::Result<T, TranslateError>;
 
 /// A format providers are asked for speech in.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum SpeechWire {
-    /// `generateContent` of Gemini's speech models. <https://ai.google.dev/gemini-api/docs/speech-generation>
+    /// `streamGenerateContent` of Gemini's speech models. <https://ai.google.dev/gemini-api/docs/speech-generation>
     Gemini,
+    /// Qwen-TTS. <https://www.alibabacloud.com/help/en/model-studio/qwen-tts-api>
+    DashScope,
     /// <https://platform.minimax.io/docs/api-reference/speech-t2a-http>
     MiniMax,
 }
@@ -39,15 +44,10 @@ pub struct Request {
     instructions: Option<String>,
     speed: Option<f64>,
     format: Option<SoundFormat>,
+    /// The sound is wanted as events.
+    as_events: bool,
     /// Members that only some provider knows.
     extra: Vec<(String, Raw)>,
-}
-
-/// Sound that was made.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Sound {
-    pub format: SoundFormat,
-    pub bytes: Vec<u8>,
 }
 
 impl SoundFormat {
@@ -98,7 +98,13 @@ pub fn parse(members: &Map<String, Value>) -> Result<Request> {
                     .ok_or_else(|| invalid(name, "should be mp3, opus, aac, flac, wav or pcm"))?;
                 request.format = Some(format);
             }
-            "stream_format" if value == "audio" => {}
+            "stream_format" => {
+                request.as_events = match text(name, value)? {
+                    "audio" => false,
+                    "sse" => true,
+                    _ => return Err(invalid(name, "should be audio or sse")),
+                };
+            }
             _ => request.extra.push((name.clone(), Raw::from(value))),
         }
     }
@@ -108,7 +114,8 @@ pub fn parse(members: &Map<String, Value>) -> Result<Request> {
 /// Writes the call. `model` as the provider knows it.
 pub fn encode(wire: SpeechWire, request: &Request, model: &str) -> Result<Vec<u8>> {
     let (formats, own): (&[SoundFormat], &[&str]) = match wire {
-        SpeechWire::Gemini => (&gemini::FORMATS, &gemini::OWN),
+        SpeechWire::Gemini => (&sound::OF_SAMPLES, &gemini::OWN),
+        SpeechWire::DashScope => (&sound::OF_SAMPLES, &dashscope::OWN),
         SpeechWire::MiniMax => (&minimax::FORMATS, &minimax::OWN),
     };
     if request
@@ -124,21 +131,37 @@ pub fn encode(wire: SpeechWire, request: &Request, model: &str) -> Result<Vec<u8
         return Err(unsupported(name));
     }
     match wire {
-        SpeechWire::Gemini => gemini::encode(request),
+        SpeechWire::Gemini => gemini::encode(request, model),
+        SpeechWire::DashScope => dashscope::encode(request, model),
         SpeechWire::MiniMax => minimax::encode(request, model),
     }
 }
 
-/// Reads the sound from the answer to `request`.
-pub fn decode(
-    wire: SpeechWire,
-    request: &Request,
-    body: &[u8],
-) -> std::result::Result<Sound, DecodeError> {
+/// Reads the answer to `request` as it comes.
+pub fn reader(wire: SpeechWire, request: &Request) -> Box<dyn Reshape> {
+    let sound = sound::Sound::new(made(wire, request), request.as_events);
     match wire {
-        SpeechWire::Gemini => gemini::decode(request, body),
-        SpeechWire::MiniMax => minimax::decode(request, body),
+        SpeechWire::Gemini => Box::new(gemini::Reader::new(sound)),
+        SpeechWire::DashScope => Box::new(dashscope::Reader::new(sound)),
+        SpeechWire::MiniMax => Box::new(minimax::Reader::new(sound)),
     }
+}
+
+/// The IANA media type of the answer to `request`.
+pub fn media_type(wire: SpeechWire, request: &Request) -> &'static str {
+    if request.as_events {
+        "text/event-stream"
+    } else {
+        made(wire, request).mime()
+    }
+}
+
+/// What is made where nothing is asked for depends on the provider.
+fn made(wire: SpeechWire, request: &Request) -> SoundFormat {
+    request.format.unwrap_or(match wire {
+        SpeechWire::Gemini | SpeechWire::DashScope => SoundFormat::Wav,
+        SpeechWire::MiniMax => SoundFormat::Mp3,
+    })
 }
 
 fn is_unusual(speed: f64) -> bool {

@@ -1,6 +1,8 @@
 //! Transcripts by models that hear: OpenAI's form in, Gemini's `generateContent` out, the words back.
 //! <https://ai.google.dev/gemini-api/docs/audio>
 
+mod stream;
+
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 
@@ -10,6 +12,8 @@ use crate::error::{DecodeError, TranslateError};
 use crate::event::{Event, FinishReason, Opening};
 use crate::json::{Json, Object};
 use crate::route::Wire;
+
+pub use stream::Reader;
 
 const VERBATIM: &str = "Write down word for word what is said in the recording, in the language it is said in, with \
                         punctuation.";
@@ -63,11 +67,6 @@ pub fn encode(request: &Request<'_>) -> Result<Vec<u8>, TranslateError> {
 
 /// Reads the words from an answer. A silent recording has none; one cut short is an error, as nobody would see it.
 pub fn decode(body: &[u8]) -> Result<String, DecodeError> {
-    let failed = |code: &str, message: &str| DecodeError::Upstream {
-        code: code.to_owned(),
-        status: None,
-        message: message.to_owned(),
-    };
     let events = decode_reply(Wire::Gemini, body, "heard")?;
     let mut text = String::new();
     let mut in_text = false;
@@ -79,12 +78,23 @@ pub fn decode(body: &[u8]) -> Result<String, DecodeError> {
         }
     }
     let reply = events.into_iter().collect::<Collector>().into_reply();
-    match reply.map(|reply| reply.finish.reason) {
+    check(reply.map(|reply| reply.finish.reason).as_ref())?;
+    Ok(text.trim().to_owned())
+}
+
+/// That the words are all of them.
+fn check(finish: Option<&FinishReason>) -> Result<(), DecodeError> {
+    let failed = |code: &str, message: &str| DecodeError::Upstream {
+        code: code.to_owned(),
+        status: None,
+        message: message.to_owned(),
+    };
+    match finish {
         Some(FinishReason::ContentFilter) => {
             Err(failed("content_filter", "the transcript was kept back"))
         }
         Some(FinishReason::Length) => Err(failed("length", "the transcript is too long")),
-        Some(_) => Ok(text.trim().to_owned()),
+        Some(_) => Ok(()),
         None => Err(DecodeError::Truncated),
     }
 }

@@ -158,20 +158,26 @@ def check_key(dialect, headers):
 def serving():
     """A running upstream. At the end, nothing it was sent may have been malformed."""
     upstream = Upstream()
+    with listening(upstream.application()) as upstream.url:
+        yield upstream
+
+
+@contextmanager
+def listening(application):
+    """The address at which the application answers, on a thread of its own."""
     loop = asyncio.new_event_loop()
-    runner = web.AppRunner(upstream.application(), access_log=None, shutdown_timeout=0.1)
+    runner = web.AppRunner(application, access_log=None, shutdown_timeout=0.1)
 
     async def start():
         await runner.setup()
-        site = web.TCPSite(runner, "127.0.0.1", 0)
-        await site.start()
-        upstream.url = f"http://127.0.0.1:{runner.addresses[0][1]}"
+        await web.TCPSite(runner, "127.0.0.1", 0).start()
+        return f"http://127.0.0.1:{runner.addresses[0][1]}"
 
-    loop.run_until_complete(start())
+    url = loop.run_until_complete(start())
     thread = threading.Thread(target=loop.run_forever, daemon=True)
     thread.start()
     try:
-        yield upstream
+        yield url
     finally:
         asyncio.run_coroutine_threadsafe(runner.cleanup(), loop).result(10)
         loop.call_soon_threadsafe(loop.stop)

@@ -21,6 +21,7 @@ pub(super) fn wire(at: &At<'_>) -> Result<Option<ImageWire>, GatewayError> {
     let provider = at.instance.provider;
     let format = own_format(provider.quirks, Operation::Images);
     Ok(match (provider.dialect, format) {
+        (_, Some(OwnFormat::DashScope)) => Some(ImageWire::DashScope),
         (_, Some(OwnFormat::Fireworks)) => Some(ImageWire::Fireworks),
         (_, Some(OwnFormat::MiniMax)) => Some(ImageWire::MiniMax),
         (Dialect::Gemini | Dialect::Vertex, _) => Some(ImageWire::of_google(at.model)),
@@ -41,10 +42,27 @@ pub(super) fn wire(at: &At<'_>) -> Result<Option<ImageWire>, GatewayError> {
 /// The same for edits.
 pub(super) fn wire_of_edits(at: &At<'_>) -> Result<Option<ImageWire>, GatewayError> {
     can(at.instance, Operation::ImageEdits, "image editing")?;
-    match at.instance.provider.dialect {
-        Dialect::Gemini | Dialect::Vertex => wire(at),
-        _ => Ok(None),
+    let provider = at.instance.provider;
+    let is_own = own_format(provider.quirks, Operation::ImageEdits).is_some();
+    if is_own || matches!(provider.dialect, Dialect::Gemini | Dialect::Vertex) {
+        return wire(at);
     }
+    Ok(None)
+}
+
+/// The same for variations.
+pub(super) fn wire_of_variations(at: &At<'_>) -> Result<Option<ImageWire>, GatewayError> {
+    can(at.instance, Operation::ImageVariations, "image variations")?;
+    if at.instance.provider.dialect != Dialect::BedrockConverse {
+        return Ok(None);
+    }
+    let wire = ImageWire::of_bedrock(at.model).filter(|wire| *wire == ImageWire::Canvas);
+    wire.map(Some).ok_or_else(|| {
+        GatewayError::InvalidRequest(format!(
+            "'{}' is not known to vary images; on Bedrock Titan Image Generator and Nova Canvas do",
+            at.model
+        ))
+    })
 }
 
 pub(super) fn request(body: &[u8]) -> Result<Request, GatewayError> {

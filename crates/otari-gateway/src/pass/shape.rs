@@ -8,7 +8,7 @@ use otari_providers::{Dialect, Instance, Operation, UpstreamError};
 use otari_wire::members::{Members, ObjectWriter};
 
 use super::task::Message;
-use crate::dispatch::{JSON, is_kept_back};
+use crate::dispatch::{EVENTS, JSON, is_kept_back};
 use crate::error::GatewayError;
 use crate::relay::malformed;
 
@@ -75,9 +75,21 @@ pub(crate) fn native(operation: Operation, body: Vec<u8>) -> Message {
     message
 }
 
+/// The same where the answer comes as events.
+pub(crate) fn native_stream(operation: Operation, body: Vec<u8>) -> Message {
+    let mut message = json(body.into());
+    message.operation = Some(operation);
+    message.stream = true;
+    message
+        .headers
+        .insert(header::ACCEPT, HeaderValue::from_static(EVENTS));
+    message
+}
+
 pub(crate) fn json(body: Bytes) -> Message {
     Message {
         operation: None,
+        stream: false,
         content_type: HeaderValue::from_static("application/json"),
         headers: HeaderMap::new(),
         body,

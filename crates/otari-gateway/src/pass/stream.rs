@@ -1,16 +1,18 @@
-//! An answer that passes as it comes: sound, and events that a provider words itself.
+//! An answer that passes as it comes: sound, and events, in the provider's words or made of them.
 
 use bytes::Bytes;
 use http::{HeaderValue, header};
 use otari_providers::{Answered, UpstreamBody, UpstreamError};
+use otari_translate::Reshape;
 
+use crate::dispatch::EVENTS;
 use crate::error::GatewayError;
-use crate::relay::{STREAM_ERROR, malformed};
+use crate::relay::{STREAM_ERROR, malformed, upstream_error};
 use crate::settle::Settlement;
 
 /// An answer whose first bytes are there, so that a failure before them was still an HTTP error.
 pub(super) struct Begun {
-    upstream: UpstreamBody,
+    source: Source,
     first: Bytes,
     content_type: HeaderValue,
     instance: String,
@@ -22,7 +24,7 @@ pub struct ByteStream {
     pub content_type: HeaderValue,
     first: Option<Bytes>,
     /// `None` once everything was read or given up.
-    upstream: Option<UpstreamBody>,
+    source: Option<Source>,
     instance: String,
     settlement: Settlement,
 }
@@ -35,10 +37,28 @@ impl Begun {
     ) -> Result<Self, UpstreamError> {
         let given = answered.headers.get(header::CONTENT_TYPE);
         let content_type = content_type(given, usual)?;
-        let mut upstream = answered.body;
-        let first = upstream.next_chunk().await?;
+        Self::read(instance, Source::of(answered.body, None), content_type).await
+    }
+
+    /// `kind`: the media type of what `by` makes.
+    pub(super) async fn reshaped(
+        instance: &str,
+        answered: Answered,
+        kind: &'static str,
+        by: Box<dyn Reshape>,
+    ) -> Result<Self, UpstreamError> {
+        let source = Source::of(answered.body, Some(by));
+        Self::read(instance, source, HeaderValue::from_static(kind)).await
+    }
+
+    async fn read(
+        instance: &str,
+        mut source: Source,
+        content_type: HeaderValue,
+    ) -> Result<Self, UpstreamError> {
+        let first = source.next().await?;
         Ok(Self {
-            upstream,
+            source,
             first: first.ok_or_else(|| malformed("the answer is empty"))?,
             content_type,
             instance: instance.to_owned(),
@@ -54,7 +74,7 @@ impl Begun {
         ByteStream {
             content_type: self.content_type,
             first: Some(self.first),
-            upstream: Some(self.upstream),
+            source: Some(self.source),
             instance: self.instance,
             settlement,
         }
@@ -68,16 +88,16 @@ impl ByteStream {
         if let Some(first) = self.first.take() {
             return Some(Ok(first));
         }
-        let read = self.upstream.as_mut()?.next_chunk().await;
+        let read = self.source.as_mut()?.next().await;
         match read {
             Ok(Some(chunk)) => Some(Ok(chunk)),
             Ok(None) => {
-                self.upstream = None;
+                self.source = None;
                 self.settlement.succeed().await;
                 None
             }
             Err(error) => {
-                self.upstream = None;
+                self.source = None;
                 let told = error.clone();
                 let failed = GatewayError::upstream(&self.instance, error);
                 tracing::warn!(error = %failed, "an answer broke off");
@@ -90,6 +110,54 @@ impl ByteStream {
             }
         }
     }
+}
+
+/// The bytes of an answer, as the client gets them.
+#[derive(Debug)]
+struct Source {
+    /// `None` after its end.
+    upstream: Option<UpstreamBody>,
+    reshape: Option<Box<dyn Reshape>>,
+}
+
+impl Source {
+    fn of(upstream: UpstreamBody, reshape: Option<Box<dyn Reshape>>) -> Self {
+        Self {
+            upstream: Some(upstream),
+            reshape,
+        }
+    }
+
+    /// Never empty; `None` at the end.
+    async fn next(&mut self) -> Result<Option<Bytes>, UpstreamError> {
+        loop {
+            let Some(upstream) = &mut self.upstream else {
+                return Ok(None);
+            };
+            let chunk = upstream.next_chunk().await?;
+            if chunk.is_none() {
+                self.upstream = None;
+            }
+            let Some(reshape) = &mut self.reshape else {
+                return Ok(chunk);
+            };
+            let mut out = Vec::new();
+            let made = match chunk {
+                Some(chunk) => reshape.push(chunk, &mut out),
+                None => reshape.finish(&mut out),
+            };
+            made.map_err(|error| upstream_error(&error))?;
+            if !out.is_empty() {
+                return Ok(Some(out.into()));
+            }
+        }
+    }
+}
+
+/// Whether it is something else than events, as who does not stream answers.
+pub(super) fn is_whole(answered: &Answered) -> bool {
+    let kind = answered.headers.get(header::CONTENT_TYPE);
+    kind.is_some_and(|kind| !is_events(kind))
 }
 
 /// The provider's type where it is one of an answer. What a proxy's page says of itself is none.
@@ -107,12 +175,12 @@ fn content_type(
             "the answer is of another type than was asked for",
         ));
     }
-    let is_known = kind.starts_with("audio/") || kind.starts_with("text/event-stream");
+    let is_known = kind.starts_with("audio/") || kind.starts_with(EVENTS);
     Ok(if is_known { given.clone() } else { usual_value })
 }
 
 fn is_events(content_type: &HeaderValue) -> bool {
-    content_type.as_bytes().starts_with(b"text/event-stream")
+    content_type.as_bytes().starts_with(EVENTS.as_bytes())
 }
 
 fn error_event() -> Bytes {

@@ -2,13 +2,15 @@
 
 use bytes::Bytes;
 use http::{HeaderMap, HeaderValue, header};
-use otari_providers::{Instance, Operation, UpstreamError};
+use otari_providers::{Answered, Instance, Operation, UpstreamError};
+use otari_translate::Reshape;
 use otari_types::TokenUsage;
 
 use crate::dispatch::{Post, address};
 use crate::error::GatewayError;
 use crate::inbound::{Inbound, ReplyBody};
 use crate::plan::Attempt;
+use crate::relay::ANSWER_BYTES_MAX;
 use crate::reserve::Demand;
 
 /// One call, as every attempt of it needs it.
@@ -33,6 +35,8 @@ pub(crate) struct At<'a> {
 pub(crate) struct Message {
     /// Where it goes, if not where the errand says.
     pub(crate) operation: Option<Operation>,
+    /// At the address of streamed answers.
+    pub(crate) stream: bool,
     pub(crate) content_type: HeaderValue,
     /// Further ones.
     pub(crate) headers: HeaderMap,
@@ -71,7 +75,6 @@ pub(crate) type DecodeAll<'a> =
     dyn Fn(&At<'_>, Vec<Raw>) -> Result<Whole, UpstreamError> + Sync + 'a;
 
 /// How an answer is read.
-#[derive(Clone, Copy)]
 pub(crate) enum Reading<'a> {
     /// Of the only message.
     Whole(&'a Decode<'a>),
@@ -79,6 +82,10 @@ pub(crate) enum Reading<'a> {
     All(&'a DecodeAll<'a>),
     /// Of the only message, as it comes, with the type it has where the provider names none of use.
     AsItComes(&'static str),
+    /// Of the only message: events as they come, or from who does not stream a whole answer.
+    Events(&'a Decode<'a>),
+    /// Of the only message, as it comes, in another form, which has this type.
+    Reshaped(&'static str, Box<dyn Reshape>),
 }
 
 impl<'a> Task<'a> {
@@ -102,6 +109,15 @@ impl Whole {
     }
 }
 
+impl Raw {
+    pub(super) async fn collect(answered: Answered) -> Result<Self, UpstreamError> {
+        Ok(Self {
+            headers: answered.headers,
+            body: answered.body.collect(ANSWER_BYTES_MAX).await?,
+        })
+    }
+}
+
 impl Message {
     pub(super) fn post(
         self,
@@ -113,7 +129,7 @@ impl Message {
         let mut headers = self.headers;
         headers.insert(header::CONTENT_TYPE, self.content_type);
         Ok(Post {
-            uri: address(at.instance, operation, at.model, false)?,
+            uri: address(at.instance, operation, at.model, self.stream)?,
             accept,
             headers,
             body: self.body,

@@ -60,6 +60,7 @@ pub(super) fn encode<'a>(
 fn message(body: Bytes, headers: HeaderMap, route: Route) -> Message {
     Message {
         operation: Some(route.operation),
+        stream: false,
         content_type: HeaderValue::from_static("application/json"),
         headers,
         body,

@@ -110,7 +110,9 @@ pub(super) const BEDROCK: Provider = Provider {
     key_required: false,
     dialect: Dialect::BedrockConverse,
     auth: AuthScheme::SigV4("bedrock"),
-    capabilities: CHAT.with(&[Embeddings, Images, Rerank, Batch, Vision, Pdf, Reasoning]),
+    capabilities: CHAT.with(&[
+        Embeddings, Images, ImageEdit, Rerank, Batch, Vision, Pdf, Reasoning,
+    ]),
     paths: Paths {
         chat: "/model/{model}/converse",
         chat_stream: Some("/model/{model}/converse-stream"),

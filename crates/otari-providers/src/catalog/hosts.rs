@@ -2,7 +2,7 @@
 
 use crate::operation::Operation;
 use crate::provider::Capability::{
-    Batch, Embeddings, Files, Images, Messages, Reasoning, Rerank, Responses, Speech,
+    Batch, Embeddings, Files, ImageEdit, Images, Messages, Reasoning, Rerank, Responses, Speech,
     Transcription, Vision,
 };
 use crate::provider::{Paths, Provider};
@@ -217,6 +217,10 @@ pub(super) const GITHUB: Provider = Provider {
     ..OPENAI_COMPATIBLE
 };
 
+/// Of everything that is neither text nor OpenAI's.
+const DASHSCOPE_GENERATION: &str =
+    "https://dashscope.aliyuncs.com/api/v1/services/aigc/multimodal-generation/generation";
+
 pub(super) const DASHSCOPE: Provider = Provider {
     id: "dashscope",
     name: "Alibaba DashScope (Qwen)",
@@ -226,15 +230,19 @@ pub(super) const DASHSCOPE: Provider = Provider {
     base_url_env: &["DASHSCOPE_API_BASE"],
     key_env: &["DASHSCOPE_API_KEY"],
     capabilities: CHAT.with(&[
-        Responses, Embeddings, Images, Speech, Rerank, Batch, Files, Vision, Reasoning,
+        Responses, Embeddings, Images, ImageEdit, Speech, Rerank, Batch, Files, Vision, Reasoning,
     ]),
     paths: Paths {
         rerank: "https://dashscope.aliyuncs.com/compatible-api/v1/reranks",
+        images: DASHSCOPE_GENERATION,
+        speech: DASHSCOPE_GENERATION,
         ..Paths::OPENAI
     },
     quirks: &[
-        OwnShape(Operation::Images),
-        OwnShape(Operation::Speech),
+        Speaks(Operation::Images, OwnFormat::DashScope),
+        Speaks(Operation::ImageEdits, OwnFormat::DashScope),
+        OwnShape(Operation::ImageVariations),
+        Speaks(Operation::Speech, OwnFormat::DashScope),
         MaxTokensField("max_tokens"),
         DropParams(&["frequency_penalty", "logit_bias", "user", "service_tier"]),
     ],

@@ -65,6 +65,21 @@ fn the_body_decides_before_the_status() {
             r#"{"error":{"code":429,"message":"slow down"}}"#,
             Kind::RateLimited,
         ),
+        (
+            400,
+            r#"{"code":"DataInspectionFailed","message":"Output data may contain inappropriate content."}"#,
+            Kind::ContentFiltered,
+        ),
+        (
+            400,
+            "id:1\nevent:error\n:HTTP_STATUS/400\ndata:{\"code\":\"Arrearage\",\"message\":\"Access denied\"}\n\n",
+            Kind::BillingExhausted,
+        ),
+        (
+            200,
+            r#"{"code":"InvalidParameter","message":"Invalid voice specified"}"#,
+            Kind::InvalidRequest,
+        ),
     ] {
         assert_eq!(kind(status, body), expected, "{status} {body}");
     }

@@ -12,6 +12,7 @@ mod guardrails;
 mod images;
 mod learned;
 mod mcp;
+mod media;
 mod messages;
 mod models;
 mod moderations;

@@ -8,7 +8,7 @@ use crate::error::DecodeError;
 use crate::event::{Event, FinishReason};
 use crate::route::Wire;
 
-use super::{Image, ImageWire, Made};
+use super::{Image, ImageWire, Made, dashscope};
 
 type Result<T> = std::result::Result<T, DecodeError>;
 
@@ -20,6 +20,7 @@ pub fn decode(wire: ImageWire, body: &[u8]) -> Result<Vec<Made>> {
         ImageWire::Canvas => canvas(body),
         ImageWire::Stability => stability(body),
         ImageWire::StabilityXl => stability_xl(body),
+        ImageWire::DashScope => dashscope::decode(body),
         ImageWire::Fireworks => fireworks(body),
         ImageWire::MiniMax => minimax(body),
     }?;
@@ -31,7 +32,7 @@ pub fn decode(wire: ImageWire, body: &[u8]) -> Result<Vec<Made>> {
     Ok(made)
 }
 
-fn read<'a, T: Deserialize<'a>>(body: &'a [u8]) -> Result<T> {
+pub(super) fn read<'a, T: Deserialize<'a>>(body: &'a [u8]) -> Result<T> {
     serde_json::from_slice(body).map_err(|_| DecodeError::Malformed {
         what: "image answer",
     })
@@ -313,6 +314,11 @@ mod tests {
                 Some("image/png"),
             ),
             (
+                ImageWire::DashScope,
+                r#"{"output":{"choices":[{"finish_reason":"stop","message":{"role":"assistant","content":[{"image":"AA=="}]}}]},"usage":{"image_count":1}}"#,
+                None,
+            ),
+            (
                 ImageWire::MiniMax,
                 r#"{"id":"1","data":{"image_base64":["AA=="]},"base_resp":{"status_code":0,"status_msg":"success"}}"#,
                 Some("image/jpeg"),
@@ -367,6 +373,16 @@ mod tests {
                 ImageWire::MiniMax,
                 r#"{"data":null,"base_resp":{"status_code":1008,"status_msg":"insufficient balance"}}"#,
                 "1008",
+            ),
+            (
+                ImageWire::DashScope,
+                r#"{"code":"DataInspectionFailed","message":"no","request_id":"1"}"#,
+                "DataInspectionFailed",
+            ),
+            (
+                ImageWire::DashScope,
+                r#"{"output":{"choices":[{"message":{"content":[{"text":"no"}]}}]}}"#,
+                "malformed answer without a picture from the provider",
             ),
             (
                 ImageWire::Canvas,

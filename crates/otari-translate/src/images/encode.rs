@@ -4,7 +4,7 @@ use crate::error::TranslateError;
 use crate::json::{Json, Object};
 
 use super::size::invalid;
-use super::{Format, ImageWire, Request};
+use super::{Format, ImageWire, Request, dashscope};
 
 type Result<T> = std::result::Result<T, TranslateError>;
 
@@ -49,6 +49,7 @@ fn at_once(wire: ImageWire) -> usize {
         ImageWire::Gemini
         | ImageWire::Stability
         | ImageWire::StabilityXl
+        | ImageWire::DashScope
         | ImageWire::Fireworks => 1,
     }
 }
@@ -57,19 +58,27 @@ fn at_once(wire: ImageWire) -> usize {
 fn check(wire: ImageWire, request: &Request) -> Result<()> {
     let negative = matches!(
         wire,
-        ImageWire::Imagen | ImageWire::Canvas | ImageWire::Stability | ImageWire::StabilityXl
+        ImageWire::Imagen
+            | ImageWire::Canvas
+            | ImageWire::Stability
+            | ImageWire::StabilityXl
+            | ImageWire::DashScope
     );
+    let links = matches!(wire, ImageWire::MiniMax | ImageWire::DashScope);
     let formats: &[Format] = match wire {
         ImageWire::Imagen | ImageWire::Stability => &[Format::Png, Format::Jpeg],
         ImageWire::MiniMax => &[Format::Jpeg],
-        ImageWire::Gemini | ImageWire::Canvas | ImageWire::StabilityXl | ImageWire::Fireworks => {
-            &[Format::Png]
-        }
+        ImageWire::Gemini
+        | ImageWire::Canvas
+        | ImageWire::StabilityXl
+        | ImageWire::DashScope
+        | ImageWire::Fireworks => &[Format::Png],
     };
     let refused = [
+        (request.wants_url && !links, "response_format 'url'"),
         (
-            request.wants_url && wire != ImageWire::MiniMax,
-            "response_format 'url'",
+            request.wants_data && wire == ImageWire::DashScope,
+            "response_format 'b64_json'",
         ),
         (request.is_fine && wire != ImageWire::Canvas, "quality"),
         (
@@ -87,7 +96,11 @@ fn check(wire: ImageWire, request: &Request) -> Result<()> {
             "negative_prompt",
         ),
         (
-            !request.pictures.is_empty() && wire != ImageWire::Gemini,
+            !request.pictures.is_empty()
+                && !matches!(
+                    wire,
+                    ImageWire::Gemini | ImageWire::Canvas | ImageWire::DashScope
+                ),
             "image",
         ),
     ];
@@ -118,12 +131,13 @@ fn own_members(wire: ImageWire) -> &'static [&'static str] {
         ImageWire::Canvas => &["cfgScale"],
         ImageWire::Stability => &["mode", "style_preset"],
         ImageWire::StabilityXl => &["cfg_scale", "steps", "style_preset", "sampler"],
+        ImageWire::DashScope => &["prompt_extend", "watermark"],
         ImageWire::Fireworks => &["guidance_scale", "num_inference_steps"],
         ImageWire::MiniMax => &["prompt_optimizer", "style", "subject_reference"],
     }
 }
 
-fn own(request: &Request, into: &mut Object) {
+pub(super) fn own(request: &Request, into: &mut Object) {
     for (name, raw) in &request.extra {
         into.set(name.clone(), raw);
     }
@@ -145,6 +159,7 @@ fn body(wire: ImageWire, request: &Request, model: &str, count: usize) -> Result
             Ok(body)
         }
         ImageWire::StabilityXl => stability_xl(request),
+        ImageWire::DashScope => dashscope::encode(request, model, count),
         ImageWire::Fireworks => {
             let mut body = Object::new()
                 .with("prompt", &request.prompt)
@@ -225,9 +240,18 @@ fn imagen(request: &Request, count: i64) -> Result<Object> {
 }
 
 fn canvas(request: &Request, count: i64) -> Result<Object> {
-    let text = Object::new()
-        .with("text", &request.prompt)
+    let prompt = (!request.prompt.is_empty()).then_some(&request.prompt);
+    let mut task = Object::new()
+        .with_some("text", prompt)
         .with_some("negativeText", request.negative_prompt.as_ref());
+    let (kind, member) = if request.pictures.is_empty() {
+        ("TEXT_IMAGE", "textToImageParams")
+    } else {
+        let pictures = request.pictures.iter();
+        let pictures = pictures.map(|picture| Json::from(&picture.data));
+        task.set("images", pictures.collect::<Json>());
+        ("IMAGE_VARIATION", "imageVariationParams")
+    };
     let pixels = request.size.pixels()?;
     let mut config = Object::new()
         .with("numberOfImages", count)
@@ -236,8 +260,8 @@ fn canvas(request: &Request, count: i64) -> Result<Object> {
         .with_some("height", pixels.map(|(_, height)| height));
     own(request, &mut config);
     Ok(Object::new()
-        .with("taskType", "TEXT_IMAGE")
-        .with("textToImageParams", text)
+        .with("taskType", kind)
+        .with(member, task)
         .with("imageGenerationConfig", config))
 }
 
@@ -264,7 +288,7 @@ fn stability_xl(request: &Request) -> Result<Object> {
 fn set_seed(wire: ImageWire, body: &mut Object, seed: i64) {
     let within = match wire {
         ImageWire::Gemini => Some("generationConfig"),
-        ImageWire::Imagen => Some("parameters"),
+        ImageWire::Imagen | ImageWire::DashScope => Some("parameters"),
         ImageWire::Canvas => Some("imageGenerationConfig"),
         _ => None,
     };

@@ -37,7 +37,10 @@ fn read(request: &mut Request, name: &str, value: &Value) -> Result<()> {
         "seed" => request.seed = Some(int(name, value)?),
         "negative_prompt" => request.negative_prompt = Some(text(name, value)?.to_owned()),
         "output_compression" => request.compression = Some(int(name, value)?),
-        "response_format" => request.wants_url = one_of(name, value, &["b64_json"], "url")?,
+        "response_format" => {
+            request.wants_url = one_of(name, value, &["b64_json"], "url")?;
+            request.wants_data = value == "b64_json";
+        }
         "quality" => {
             const FINE: [&str; 3] = ["hd", "high", "premium"];
             request.is_fine = FINE.contains(&text(name, value)?);

@@ -1,35 +1,36 @@
-//! Gemini's speech models: a prompt, a voice by name, samples back.
+//! Gemini's speech models: a text, a voice by name, samples back.
 
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
+use bytes::Bytes;
+use otari_types::TokenUsage;
 
-use crate::call::Source;
-use crate::dialect::decode_reply;
+use crate::call::{Media, Source};
+use crate::dialect::Decoder;
 use crate::error::DecodeError;
 use crate::event::{Event, FinishReason};
 use crate::json::{Json, Object};
+use crate::reshape::Reshape;
 use crate::route::Wire;
 
-use super::{Request, Result, Sound, SoundFormat, unsupported};
+use super::sound::Sound;
+use super::{Request, Result, unsupported};
 
-/// Nothing else is made of samples here.
-pub(super) const FORMATS: [SoundFormat; 2] = [SoundFormat::Wav, SoundFormat::Pcm];
 /// Several speakers, a language.
 pub(super) const OWN: [&str; 1] = ["speechConfig"];
 /// Per second.
 const USUAL_RATE: u32 = 24_000;
+/// The first that say all of the text, and have the style beside it.
+/// <https://docs.cloud.google.com/gemini-enterprise-agent-platform/models/speech/text-to-speech>
+const STYLE_APART: (u32, u32) = (3, 8);
 
-pub(super) fn encode(request: &Request) -> Result<Vec<u8>> {
+pub(super) fn encode(request: &Request, model: &str) -> Result<Vec<u8>> {
     if request.speed.is_some() {
         return Err(unsupported("speed"));
     }
-    // The style is part of what is said to it, as in "Say cheerfully: Have a nice day".
-    let text = match &request.instructions {
-        Some(style) => format!("{}: {}", style.trim_end_matches([':', ' ']), request.input),
-        None => request.input.clone(),
-    };
-    let part = Json::Object(Object::new().with("text", text));
-    let content = Object::new().with("role", "user").with("parts", vec![part]);
+    let content = Object::new()
+        .with("role", "user")
+        .with("parts", vec![Json::Object(part(request, model))]);
     let voice = Object::new().with("voiceName", &request.voice);
     let voice = Object::new().with("prebuiltVoiceConfig", voice);
     let mut config = Object::new()
@@ -44,45 +45,103 @@ pub(super) fn encode(request: &Request) -> Result<Vec<u8>> {
         .to_vec())
 }
 
-pub(super) fn decode(request: &Request, body: &[u8]) -> std::result::Result<Sound, DecodeError> {
-    let malformed = || DecodeError::Malformed {
-        what: "speech answer",
+fn part(request: &Request, model: &str) -> Object {
+    let part = Object::new();
+    let Some(style) = &request.instructions else {
+        return part.with("text", &request.input);
     };
-    let mut samples = Vec::new();
-    let mut rate = USUAL_RATE;
-    for event in decode_reply(Wire::Gemini, body, "speech")? {
-        match event {
-            Event::Media(media) => {
-                let mime = media.mime.unwrap_or_default();
-                let Source::Data(data) = media.source else {
-                    return Err(malformed());
-                };
-                rate = sampled(&mime).ok_or_else(malformed)?;
-                samples.extend(STANDARD.decode(data).map_err(|_| malformed())?);
-            }
-            Event::Finish(finish) if finish.reason == FinishReason::ContentFilter => {
-                return Err(DecodeError::Upstream {
-                    code: "content_filter".to_owned(),
-                    status: None,
-                    message: "the speech was kept back".to_owned(),
-                });
-            }
-            _ => {}
+    if version(model).is_some_and(|version| version >= STYLE_APART) {
+        let style = Object::new().with("style", style);
+        return part
+            .with("text", &request.input)
+            .with("speechMetadata", style);
+    }
+    // As in "Say cheerfully: Have a nice day".
+    let style = style.trim_end_matches([':', ' ']);
+    part.with("text", format!("{style}: {}", request.input))
+}
+
+/// Of `gemini-3.8-flash-tts`, 3 and 8.
+fn version(model: &str) -> Option<(u32, u32)> {
+    let (_, after) = model.rsplit_once("gemini-")?;
+    let number = after.split('-').next()?;
+    let (major, minor) = number.split_once('.').unwrap_or((number, "0"));
+    Some((major.parse().ok()?, minor.parse().ok()?))
+}
+
+#[derive(Debug)]
+pub(super) struct Reader {
+    decoder: Decoder,
+    sound: Sound,
+    usage: Option<TokenUsage>,
+    events: Vec<Event>,
+}
+
+impl Reader {
+    pub(super) fn new(sound: Sound) -> Self {
+        Self {
+            decoder: Decoder::new(Wire::Gemini, "speech"),
+            sound,
+            usage: None,
+            events: Vec::new(),
         }
     }
-    if samples.is_empty() {
-        return Err(malformed());
+
+    fn write(&mut self, out: &mut Vec<u8>) -> std::result::Result<(), DecodeError> {
+        for event in self.events.drain(..) {
+            match event {
+                Event::Media(media) => media_samples(media, &mut self.sound, out)?,
+                Event::Usage(usage) => self.usage = Some(usage),
+                Event::Finish(finish) if finish.reason == FinishReason::ContentFilter => {
+                    return Err(DecodeError::Upstream {
+                        code: "content_filter".to_owned(),
+                        status: None,
+                        message: "the speech was kept back".to_owned(),
+                    });
+                }
+                _ => {}
+            }
+        }
+        Ok(())
     }
-    Ok(match request.format {
-        Some(SoundFormat::Pcm) => Sound {
-            format: SoundFormat::Pcm,
-            bytes: samples,
-        },
-        _ => Sound {
-            format: SoundFormat::Wav,
-            bytes: wav(&samples, rate),
-        },
-    })
+}
+
+impl Reshape for Reader {
+    fn push(&mut self, chunk: Bytes, out: &mut Vec<u8>) -> std::result::Result<(), DecodeError> {
+        let pushed = self.decoder.push(chunk, &mut self.events);
+        self.write(out)?;
+        pushed
+    }
+
+    fn finish(&mut self, out: &mut Vec<u8>) -> std::result::Result<(), DecodeError> {
+        self.decoder.finish(&mut self.events)?;
+        self.write(out)?;
+        if !self.sound.has_begun {
+            return Err(malformed());
+        }
+        self.sound.end(self.usage.as_ref(), out);
+        Ok(())
+    }
+}
+
+fn media_samples(
+    media: Media,
+    sound: &mut Sound,
+    out: &mut Vec<u8>,
+) -> std::result::Result<(), DecodeError> {
+    let Source::Data(data) = media.source else {
+        return Err(malformed());
+    };
+    let rate = sampled(&media.mime.unwrap_or_default()).ok_or_else(malformed)?;
+    let samples = STANDARD.decode(data).map_err(|_| malformed())?;
+    sound.samples(&samples, rate, out);
+    Ok(())
+}
+
+fn malformed() -> DecodeError {
+    DecodeError::Malformed {
+        what: "speech answer",
+    }
 }
 
 /// Samples per second, of `audio/L16;codec=pcm;rate=24000`; `None` for what is no bare samples.
@@ -96,33 +155,11 @@ fn sampled(mime: &str) -> Option<u32> {
     Some(rate.unwrap_or(USUAL_RATE))
 }
 
-/// One channel of 16 bits, with the header that says so. <http://soundfile.sapp.org/doc/WaveFormat/>
-fn wav(samples: &[u8], rate: u32) -> Vec<u8> {
-    const HEADER: u32 = 36;
-    let size = u32::try_from(samples.len()).unwrap_or(u32::MAX - HEADER);
-    let mut wav = Vec::with_capacity(samples.len() + 44);
-    wav.extend_from_slice(b"RIFF");
-    wav.extend_from_slice(&size.saturating_add(HEADER).to_le_bytes());
-    wav.extend_from_slice(b"WAVEfmt ");
-    wav.extend_from_slice(&16_u32.to_le_bytes());
-    // Uncompressed; one channel.
-    wav.extend_from_slice(&1_u16.to_le_bytes());
-    wav.extend_from_slice(&1_u16.to_le_bytes());
-    wav.extend_from_slice(&rate.to_le_bytes());
-    wav.extend_from_slice(&rate.saturating_mul(2).to_le_bytes());
-    wav.extend_from_slice(&2_u16.to_le_bytes());
-    wav.extend_from_slice(&16_u16.to_le_bytes());
-    wav.extend_from_slice(b"data");
-    wav.extend_from_slice(&size.to_le_bytes());
-    wav.extend_from_slice(samples);
-    wav
-}
-
 #[cfg(test)]
 mod tests {
     use serde_json::{Value, json};
 
-    use super::super::{SpeechWire, decode, encode, parse};
+    use super::super::{SpeechWire, encode, media_type, parse, reader};
     use super::*;
 
     fn request(more: &Value) -> Request {
@@ -138,10 +175,11 @@ mod tests {
         let asked = request(
             &json!({"instructions": "Say cheerfully:", "speed": 1.0, "response_format": "wav"}),
         );
-        let body: Value =
-            serde_json::from_slice(&encode(SpeechWire::Gemini, &asked, "m").unwrap()).unwrap();
+        let encoded = |model: &str| -> Value {
+            serde_json::from_slice(&encode(SpeechWire::Gemini, &asked, model).unwrap()).unwrap()
+        };
         assert_eq!(
-            body,
+            encoded("gemini-2.5-pro-preview-tts"),
             json!({
                 "contents": [{"role": "user", "parts": [{"text": "Say cheerfully: hi"}]}],
                 "generationConfig": {
@@ -150,6 +188,16 @@ mod tests {
                 },
             })
         );
+        let apart = json!([{"text": "hi", "speechMetadata": {"style": "Say cheerfully:"}}]);
+        let before = json!([{"text": "Say cheerfully: hi"}]);
+        for (model, parts) in [
+            ("gemini-3.8-flash-lite-tts", &apart),
+            ("publishers/google/models/gemini-4-tts", &apart),
+            ("gemini-3.1-flash-tts-preview", &before),
+            ("a-voice-of-mine", &before),
+        ] {
+            assert_eq!(encoded(model)["contents"][0]["parts"], *parts, "{model}");
+        }
     }
 
     #[test]
@@ -157,36 +205,59 @@ mod tests {
         for (more, says) in [
             (json!({"response_format": "mp3"}), "makes wav, pcm only"),
             (json!({"speed": 1.5}), "speed"),
-            (json!({"stream_format": "sse"}), "stream_format"),
+            (json!({"loudness": 1.5}), "loudness"),
         ] {
             let refused = encode(SpeechWire::Gemini, &request(&more), "m").unwrap_err();
             assert!(refused.to_string().contains(says), "{refused}");
         }
+        assert!(parse(json!({"stream_format": "x"}).as_object().unwrap()).is_err());
+    }
+
+    fn frame(part: &Value, finish: Option<&str>) -> String {
+        let candidate = json!({"content": {"parts": [part]}, "finishReason": finish});
+        format!("data: {}\r\n\r\n", json!({"candidates": [candidate]}))
+    }
+
+    fn samples(mime: &str) -> Value {
+        json!({"inlineData": {"mimeType": mime, "data": "AQACAA=="}})
     }
 
     #[test]
-    fn samples_become_a_file() {
-        let answer = |mime: &str| {
-            let part = json!({"inlineData": {"mimeType": mime, "data": "AQACAA=="}});
-            json!({"candidates": [{"content": {"parts": [part]}, "finishReason": "STOP"}]})
-                .to_string()
-        };
-        let body = answer("audio/L16;codec=pcm;rate=16000");
-        let read =
-            |more: Value, body: &str| decode(SpeechWire::Gemini, &request(&more), body.as_bytes());
-        let sound = read(json!({}), &body).unwrap();
-        assert_eq!(sound.format, SoundFormat::Wav);
-        assert_eq!(
-            sound.bytes,
-            b"RIFF\x28\0\0\0WAVEfmt \x10\0\0\0\x01\0\x01\0\x80\x3e\0\0\0\x7d\0\0\x02\0\x10\0data\x04\0\0\0\x01\0\x02\0"
-        );
-        let sound = read(json!({"response_format": "pcm"}), &body).unwrap();
-        assert_eq!(
-            (sound.format, &*sound.bytes),
-            (SoundFormat::Pcm, &[1, 0, 2, 0][..])
-        );
-        assert!(read(json!({}), &answer("audio/ogg")).is_err());
-        let silent = json!({"candidates": [{"content": {"parts": [{"text": "no"}]}, "finishReason": "STOP"}]});
-        assert!(read(json!({}), &silent.to_string()).is_err());
+    fn samples_come_as_they_are_made() {
+        let l16 = samples("audio/l16; rate=16000; channels=1");
+        let asked = request(&json!({"response_format": "pcm"}));
+        assert_eq!(media_type(SpeechWire::Gemini, &asked), "audio/L16");
+        let mut reader = reader(SpeechWire::Gemini, &asked);
+        let mut out = Vec::new();
+        reader.push(frame(&l16, None).into(), &mut out).unwrap();
+        assert_eq!(out, [1, 0, 2, 0]);
+        let last = frame(&l16, Some("STOP"));
+        let (first, second) = last.split_at(20);
+        reader.push(first.to_owned().into(), &mut out).unwrap();
+        assert_eq!(out.len(), 4);
+        reader.push(second.to_owned().into(), &mut out).unwrap();
+        reader.finish(&mut out).unwrap();
+        assert_eq!(out, [1, 0, 2, 0, 1, 0, 2, 0]);
+    }
+
+    #[test]
+    fn what_is_no_speech_is_an_error() {
+        let l16 = samples("audio/L16;codec=pcm;rate=24000");
+        for text in [
+            frame(&samples("audio/ogg"), Some("STOP")),
+            frame(&json!({"text": "no"}), Some("STOP")),
+            frame(&l16, None),
+            frame(&l16, Some("SAFETY")),
+            "data: {\"promptFeedback\": {\"blockReason\": \"SAFETY\"}}\n\n".to_owned(),
+            "<html>".to_owned(),
+            String::new(),
+        ] {
+            let mut reader = reader(SpeechWire::Gemini, &request(&json!({})));
+            let mut out = Vec::new();
+            let read = reader
+                .push(text.clone().into(), &mut out)
+                .and_then(|()| reader.finish(&mut out));
+            assert!(read.is_err(), "{text}");
+        }
     }
 }

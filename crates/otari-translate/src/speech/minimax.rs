@@ -1,12 +1,16 @@
-//! MiniMax's `t2a_v2`: sound as hexadecimal digits in JSON.
+//! MiniMax's `t2a_v2`: sound as hexadecimal digits, in events.
 
+use bytes::Bytes;
+use otari_wire::sse::EventBuffer;
 use serde::Deserialize;
 
 use crate::error::DecodeError;
 use crate::images::BaseResp;
 use crate::json::Object;
+use crate::reshape::Reshape;
 
-use super::{Request, Result, Sound, SoundFormat, unsupported};
+use super::sound::Sound;
+use super::{Request, Result, SoundFormat, unsupported};
 
 pub(super) const FORMATS: [SoundFormat; 4] = [
     SoundFormat::Mp3,
@@ -20,8 +24,8 @@ pub(super) const OWN: [&str; 4] = [
     "timbre_weights",
     "voice_modify",
 ];
-/// What OpenAI's samples have.
-const PCM_RATE: i64 = 24_000;
+/// Per second: what OpenAI's samples have.
+const RATE: u32 = 24_000;
 
 pub(super) fn encode(request: &Request, model: &str) -> Result<Vec<u8>> {
     if request.instructions.is_some() {
@@ -30,15 +34,22 @@ pub(super) fn encode(request: &Request, model: &str) -> Result<Vec<u8>> {
     let voice = Object::new()
         .with("voice_id", &request.voice)
         .with_some("speed", request.speed);
-    let format = format(request);
-    let rate = (format == SoundFormat::Pcm).then_some(PCM_RATE);
-    let sound = Object::new()
-        .with("format", format.name())
-        .with_some("sample_rate", rate);
+    let sound = match request.format.unwrap_or(SoundFormat::Mp3) {
+        // It does not stream files of samples, but samples.
+        SoundFormat::Wav | SoundFormat::Pcm => Object::new()
+            .with("format", SoundFormat::Pcm.name())
+            .with("sample_rate", i64::from(RATE)),
+        format => Object::new().with("format", format.name()),
+    };
     let mut body = Object::new()
         .with("model", model)
         .with("text", &request.input)
-        .with("stream", false)
+        .with("stream", true)
+        // The last event would hold all of it once more.
+        .with(
+            "stream_options",
+            Object::new().with("exclude_aggregated_audio", true),
+        )
         .with("output_format", "hex")
         .with("voice_setting", voice)
         .with("audio_setting", sound);
@@ -48,12 +59,15 @@ pub(super) fn encode(request: &Request, model: &str) -> Result<Vec<u8>> {
     Ok(body.to_vec())
 }
 
-fn format(request: &Request) -> SoundFormat {
-    request.format.unwrap_or(SoundFormat::Mp3)
+/// Reads events, and the plain JSON in which refusals come.
+#[derive(Debug)]
+pub(super) struct Reader {
+    buffer: EventBuffer,
+    sound: Sound,
 }
 
 #[derive(Deserialize)]
-struct Answer {
+struct Piece {
     data: Option<Data>,
     base_resp: Option<BaseResp>,
 }
@@ -62,20 +76,70 @@ struct Answer {
 struct Data {
     #[serde(default)]
     audio: String,
+    status: Option<i64>,
 }
 
-pub(super) fn decode(request: &Request, body: &[u8]) -> std::result::Result<Sound, DecodeError> {
-    let malformed = || DecodeError::Malformed {
+/// Of the piece that ends an answer.
+const ENDS: i64 = 2;
+
+impl Reader {
+    pub(super) fn new(sound: Sound) -> Self {
+        Self {
+            buffer: EventBuffer::default(),
+            sound,
+        }
+    }
+
+    fn read(&mut self, piece: &[u8], out: &mut Vec<u8>) -> std::result::Result<(), DecodeError> {
+        let piece: Piece = serde_json::from_slice(piece).map_err(|_| malformed())?;
+        piece.base_resp.map_or(Ok(()), BaseResp::check)?;
+        let Some(data) = piece.data else {
+            return Ok(());
+        };
+        if data.status == Some(ENDS) && self.sound.has_begun {
+            return Ok(());
+        }
+        let bytes = unhex(&data.audio).ok_or_else(malformed)?;
+        match self.sound.format {
+            SoundFormat::Wav | SoundFormat::Pcm => self.sound.samples(&bytes, RATE, out),
+            _ => self.sound.bytes(&bytes, out),
+        }
+        Ok(())
+    }
+}
+
+impl Reshape for Reader {
+    fn push(&mut self, chunk: Bytes, out: &mut Vec<u8>) -> std::result::Result<(), DecodeError> {
+        self.buffer.push(chunk);
+        loop {
+            let event = self.buffer.next_event();
+            let Some(event) = event.map_err(|_| DecodeError::TooLarge)? else {
+                return Ok(());
+            };
+            if let Some(data) = event.data() {
+                self.read(&data, out)?;
+            }
+        }
+    }
+
+    /// Nothing says that it was all, but the connection does where it is not cut.
+    fn finish(&mut self, out: &mut Vec<u8>) -> std::result::Result<(), DecodeError> {
+        if let Some(rest) = std::mem::take(&mut self.buffer).into_rest() {
+            let data = rest.data();
+            self.read(data.as_deref().unwrap_or(&rest.raw), out)?;
+        }
+        if !self.sound.has_begun {
+            return Err(malformed());
+        }
+        self.sound.end(None, out);
+        Ok(())
+    }
+}
+
+fn malformed() -> DecodeError {
+    DecodeError::Malformed {
         what: "speech answer",
-    };
-    let answer: Answer = serde_json::from_slice(body).map_err(|_| malformed())?;
-    answer.base_resp.map_or(Ok(()), BaseResp::check)?;
-    let audio = answer.data.map(|data| data.audio).unwrap_or_default();
-    let bytes = unhex(&audio).filter(|bytes| !bytes.is_empty());
-    Ok(Sound {
-        format: format(request),
-        bytes: bytes.ok_or_else(malformed)?,
-    })
+    }
 }
 
 fn unhex(text: &str) -> Option<Vec<u8>> {
@@ -91,39 +155,73 @@ fn unhex(text: &str) -> Option<Vec<u8>> {
 mod tests {
     use serde_json::{Value, json};
 
-    use super::super::{SpeechWire, decode, encode, parse};
+    use super::super::{SpeechWire, encode, media_type, parse, reader};
     use super::*;
 
+    fn request(more: &Value) -> Request {
+        let mut asked =
+            json!({"model": "x", "input": "hi", "voice": "English_Graceful_Lady", "speed": 1.5});
+        for (name, value) in more.as_object().unwrap() {
+            asked[name] = value.clone();
+        }
+        parse(asked.as_object().unwrap()).unwrap()
+    }
+
     #[test]
-    fn sound_comes_as_digits() {
-        let asked = json!({"model": "x", "input": "hi", "voice": "English_Graceful_Lady", "speed": 1.5, "response_format": "flac"});
-        let request = parse(asked.as_object().unwrap()).unwrap();
+    fn it_is_asked_for_a_stream() {
+        let asked = request(&json!({"response_format": "flac"}));
         let body: Value =
-            serde_json::from_slice(&encode(SpeechWire::MiniMax, &request, "speech-02").unwrap())
+            serde_json::from_slice(&encode(SpeechWire::MiniMax, &asked, "speech-02").unwrap())
                 .unwrap();
         assert_eq!(
             body,
             json!({
-                "model": "speech-02", "text": "hi", "stream": false, "output_format": "hex",
-                "voice_setting": {"voice_id": "English_Graceful_Lady", "speed": 1.5}, "audio_setting": {"format": "flac"},
+                "model": "speech-02", "text": "hi", "stream": true, "stream_options": {"exclude_aggregated_audio": true},
+                "output_format": "hex", "voice_setting": {"voice_id": "English_Graceful_Lady", "speed": 1.5},
+                "audio_setting": {"format": "flac"},
             })
         );
-        let read = |body: &str| decode(SpeechWire::MiniMax, &request, body.as_bytes());
-        let sound = read(r#"{"data":{"audio":"00fFa1","status":2},"base_resp":{"status_code":0}}"#);
+        let asked = request(&json!({"response_format": "wav"}));
+        let body = encode(SpeechWire::MiniMax, &asked, "m").unwrap();
+        let body: Value = serde_json::from_slice(&body).unwrap();
         assert_eq!(
-            sound,
-            Ok(Sound {
-                format: SoundFormat::Flac,
-                bytes: vec![0, 255, 161],
-            })
+            body["audio_setting"],
+            json!({"format": "pcm", "sample_rate": 24_000})
         );
-        for body in [
-            r#"{"data":{"audio":"0"}}"#,
-            r#"{"data":{"audio":"zz"}}"#,
-            r#"{"data":{"audio":""}}"#,
-            r#"{"base_resp":{"status_code":1002,"status_msg":"rate limit"}}"#,
+        assert_eq!(media_type(SpeechWire::MiniMax, &asked), "audio/wav");
+    }
+
+    fn read(chunks: &[&str]) -> std::result::Result<Vec<u8>, String> {
+        let mut reader = reader(SpeechWire::MiniMax, &request(&json!({})));
+        let mut out = Vec::new();
+        for chunk in chunks {
+            reader
+                .push(Bytes::copy_from_slice(chunk.as_bytes()), &mut out)
+                .map_err(|error| error.to_string())?;
+        }
+        reader.finish(&mut out).map_err(|error| error.to_string())?;
+        Ok(out)
+    }
+
+    #[test]
+    fn sound_comes_as_digits() {
+        let first = "data: {\"data\":{\"audio\":\"00fF\",\"status\":1},\"base_resp\":{\"status_code\":0}}\n\n";
+        let all = "data: {\"data\":{\"audio\":\"00ff\",\"status\":2},\"base_resp\":{\"status_code\":0}}\n\n";
+        let whole = "{\"data\":{\"audio\":\"a1\",\"status\":2},\"base_resp\":{\"status_code\":0}}";
+        assert_eq!(read(&[first, first, all]), Ok(vec![0, 255, 0, 255]));
+        assert_eq!(read(&[whole]), Ok(vec![161]));
+        for chunks in [
+            &["data: {\"data\":{\"audio\":\"0\"}}\n\n"][..],
+            &["data: {\"data\":{\"audio\":\"zz\"}}\n\n"],
+            &["data: {\"data\":{\"audio\":\"\"}}\n\n"],
+            &["{\"base_resp\":{\"status_code\":1002,\"status_msg\":\"rate limit\"}}"],
+            &[
+                first,
+                "data: {\"base_resp\":{\"status_code\":1002,\"status_msg\":\"rate limit\"}}\n\n",
+            ],
+            &[],
         ] {
-            assert!(read(body).is_err(), "{body}");
+            assert!(read(chunks).is_err(), "{chunks:?}");
         }
     }
 }

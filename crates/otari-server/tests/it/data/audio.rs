@@ -161,9 +161,9 @@ async fn bad_speech_requests_name_what_is_wrong() {
             "no speech",
         ),
         (
-            json!({"model": "dashscope:tts", "input": "hi", "voice": "a"}),
-            400,
-            "format of its own",
+            json!({"model": "dashscope:tts", "input": "hi", "voice": "a", "response_format": "mp3"}),
+            422,
+            "wav, pcm only",
         ),
     ] {
         let answer = app.client.post("/v1/audio/speech", &key, &body).await;

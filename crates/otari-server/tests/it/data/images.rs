@@ -109,9 +109,9 @@ async fn bad_requests_name_what_is_wrong() {
             "no image generation",
         ),
         (
-            json!({"model": "dashscope:wan", "prompt": "a"}),
+            json!({"model": "dashscope:wan", "prompt": "a", "response_format": "b64_json"}),
             400,
-            "format of its own",
+            "b64_json",
         ),
     ] {
         let answer = app.client.post("/v1/images/generations", &key, &body).await;

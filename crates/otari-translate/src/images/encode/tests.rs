@@ -16,7 +16,7 @@ fn bodies(wire: ImageWire, asked: Value) -> Result<Vec<Value>, String> {
 #[test]
 fn each_format_says_it_in_its_own_words() {
     let asked = json!({"model": "x", "prompt": "a cat", "n": 2, "size": "1536x1024", "seed": 7, "stream": false,
-        "quality": "auto", "response_format": "b64_json", "background": "auto"});
+        "quality": "auto", "background": "auto"});
     let gemini = |seed: i64| {
         json!({
             "contents": [{"role": "user", "parts": [{"text": "a cat"}]}],
@@ -24,6 +24,12 @@ fn each_format_says_it_in_its_own_words() {
         })
     };
     let core = |seed: i64| json!({"prompt": "a cat", "aspect_ratio": "3:2", "seed": seed});
+    let qwen = |seed: i64| {
+        json!({
+            "model": "m", "input": {"messages": [{"role": "user", "content": [{"text": "a cat"}]}]},
+            "parameters": {"n": 1, "size": "1536*1024", "seed": seed},
+        })
+    };
     for (wire, expected) in [
         (ImageWire::Gemini, vec![gemini(7), gemini(8)]),
         (
@@ -35,6 +41,7 @@ fn each_format_says_it_in_its_own_words() {
         ),
         (ImageWire::Stability, vec![core(7), core(8)]),
         (ImageWire::Fireworks, vec![core(7), core(8)]),
+        (ImageWire::DashScope, vec![qwen(7), qwen(8)]),
         (
             ImageWire::MiniMax,
             vec![json!({
@@ -94,13 +101,21 @@ fn an_edit_shows_its_pictures_first() {
         body["contents"][0]["parts"],
         json!([{"inlineData": {"mimeType": "image/png", "data": "AA=="}}, {"text": "add a hat"}])
     );
-    assert!(encode(ImageWire::Canvas, &request, "m").is_err());
+    assert!(encode(ImageWire::Imagen, &request, "m").is_err());
+    let body: Value =
+        serde_json::from_slice(&encode(ImageWire::DashScope, &request, "m").unwrap()[0]).unwrap();
+    assert_eq!(
+        body["input"]["messages"][0]["content"],
+        json!([{"image": "data:image/png;base64,AA=="}, {"text": "add a hat"}])
+    );
 }
 
 #[test]
 fn what_has_no_place_is_refused_by_name() {
     for (wire, name, value) in [
         (ImageWire::Gemini, "response_format", json!("url")),
+        (ImageWire::DashScope, "response_format", json!("b64_json")),
+        (ImageWire::DashScope, "size", json!("16:9")),
         (ImageWire::Gemini, "quality", json!("high")),
         (ImageWire::Canvas, "quality", json!("low")),
         (ImageWire::Gemini, "background", json!("transparent")),
@@ -120,4 +135,25 @@ fn what_has_no_place_is_refused_by_name() {
         let refused = bodies(wire, asked).unwrap_err();
         assert!(refused.contains(name), "{wire:?} {name}: {refused}");
     }
+}
+
+#[test]
+fn a_variation_needs_no_words() {
+    let request = super::super::Request {
+        count: 2,
+        pictures: vec![Picture {
+            mime: "image/png".to_owned(),
+            data: "AA==".to_owned(),
+        }],
+        ..Default::default()
+    };
+    let body: Value =
+        serde_json::from_slice(&encode(ImageWire::Canvas, &request, "m").unwrap()[0]).unwrap();
+    assert_eq!(
+        body,
+        json!({
+            "taskType": "IMAGE_VARIATION", "imageVariationParams": {"images": ["AA=="]},
+            "imageGenerationConfig": {"numberOfImages": 2},
+        })
+    );
 }

@@ -16,7 +16,8 @@ async fn gemini_speaks_in_samples() {
     let (app, upstream, key) = start().await;
     let samples =
         json!({"inlineData": {"mimeType": "audio/L16;codec=pcm;rate=24000", "data": "AQACAA=="}});
-    upstream.always(Script::json(200, &gemini(&samples)));
+    let event = format!("data: {}\n\n", gemini(&samples));
+    upstream.always(Script::stream([event.as_str()]));
     for (format, kind, bytes) in [
         (json!(null), "audio/wav", 48),
         (json!("wav"), "audio/wav", 48),
@@ -30,7 +31,8 @@ async fn gemini_speaks_in_samples() {
     }
     let sent = upstream.last();
     assert!(
-        sent.path.ends_with("/models/tts:generateContent"),
+        sent.path
+            .ends_with("/models/tts:streamGenerateContent?alt=sse"),
         "{}",
         sent.path
     );
@@ -39,7 +41,8 @@ async fn gemini_speaks_in_samples() {
     for (name, value, status, says) in [
         ("response_format", json!("mp3"), 422, "wav, pcm only"),
         ("speed", json!(2.0), 400, "speed"),
-        ("stream_format", json!("sse"), 400, "stream_format"),
+        ("stream_format", json!("wave"), 422, "stream_format"),
+        ("loudness", json!(2), 400, "loudness"),
     ] {
         let mut body = json!({"model": "gemini:tts", "input": "hi", "voice": "Kore"});
         body[name] = value;
@@ -53,7 +56,7 @@ async fn gemini_speaks_in_samples() {
         upstream
             .last()
             .path
-            .ends_with("/publishers/google/models/tts:generateContent")
+            .ends_with("/publishers/google/models/tts:streamGenerateContent?alt=sse")
     );
 }
 
@@ -61,8 +64,9 @@ async fn gemini_speaks_in_samples() {
 async fn minimax_speaks_in_digits() {
     let (app, upstream, key) = start().await;
     let answered =
-        json!({"data": {"audio": "494433ff", "status": 2}, "base_resp": {"status_code": 0}});
-    upstream.enqueue(Script::json(200, &answered));
+        json!({"data": {"audio": "494433ff", "status": 1}, "base_resp": {"status_code": 0}});
+    let event = format!("data: {answered}\n\n");
+    upstream.enqueue(Script::stream([event.as_str()]));
     let body = json!({"model": "minimax:speech-02-hd", "input": "hi", "voice": "Wise_Woman"});
     let answer = app.client.post("/v1/audio/speech", &key, &body).await;
     assert_eq!(answer.status, 200, "{}", answer.text());
@@ -101,12 +105,14 @@ async fn gemini_writes_down_what_it_hears() {
         answer.header("content-type"),
         Some("text/plain; charset=utf-8")
     );
-    let answer = upload(&app, "/v1/audio/translations", &key, form("")).await;
+    let path_of_english = "/v1/audio/translations";
+    let answer = upload(&app, path_of_english, &key, form(&field("stream", "true"))).await;
+    assert_eq!(answer.status, 400, "{}", answer.text());
+    let answer = upload(&app, path_of_english, &key, form("")).await;
     assert_eq!(answer.status, 200, "{}", answer.text());
     assert!(upstream.last().json().to_string().contains("in English"));
     for (more, status, says) in [
         (field("response_format", "srt"), 422, "json and text only"),
-        (field("stream", "true"), 400, "stream"),
         (
             field("timestamp_granularities[]", "word"),
             400,

@@ -17,6 +17,7 @@ async fn start() -> (TestApp, Upstream, String) {
         "bedrock:amazon.nova-canvas-v1:0",
         "bedrock:stability.stable-image-core-v1:1",
         "bedrock:amazon.nova-pro-v1:0",
+        "dashscope:qwen-image-plus",
         "fireworks:flux-1-schnell-fp8",
         "minimax:image-01",
     ];
@@ -31,6 +32,7 @@ async fn start() -> (TestApp, Upstream, String) {
                 "gemini": {"api_key": "k", "api_base": base},
                 "vertexai": {"api_key": "k", "api_base": base},
                 "bedrock": {"api_base": root, "region": "us-east-1", "aws_access_key_id": "AKIAEXAMPLE", "aws_secret_access_key": "s"},
+                "dashscope": {"api_key": "k", "api_base": base},
                 "fireworks": {"api_key": "k", "api_base": base},
                 "minimax": {"api_key": "k", "api_base": base},
             }),
@@ -281,4 +283,53 @@ async fn gemini_edits_what_it_is_shown() {
         assert_eq!(answer.status, status, "{}", answer.text());
         assert!(answer.text().contains(says), "{}", answer.text());
     }
+}
+
+#[tokio::test]
+async fn qwen_answers_links_and_edits_what_it_is_shown() {
+    let (app, upstream, key) = start().await;
+    let part = json!({"image": "https://oss.example/1.png"});
+    let choice =
+        json!({"finish_reason": "stop", "message": {"role": "assistant", "content": [part]}});
+    upstream.always(Script::json(200, &json!({"output": {"choices": [choice]}})));
+    let model = "dashscope:qwen-image-plus";
+    let body =
+        json!({"model": model, "prompt": "a cat", "n": 2, "size": "1328x1328", "watermark": false});
+    let answer = app.client.post("/v1/images/generations", &key, &body).await;
+    let link = json!({"url": "https://oss.example/1.png"});
+    assert_eq!(answer.expect(200)["data"], json!([link, link]));
+    assert_eq!(upstream.captured().len(), 2);
+    let sent = upstream.last();
+    let path = "/api/v1/services/aigc/multimodal-generation/generation";
+    assert_eq!(sent.path, path);
+    let parameters = json!({"n": 1, "size": "1328*1328", "watermark": false});
+    assert_eq!(sent.json()["parameters"], parameters);
+    assert_eq!(app.user("alice").await["spend"], 0.08);
+
+    let part = |head: &str, value: &str| {
+        format!("--xyz\r\nContent-Disposition: form-data; {head}\r\n\r\n{value}\r\n")
+    };
+    let form = part("name=\"model\"", model)
+        + &part("name=\"prompt\"", "add a hat")
+        + &part("name=\"image\"; filename=\"a.gif\"", "GIF89a")
+        + "--xyz--\r\n";
+    let kind = [("content-type", "multipart/form-data; boundary=xyz")];
+    let send = |path: &'static str| {
+        let body = Bytes::from(form.clone());
+        app.client.send(Method::POST, path, Some(&key), &kind, body)
+    };
+    assert_eq!(
+        send("/v1/images/edits").await.expect(200)["data"],
+        json!([link])
+    );
+    let content = &upstream.last().json()["input"]["messages"][0]["content"];
+    assert_eq!(content[0]["image"], "data:image/gif;base64,R0lGODlh");
+    assert_eq!(content[1]["text"], "add a hat");
+    assert_eq!(send("/v1/images/variations").await.status, 400);
+
+    let refused = json!({"code": "DataInspectionFailed", "message": "no", "request_id": "r"});
+    upstream.enqueue(Script::json(400, &refused));
+    let answer = send("/v1/images/edits").await;
+    assert_eq!(answer.status, 400);
+    assert_eq!(answer.json()["error"]["code"], "content_filter");
 }
