@@ -135,7 +135,7 @@ async fn hold(
     if billed.blocked {
         return Err(GatewayError::UserBlocked(billed.user.to_string()));
     }
-    if !gateway.ledger.accepts_calls() {
+    if !gateway.accepts_calls() {
         return Err(GatewayError::CannotRecord);
     }
     if billed.exempt {
