@@ -190,6 +190,12 @@ impl Gateway {
         self.control.platform()
     }
 
+    /// Whether what a new call comes to could be kept.
+    pub(crate) fn accepts_calls(&self) -> bool {
+        let platform = self.control.platform();
+        self.ledger.accepts_calls() && platform.is_none_or(|platform| platform.accepts_calls())
+    }
+
     /// What runs code.
     pub(crate) fn sandbox(&self) -> Result<Sandbox, GatewayError> {
         let set = self.tools.in_force();

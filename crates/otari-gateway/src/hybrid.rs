@@ -10,6 +10,7 @@ mod instances;
 mod patience;
 mod plan;
 mod reporter;
+mod spool;
 mod tab;
 mod tools;
 
@@ -22,14 +23,17 @@ use otari_types::{Clock, Secret};
 pub(crate) use admit::{UserToken, admit};
 pub use client::{PlatformError, PlatformRefusal};
 pub(crate) use cost::{Carrier, InlineCost, with_cost};
+pub use patience::FirstChunk;
 pub(crate) use patience::{Deadline, Patience};
 pub(crate) use plan::OnPlatform;
 pub(crate) use reporter::Receipt;
+pub use spool::SpoolOptions;
 pub(crate) use tab::Tab;
 
 use client::PlatformClient;
 use instances::Instances;
 use reporter::Reporter;
+use spool::Spool;
 
 use crate::metrics::Metrics;
 
@@ -60,10 +64,12 @@ pub struct PlatformOptions {
     pub inline_timeout: Duration,
     /// How often a report is sent in quick succession before it counts as late.
     pub quick_tries: u32,
+    /// Where reports outlive the process; `None`: nowhere.
+    pub spool: Option<SpoolOptions>,
     /// Until a stream's first chunk.
-    pub first_chunk: Duration,
+    pub first_chunk: FirstChunk,
     /// The same where the gateway runs tools.
-    pub first_chunk_with_tools: Duration,
+    pub first_chunk_with_tools: FirstChunk,
     /// More for the last attempt.
     pub last_first_chunk_extra: Duration,
     pub connect_timeout: Duration,
@@ -87,9 +93,16 @@ impl Platform {
         metrics: Arc<Metrics>,
     ) -> Result<Self, PlatformError> {
         let client = Arc::new(PlatformClient::new(&options)?);
+        let spool = options.spool.clone().map(spool).transpose()?;
+        let has_spool = spool.is_some();
+        let reporter = Reporter::new(Arc::clone(&client), &options, metrics, spool);
+        let reporter = Arc::new(reporter);
+        if has_spool {
+            tokio::spawn(Arc::clone(&reporter).send_spooled());
+        }
         Ok(Self {
             instances: Instances::new(options.timeouts, clock),
-            reporter: Arc::new(Reporter::new(Arc::clone(&client), &options, metrics)),
+            reporter,
             client,
             options,
         })
@@ -100,7 +113,8 @@ impl Platform {
         self.client.is_reachable().await
     }
 
-    /// Delivers what is still to be reported, for at most `limit`. What is left then is written to the log.
+    /// Delivers what is still to be reported, for at most `limit`. What is left then stays in the spool, or is written to
+    /// the log where there is none.
     pub async fn close(&self, limit: Duration) {
         self.reporter.close(limit).await;
     }
@@ -108,6 +122,11 @@ impl Platform {
     /// Reports that wait to be taken.
     pub fn waiting(&self) -> usize {
         self.reporter.waiting()
+    }
+
+    /// Whether what a new call comes to could be kept until it is reported.
+    pub(crate) fn accepts_calls(&self) -> bool {
+        self.reporter.accepts_calls()
     }
 
     /// Books for one call.
@@ -119,6 +138,13 @@ impl Platform {
     pub(crate) fn owns(&self, url: &str) -> bool {
         otari_platform::is_of_platform(url, &self.options.base_url)
     }
+}
+
+fn spool(options: SpoolOptions) -> Result<Arc<Spool>, PlatformError> {
+    let directory = options.directory.clone();
+    let spool =
+        Spool::open(options).map_err(|source| PlatformError::Spool { directory, source })?;
+    Ok(Arc::new(spool))
 }
 
 impl ControlPlane {

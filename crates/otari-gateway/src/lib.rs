@@ -66,7 +66,9 @@ pub use guardrails::{
     Blocked, GuardrailOptions, GuardrailTrial, ListedProfile, ListedProfiles, TrialError, Violation,
 };
 pub use health::BreakerSettings;
-pub use hybrid::{Platform, PlatformError, PlatformOptions, PlatformRefusal};
+pub use hybrid::{
+    FirstChunk, Platform, PlatformError, PlatformOptions, PlatformRefusal, SpoolOptions,
+};
 pub use in_flight::{InFlight, InFlightCall, PlatformIds, Underway};
 pub use inbound::{Behalf, Inbound, Named, Origin, Reply, ReplyBody};
 pub use learned::{Learned, LearnedOptions, Lesson, Pools, TeachError};

@@ -94,7 +94,7 @@ impl Attempt {
     ) -> Option<(Deadline, &str)> {
         let platform = self.platform.as_ref().filter(|_| stream)?;
         let instance = self.target.instance_name.as_deref().unwrap_or_default();
-        Some((platform.patience.begin(with_tools), instance))
+        Some((platform.patience.begin(with_tools)?, instance))
     }
 
     pub(crate) fn instance(&self) -> Result<&Arc<Instance>, GatewayError> {

@@ -8,7 +8,7 @@ use std::time::{Duration, Instant};
 use otari_store::{Store, StoreError};
 use otari_types::{NodeId, UsageRecord};
 
-use crate::journal::{Journal, Segments, read_records};
+use crate::journal::{Journal, read_records};
 use crate::ledger::LedgerError;
 
 /// Records in one transaction.
@@ -113,7 +113,9 @@ pub(crate) async fn replay(dir: &Path, store: &Store, node: &NodeId) -> Result<u
         }
         if !read.damaged.is_empty() {
             tracing::warn!(file = %path.display(), lines = read.damaged.len(), "damaged journal lines (a write cut short by a crash) kept in rejected.jsonl");
-            Segments::keep_damaged(dir, &read.damaged)?;
+            for line in &read.damaged {
+                otari_journal::keep_aside(dir, line)?;
+            }
         }
         fs::remove_file(&path)?;
     }

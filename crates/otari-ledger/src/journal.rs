@@ -76,7 +76,7 @@ impl Journal {
     /// When the disk refuses, the record stays queued in memory (it will still be committed) and
     /// [`Journal::is_writable`] turns false, so that no new call is admitted on a promise that cannot be kept.
     pub(crate) fn append(&self, record: UsageRecord) -> u64 {
-        let line = segment::encode(&record);
+        let line = otari_journal::encode(&record);
         let number;
         {
             let mut inner = self.inner.lock();
@@ -172,6 +172,6 @@ impl Journal {
         self.inner
             .lock()
             .segments
-            .set_aside(&segment::encode(record).map_err(io::Error::other)?)
+            .set_aside(&otari_journal::encode(record).map_err(io::Error::other)?)
     }
 }

@@ -13,8 +13,9 @@ use otari_config::section::tools::SearchProvider;
 use otari_config::{Config, Environment};
 use otari_gateway::tools::ToolOptions;
 use otari_gateway::{
-    BatchOptions, BreakerSettings, FilesOptions, GatewayOptions, GuardrailOptions, HotSettings,
-    LearnedOptions, MissingUsagePolicy, PlatformOptions, SandboxOptions, Settings,
+    BatchOptions, BreakerSettings, FilesOptions, FirstChunk, GatewayOptions, GuardrailOptions,
+    HotSettings, LearnedOptions, MissingUsagePolicy, PlatformOptions, SandboxOptions, Settings,
+    SpoolOptions,
 };
 use otari_ledger::{Durability, LedgerOptions, WhenUnwritable};
 use otari_platform::is_of_platform;
@@ -123,6 +124,10 @@ pub(crate) fn hybrid_options(
 fn platform(config: &Config, token: Secret) -> PlatformOptions {
     let section = &config.operation.platform;
     let millis = |millis: u32| Duration::from_millis(u64::from(millis));
+    let first_chunk = |asked: Option<u32>, usual: u32| FirstChunk {
+        limit: millis(asked.unwrap_or(usual)),
+        is_asked_for: asked.is_some(),
+    };
     let timeouts = timeouts(config, &ClientArgs::default());
     PlatformOptions {
         base_url: section.base_url.clone(),
@@ -132,8 +137,16 @@ fn platform(config: &Config, token: Secret) -> PlatformOptions {
         usage_timeout: millis(section.usage_timeout_ms),
         inline_timeout: millis(section.usage_inline_timeout_ms),
         quick_tries: section.usage_max_retries.max(1),
-        first_chunk: millis(section.streaming_first_chunk_timeout_ms),
-        first_chunk_with_tools: millis(section.streaming_first_chunk_timeout_ms_tool_loop),
+        spool: section.usage_spool_dir.as_ref().map(|dir| SpoolOptions {
+            directory: PathBuf::from(dir),
+            max_bytes: u64::from(section.usage_spool_max_mb) * 1024 * 1024,
+            refuse_calls: config.ledger.journal_unwritable == JournalUnwritable::Refuse,
+        }),
+        first_chunk: first_chunk(section.streaming_first_chunk_timeout_ms, 2_000),
+        first_chunk_with_tools: first_chunk(
+            section.streaming_first_chunk_timeout_ms_tool_loop,
+            30_000,
+        ),
         last_first_chunk_extra: millis(
             section.streaming_final_attempt_extra_first_chunk_timeout_ms,
         ),

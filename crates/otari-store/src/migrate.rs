@@ -56,6 +56,12 @@ const MIGRATIONS: &[Migration] = &[
         sqlite: include_str!("../migrations/sqlite/0007_routing_memory.sql"),
         postgres: include_str!("../migrations/postgres/0007_routing_memory.sql"),
     },
+    Migration {
+        version: 8,
+        name: "batch_handover",
+        sqlite: include_str!("../migrations/sqlite/0008_batch_handover.sql"),
+        postgres: include_str!("../migrations/postgres/0008_batch_handover.sql"),
+    },
 ];
 
 /// Any constant does, as long as every version of the gateway takes the same.

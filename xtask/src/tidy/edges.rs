@@ -50,6 +50,7 @@ const RULES: &[Rule] = &[
         &[HTTP, SQL, RUNTIME],
         Some(&["otari-types"]),
     ),
+    ("otari-journal", &[HTTP, SQL, RUNTIME], Some(&[])),
     ("otari-documents", &[HTTP, SQL, RUNTIME], Some(&[])),
     ("otari-encoder", &[HTTP, SQL, RUNTIME], Some(&[])),
     ("otari-providers", &[WEB_SERVER, SQL], None),

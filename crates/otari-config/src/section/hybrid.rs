@@ -43,11 +43,15 @@ section! {
         usage_inline_timeout_ms: u32 = 1500 => AtLeast(1.0), env "PLATFORM_USAGE_INLINE_TIMEOUT_MS";
         /// Quick tries of a usage report before it counts as late; it is sent until it is taken.
         usage_max_retries: u32 = 3, env "PLATFORM_USAGE_MAX_RETRIES";
-        /// Milliseconds until a stream's first chunk before the next attempt starts.
-        streaming_first_chunk_timeout_ms: u32 = 2000 => AtLeast(1.0), env "STREAMING_FALLBACK_FIRST_CHUNK_TIMEOUT_MS";
-        /// The same while the gateway runs tools.
-        streaming_first_chunk_timeout_ms_tool_loop: u32 = 30_000 => AtLeast(1.0), env "STREAMING_FALLBACK_FIRST_CHUNK_TIMEOUT_MS_TOOL_LOOP";
-        /// Milliseconds more for the last attempt.
+        /// Directory in which usage reports are kept until they are taken, so that a process that is killed loses none. Unset: in memory only.
+        usage_spool_dir: Option<String> = None, env "PLATFORM_USAGE_SPOOL_DIR";
+        /// Megabytes of reports kept there; near that, new calls are refused (see `journal_unwritable`).
+        usage_spool_max_mb: u32 = 256 => AtLeast(1.0), env "PLATFORM_USAGE_SPOOL_MAX_MB";
+        /// Milliseconds until a stream's first chunk before the next attempt starts. Unset: 2000, but no limit where no other attempt follows.
+        streaming_first_chunk_timeout_ms: Option<u32> = None => AtLeast(1.0), env "STREAMING_FALLBACK_FIRST_CHUNK_TIMEOUT_MS";
+        /// The same while the gateway runs tools. Unset: 30000, but no limit where no other attempt follows.
+        streaming_first_chunk_timeout_ms_tool_loop: Option<u32> = None => AtLeast(1.0), env "STREAMING_FALLBACK_FIRST_CHUNK_TIMEOUT_MS_TOOL_LOOP";
+        /// Milliseconds more for the last attempt; with it, the limits above hold there in any case.
         streaming_final_attempt_extra_first_chunk_timeout_ms: u32 = 0, env "STREAMING_FALLBACK_FINAL_ATTEMPT_EXTRA_FIRST_CHUNK_TIMEOUT_MS";
     }
 }

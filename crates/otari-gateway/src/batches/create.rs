@@ -110,6 +110,7 @@ fn row(inbound: &Inbound, asked: &Asked<'_>, billed: &Billed) -> BatchRow {
         model: None,
         native: None,
         native_id: None,
+        native_asked_at: None,
         provider: None,
         input_file_id: None,
         output_file_id: None,

@@ -1,8 +1,12 @@
 //! Batches that a provider runs itself, where it has such: handed over as a whole, asked for now and again, and each
 //! answer priced and noted like that of a line run here. Guardrails look at every line before, and every answer after.
+//!
+//! What its lines may cost is held for as long as a node is at the batch.
 
 mod ask;
+mod handover;
 mod line;
+mod search;
 mod service;
 
 use std::collections::HashMap;
@@ -16,6 +20,7 @@ use otari_translate::Surface;
 
 use crate::Gateway;
 use crate::error::GatewayError;
+use crate::reserve::Reserved;
 
 use super::endpoint::Endpoint;
 use super::engine::Engine;
@@ -27,11 +32,6 @@ use service::{Answer, Service, State};
 const TOGETHER: i64 = 100;
 /// Between two looks at the provider.
 const EVERY: Duration = Duration::from_secs(15);
-
-/// What stands in the provider's batch for a line.
-fn custom_id(line: i64) -> String {
-    format!("line-{line}")
-}
 
 pub(super) fn foreign(name: &str, model: &str) -> GatewayError {
     GatewayError::InvalidRequest(format!(
@@ -88,6 +88,8 @@ pub(super) struct Native {
     surface: Surface,
     instance: Arc<Instance>,
     service: Service,
+    /// By line.
+    holds: HashMap<i64, Reserved>,
 }
 
 impl Engine {
@@ -113,6 +115,7 @@ impl Engine {
             surface,
             instance,
             service,
+            holds: HashMap::new(),
         };
         native.run().await
     }
@@ -120,17 +123,15 @@ impl Engine {
 
 impl Native {
     async fn run(mut self) -> Result<bool, GatewayError> {
-        if self.batch.native_id.is_none() && self.batch.cancelling_at.is_none() {
-            match self.submit().await {
-                Ok(true) => {}
-                Ok(false) => return Ok(false),
-                Err(GatewayError::Upstream(failure)) if !passes(failure.error.kind) => {
-                    let told = failure.error.client_message();
-                    let told = told.unwrap_or_else(|| "The provider refused the batch".to_owned());
-                    return self.give_up("provider_refused", &told).await;
-                }
-                Err(error) => return Err(error),
+        match self.handed_over().await {
+            Ok(true) => {}
+            Ok(false) => return Ok(false),
+            Err(GatewayError::Upstream(failure)) if !passes(failure.error.kind) => {
+                let told = failure.error.client_message();
+                let told = told.unwrap_or_else(|| "The provider refused the batch".to_owned());
+                return self.give_up("provider_refused", &told).await;
             }
+            Err(error) => return Err(error),
         }
         let Some(id) = self.batch.native_id.clone() else {
             return self
@@ -140,6 +141,7 @@ impl Native {
                 )
                 .await;
         };
+        self.hold_again().await?;
         let mut cancelled = false;
         loop {
             if self.batch.cancelling_at.is_some() && !cancelled {
@@ -164,18 +166,27 @@ impl Native {
                     tracing::warn!(batch, told, "the provider cannot be asked about a batch");
                 }
             }
-            tokio::select! {
-                () = tokio::time::sleep(EVERY) => {}
-                () = self.engine.stop.cancelled() => {
-                    let Engine { node, .. } = &*self.engine;
-                    rows::release(&self.gateway().store, &self.batch.id, node).await?;
-                    return Ok(false);
-                }
-            }
-            if !self.keep().await? {
+            if !self.wait(EVERY).await? {
                 return Ok(false);
             }
         }
+    }
+
+    /// `false`: another process goes on with it.
+    async fn wait(&mut self, time: Duration) -> Result<bool, GatewayError> {
+        tokio::select! {
+            () = tokio::time::sleep(time) => self.keep().await,
+            () = self.engine.stop.cancelled() => {
+                let Engine { node, .. } = &*self.engine;
+                rows::release(&self.gateway().store, &self.batch.id, node).await?;
+                Ok(false)
+            }
+        }
+    }
+
+    /// What stands in the provider's batch for a line.
+    fn custom_id(&self, line: i64) -> String {
+        self.service.custom_id(&self.batch.id, line)
     }
 
     fn gateway(&self) -> &Arc<Gateway> {
@@ -204,46 +215,10 @@ impl Native {
         Ok(batch_lines::record(store, &self.batch.id, node, results, until).await?)
     }
 
-    /// Hands the lines over; what cannot be handed over is answered at once.
-    async fn submit(&mut self) -> Result<bool, GatewayError> {
-        let mut parcel = service::Parcel::default();
-        let mut after = -1;
-        loop {
-            let lines = self.lines(after).await?;
-            let Some(last) = lines.last() else { break };
-            after = last.line;
-            let mut refused = Vec::new();
-            for line in &lines {
-                match self.prepare(line).await {
-                    Ok((body, model)) => parcel.add(&custom_id(line.line), &body, &model),
-                    Err(error) => refused.push(self.failed(line.line, error)),
-                }
-            }
-            if !self.record(&refused).await? {
-                return Ok(false);
-            }
-        }
-        if parcel.is_empty() {
-            // Nothing is left to be waited for; an id that no provider gave ends the batch below.
-            return self
-                .give_up("provider_refused", "No line could be handed over")
-                .await;
-        }
-        let label = (self.surface, self.batch.id.as_str());
-        let sent = self
-            .service
-            .send(self.gateway(), &self.instance, parcel, label)
-            .await;
-        let id = sent.map_err(|error| GatewayError::upstream(&self.instance.name, error))?;
-        let (store, node) = (&self.gateway().store, &self.engine.node);
-        if !rows::set_native_id(store, &self.batch.id, node, &id).await? {
-            return Ok(false);
-        }
-        self.batch.native_id = Some(id);
-        Ok(true)
-    }
-
-    async fn collect(&self, mut answers: HashMap<String, Answer>) -> Result<bool, GatewayError> {
+    async fn collect(
+        &mut self,
+        mut answers: HashMap<String, Answer>,
+    ) -> Result<bool, GatewayError> {
         let mut after = -1;
         loop {
             let lines = self.lines(after).await?;
@@ -251,7 +226,7 @@ impl Native {
             after = last.line;
             let mut results = Vec::new();
             for line in &lines {
-                let Some(answer) = answers.remove(&custom_id(line.line)) else {
+                let Some(answer) = answers.remove(&self.custom_id(line.line)) else {
                     continue;
                 };
                 results.push(match self.settle(line, answer).await {

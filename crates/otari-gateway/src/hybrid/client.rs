@@ -1,6 +1,7 @@
 //! Asking the platform. Every failure it can have becomes one of two: it refused, in its own words, or it cannot be
 //! asked.
 
+use std::path::PathBuf;
 use std::time::Duration;
 
 use bytes::Bytes;
@@ -35,6 +36,12 @@ pub enum PlatformError {
     /// The gateway's own token cannot be sent.
     #[error("OTARI_AI_TOKEN cannot be sent in an HTTP header")]
     BadToken,
+    /// At the start.
+    #[error("platform.usage_spool_dir: '{}' cannot be used: {source}", directory.display())]
+    Spool {
+        directory: PathBuf,
+        source: std::io::Error,
+    },
 }
 
 /// What callers are told as it is.

@@ -8,39 +8,51 @@ use tokio::time::{Instant, timeout_at};
 use super::PlatformOptions;
 use crate::error::GatewayError;
 
-/// Of one attempt.
+/// Until a stream's first chunk, before another attempt is made instead.
+#[derive(Clone, Copy, Debug)]
+pub struct FirstChunk {
+    pub limit: Duration,
+    /// Somebody wants just this limit. Otherwise it does not hold where no other attempt follows: giving up would help
+    /// nobody, and the provider has time limits of its own.
+    pub is_asked_for: bool,
+}
+
+/// Of one attempt. `None`: as long as the provider may take.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Patience {
     /// Where the provider's answer is the caller's.
-    plain: Duration,
+    plain: Option<Duration>,
     /// Where the gateway runs tools.
-    with_tools: Duration,
+    with_tools: Option<Duration>,
 }
 
 impl Patience {
     pub(super) fn new(options: &PlatformOptions, is_last: bool) -> Self {
-        let extra = if is_last {
-            options.last_first_chunk_extra
-        } else {
-            Duration::ZERO
+        let extra = options.last_first_chunk_extra;
+        let limit = |first: FirstChunk| match is_last {
+            false => Some(first.limit),
+            true if first.is_asked_for || !extra.is_zero() => {
+                Some(first.limit.saturating_add(extra))
+            }
+            true => None,
         };
         Self {
-            plain: options.first_chunk.saturating_add(extra),
-            with_tools: options.first_chunk_with_tools.saturating_add(extra),
+            plain: limit(options.first_chunk),
+            with_tools: limit(options.first_chunk_with_tools),
         }
     }
 
     /// From now on.
-    pub(crate) fn begin(self, with_tools: bool) -> Deadline {
+    pub(crate) fn begin(self, with_tools: bool) -> Option<Deadline> {
         let limit = if with_tools {
             self.with_tools
         } else {
             self.plain
-        };
-        Deadline {
+        }?;
+        Some(Deadline {
             at: Instant::now() + limit,
             limit,
-        }
+        })
     }
 }
 

@@ -1,21 +1,26 @@
 //! Usage reports on their way to the platform. One is sent until it is taken or refused for good; what can be neither,
-//! because there is no more room or the process ends, is written to the log in full. None is lost without a word.
+//! because there is no more room or the process ends, is written to the log in full. None is lost without a word; with
+//! a spool it stays there, and none is lost at all.
+
+mod letter;
 
 use std::sync::Arc;
 use std::time::Duration;
 
-use bytes::Bytes;
 use otari_platform::UsageReport;
-use tokio::sync::{Semaphore, oneshot};
+use tokio::sync::{OwnedSemaphorePermit, Semaphore, oneshot};
 use tokio::time::{Instant, sleep, timeout, timeout_at};
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
 use super::client::{Delivery, PlatformClient};
+use super::spool::Spool;
 use super::{InlineCost, PlatformOptions};
 use crate::metrics::{InlineCostOutcome, Metrics, ReportOutcome};
 
-/// Reports that wait at most, each a few hundred bytes.
+use letter::Letter;
+
+/// Reports that wait in memory at most, each a few hundred bytes.
 const WAITING_MAX: usize = 10_000;
 /// Sent at the same time.
 const TOGETHER: usize = 32;
@@ -35,6 +40,9 @@ pub(super) struct Reporter {
     hurry: CancellationToken,
     quick_tries: u32,
     inline: Duration,
+    /// Of one report.
+    patience: Duration,
+    spool: Option<Arc<Spool>>,
 }
 
 /// What comes of a report.
@@ -68,8 +76,11 @@ impl Reporter {
         client: Arc<PlatformClient>,
         options: &PlatformOptions,
         metrics: Arc<Metrics>,
+        spool: Option<Arc<Spool>>,
     ) -> Self {
         Self {
+            spool,
+            patience: options.usage_timeout,
             client,
             metrics,
             room: Arc::new(Semaphore::new(WAITING_MAX)),
@@ -82,42 +93,96 @@ impl Reporter {
     }
 
     pub(super) fn waiting(&self) -> usize {
-        self.tasks.len()
+        self.tasks.len() + self.spool.as_ref().map_or(0, |spool| spool.waiting())
     }
 
-    /// Takes a report; it is sent whatever becomes of the call.
+    /// Whether the report of one more call is safe.
+    pub(super) fn accepts_calls(&self) -> bool {
+        self.spool
+            .as_ref()
+            .is_none_or(|spool| spool.accepts_calls())
+    }
+
+    /// Takes a report; it is sent whatever becomes of the call. With a spool it outlives the process from here on.
     pub(super) fn submit(self: &Arc<Self>, report: UsageReport) -> Receipt {
+        let (tell, receipt) = self.receipt();
+        let mut letter = Letter::new(report, Arc::clone(&self.metrics));
+        if let Some(spool) = &self.spool {
+            letter.file_in(spool);
+        }
+        match Arc::clone(&self.room).try_acquire_owned() {
+            Ok(room) => self.send_off(letter, room, tell),
+            Err(_) => letter.no_room(),
+        }
+        receipt
+    }
+
+    /// Sends what the spool has and memory has not: what an earlier process left, and what found no room. In order: one
+    /// after the other, unless a report takes long.
+    pub(super) async fn send_spooled(self: Arc<Self>) {
+        let Some(spool) = &self.spool else { return };
+        let next = async || {
+            let room = Arc::clone(&self.room).acquire_owned().await.ok()?;
+            loop {
+                let deferred = spool.deferred.notified();
+                if let Some((ticket, report)) = spool.next() {
+                    let letter = Letter::new(report, Arc::clone(&self.metrics));
+                    return Some((letter.filed_as(Arc::clone(spool), ticket), room));
+                }
+                deferred.await;
+            }
+        };
+        loop {
+            let found = tokio::select! {
+                found = next() => found,
+                // The rest is sent at the next start.
+                () = self.hurry.cancelled() => return,
+            };
+            let Some((letter, room)) = found else { return };
+            let (tell, receipt) = self.receipt();
+            self.send_off(letter, room, tell);
+            let _ = timeout(self.patience, receipt.taken()).await;
+        }
+    }
+
+    fn receipt(&self) -> (oneshot::Sender<Option<InlineCost>>, Receipt) {
         let (tell, told) = oneshot::channel();
         let receipt = Receipt {
             told,
             metrics: Arc::clone(&self.metrics),
             until: Instant::now() + self.inline,
         };
-        let mut letter = Letter::new(report, Arc::clone(&self.metrics));
-        match Arc::clone(&self.room).try_acquire_owned() {
-            Ok(room) => {
-                let reporter = Arc::clone(self);
-                self.tasks.spawn(async move {
-                    // The caller may be gone.
-                    let _ = tell.send(reporter.deliver(&mut letter).await);
-                    drop(room);
-                });
-            }
-            Err(_) => letter.lost("too many reports wait"),
-        }
-        receipt
+        (tell, receipt)
+    }
+
+    fn send_off(
+        self: &Arc<Self>,
+        mut letter: Letter,
+        room: OwnedSemaphorePermit,
+        tell: oneshot::Sender<Option<InlineCost>>,
+    ) {
+        let reporter = Arc::clone(self);
+        self.tasks.spawn(async move {
+            // The caller may be gone.
+            let _ = tell.send(reporter.deliver(&mut letter).await);
+            drop(room);
+        });
     }
 
     /// The last report was taken in: sends what waits, for at most `limit`.
     pub(super) async fn close(&self, limit: Duration) {
         self.hurry.cancel();
         self.tasks.close();
-        // Letters that are dropped with their tasks say so.
-        if timeout(limit, self.tasks.wait()).await.is_err() {
-            tracing::error!(
-                reports = self.tasks.len(),
-                "usage reports are left at the end of the process"
-            );
+        let is_done = timeout(limit, self.tasks.wait()).await.is_ok();
+        if let Some(spool) = &self.spool {
+            let (reports, directory) = (spool.kept(), spool.directory().display());
+            if reports > 0 {
+                tracing::warn!(reports, %directory, "usage reports stay in the spool and are sent at the next start");
+            }
+        } else if !is_done {
+            // Letters that are dropped with their tasks say so.
+            let reports = self.tasks.len();
+            tracing::error!(reports, "usage reports are left at the end of the process");
         }
     }
 
@@ -129,7 +194,7 @@ impl Reporter {
             let failure = match self.send(letter).await {
                 Delivery::Taken(receipt) => {
                     letter.done(ReportOutcome::Delivered);
-                    let (cost, source) = receipt?.cost_of(&letter.report.correlation_id)?;
+                    let (cost, source) = receipt?.cost_of(&letter.report().correlation_id)?;
                     return Some(InlineCost { cost, source });
                 }
                 Delivery::Refused(status) => {
@@ -149,7 +214,7 @@ impl Reporter {
             }
             tries = tries.saturating_add(1);
             if tries == self.quick_tries {
-                let correlation_id = &letter.report.correlation_id;
+                let correlation_id = &letter.report().correlation_id;
                 tracing::warn!(correlation_id, failure, "a usage report is late");
             }
             tokio::select! {
@@ -162,7 +227,7 @@ impl Reporter {
     async fn send(&self, letter: &Letter) -> Delivery {
         // Never closed.
         let _turn = self.together.acquire().await;
-        self.client.report(letter.body.clone()).await
+        self.client.report(letter.body()).await
     }
 
     fn wait(&self, tries: u32) -> Duration {
@@ -173,50 +238,6 @@ impl Reporter {
             wait
         } else {
             wait.max(Duration::from_secs(1))
-        }
-    }
-}
-
-/// A report, until something came of it. Dropped before that, it is written to the log.
-#[derive(Debug)]
-struct Letter {
-    report: UsageReport,
-    body: Bytes,
-    metrics: Arc<Metrics>,
-    open: bool,
-}
-
-impl Letter {
-    fn new(report: UsageReport, metrics: Arc<Metrics>) -> Self {
-        let body = serde_json::to_vec(&report).unwrap_or_default();
-        Self {
-            body: body.into(),
-            report,
-            metrics,
-            open: true,
-        }
-    }
-
-    fn text(&self) -> std::borrow::Cow<'_, str> {
-        String::from_utf8_lossy(&self.body)
-    }
-
-    fn done(&mut self, outcome: ReportOutcome) {
-        self.open = false;
-        self.metrics.hybrid.count_report(outcome);
-    }
-
-    fn lost(&mut self, reason: &str) {
-        self.done(ReportOutcome::Lost);
-        // All of it: whoever reads the log can report it by hand. There is nothing secret in it.
-        tracing::error!(reason, report = %self.text(), "a usage report was not delivered");
-    }
-}
-
-impl Drop for Letter {
-    fn drop(&mut self) {
-        if self.open {
-            self.lost("the process ended");
         }
     }
 }

@@ -161,18 +161,18 @@ pub(crate) async fn create_mcp_server(
     .check()?;
     check_address(&app, &server.name, &server.url, token.as_ref()).await?;
     let store = &app.gateway.store;
-    if workspace_mcp_servers::count(store, &workspace).await? >= SERVERS_MAX {
-        return Err(ApiError::bad_request(format!(
-            "A workspace has at most {SERVERS_MAX} MCP servers; delete one first"
-        )));
-    }
     server.sealed_token = seal(
         &app,
         workspace_mcp_servers::TABLE,
         &server.id,
         token.as_ref(),
     )?;
-    let row = workspace_mcp_servers::insert(store, &server).await?;
+    let row = workspace_mcp_servers::insert(store, &server, SERVERS_MAX).await?;
+    let row = row.ok_or_else(|| {
+        ApiError::bad_request(format!(
+            "A workspace has at most {SERVERS_MAX} MCP servers; delete one first"
+        ))
+    })?;
     Ok((StatusCode::CREATED, Json(row.into())))
 }
 

@@ -21,7 +21,7 @@ pub(super) fn answer(error: PlatformError) -> ApiError {
             answer
         }
         PlatformError::Unavailable => ApiError::bad_gateway(&error.to_string()),
-        PlatformError::BadToken => ApiError::internal(),
+        PlatformError::BadToken | PlatformError::Spool { .. } => ApiError::internal(),
     }
 }
 

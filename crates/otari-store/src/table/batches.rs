@@ -75,6 +75,8 @@ pub struct BatchRow {
     pub native: Option<String>,
     /// Its name there.
     pub native_id: Option<String>,
+    /// When it was about to be handed over: without a name it may or may not have been.
+    pub native_asked_at: Option<Timestamp>,
     pub input_file_id: Option<String>,
     pub output_file_id: Option<String>,
     pub error_file_id: Option<String>,
@@ -247,6 +249,23 @@ pub async fn begin(
     Ok(store.execute(query).await? > 0)
 }
 
+/// The provider is about to be asked to take it.
+pub async fn ask_native(store: &Store, id: &str, node: &NodeId) -> Result<bool, StoreError> {
+    let text = "UPDATE batches SET native_asked_at = $3 WHERE id = $1 AND node_id = $2 AND ended_at IS NULL";
+    let query = Query::new(TABLE, text)
+        .bind(id)
+        .bind(node)
+        .bind(store.now());
+    Ok(store.execute(query).await? > 0)
+}
+
+/// Whether a batch is known to be the one that an instance calls `native_id`.
+pub async fn is_native(store: &Store, native: &str, native_id: &str) -> Result<bool, StoreError> {
+    let text = "SELECT id FROM batches WHERE native = $1 AND native_id = $2 LIMIT 1";
+    let query = Query::new(TABLE, text).bind(native).bind(native_id);
+    Ok(store.row(query).await?.is_some())
+}
+
 /// The provider has taken it.
 pub async fn set_native_id(
     store: &Store,
@@ -335,6 +354,7 @@ fn read(row: &Row) -> Result<BatchRow, StoreError> {
         provider: row.opt("provider")?,
         native: row.opt("native")?,
         native_id: row.opt("native_id")?,
+        native_asked_at: row.opt("native_asked_at")?,
         input_file_id: row.opt("input_file_id")?,
         output_file_id: row.opt("output_file_id")?,
         error_file_id: row.opt("error_file_id")?,

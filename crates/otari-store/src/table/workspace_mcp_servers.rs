@@ -4,7 +4,7 @@ use otari_types::{Timestamp, new_id};
 
 use crate::page::{Order, paginate};
 use crate::sql::{Query, Row, Update, json_list};
-use crate::{Page, Patch, Store, StoreError};
+use crate::{Engine, Page, Patch, Store, StoreError};
 
 pub const TABLE: &str = "workspace_mcp_servers";
 
@@ -93,11 +93,15 @@ pub async fn get(
     row.as_ref().map(read).transpose()
 }
 
-/// Stores a server. [`StoreError::Conflict`] when the workspace has one of this name.
-pub async fn insert(store: &Store, server: &NewMcpServer) -> Result<McpServerRow, StoreError> {
+/// Stores a server, unless its workspace has `max` already: `None`. [`StoreError::Conflict`] when it has one of this name.
+pub async fn insert(
+    store: &Store,
+    server: &NewMcpServer,
+    max: i64,
+) -> Result<Option<McpServerRow>, StoreError> {
     let text = "INSERT INTO workspace_mcp_servers (id, workspace_id, name, url, sealed_token, purpose_hint, \
-                allowed_tools, enabled, created_at, updated_at) VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $9) \
-                RETURNING *";
+                allowed_tools, enabled, created_at, updated_at) SELECT $1, $2, $3, $4, $5, $6, $7, $8, $9, $9 \
+                WHERE (SELECT COUNT(*) FROM workspace_mcp_servers WHERE workspace_id = $2) < $10 RETURNING *";
     let insert = Query::new(TABLE, text)
         .bind(&server.id)
         .bind(&server.workspace_id)
@@ -107,10 +111,16 @@ pub async fn insert(store: &Store, server: &NewMcpServer) -> Result<McpServerRow
         .bind(server.purpose_hint.as_deref())
         .bind(server.allowed_tools.as_deref().map(json_list))
         .bind(server.enabled)
-        .bind(store.now());
+        .bind(store.now())
+        .bind(max);
     let mut tx = store.begin().await?;
+    // Whoever counts must see what others add at the same moment; on SQLite writes queue anyway.
+    if tx.engine() == Engine::Postgres {
+        let text = "LOCK TABLE workspace_mcp_servers IN SHARE ROW EXCLUSIVE MODE";
+        tx.execute(Query::new(TABLE, text)).await?;
+    }
     let row = tx.row(insert).await.map_err(named_twice)?;
-    let server = read(&row.ok_or(StoreError::NotFound)?)?;
+    let server = row.as_ref().map(read).transpose()?;
     tx.commit().await?;
     Ok(server)
 }

@@ -3,8 +3,8 @@ use otari_store::batch_lines::{
     LineResult, answers, any_given_up, append, clear, give_up, pending, record,
 };
 use otari_store::batches::{
-    BatchFilter, BatchRow, BatchStatus, begin, cancel, claim, delete_ended, end, finalize, get,
-    insert, list, place, release, renew, set_native_id,
+    BatchFilter, BatchRow, BatchStatus, ask_native, begin, cancel, claim, delete_ended, end,
+    finalize, get, insert, is_native, list, place, release, renew, set_native_id,
 };
 use otari_store::testing::{Database, databases};
 use otari_types::{Clock, NodeId, Timestamp, UserId};
@@ -34,6 +34,7 @@ async fn batch(db: &Database, id: &str, count: usize) -> BatchRow {
         provider: Some("echo".to_owned()),
         native: None,
         native_id: None,
+        native_asked_at: None,
         input_file_id: None,
         output_file_id: None,
         error_file_id: None,
@@ -184,8 +185,15 @@ async fn a_batch_goes_its_way_and_no_other() {
                 .unwrap()
         );
         assert!(!begin(&db, "read", &one(), 41, None, None).await.unwrap());
+        assert!(!ask_native(&db, "read", &two()).await.unwrap());
+        assert!(ask_native(&db, "read", &one()).await.unwrap());
+        let asked = get(&db, "read").await.unwrap().unwrap().native_asked_at;
+        assert_eq!(asked, Some(db.clock.now()));
+        assert!(!is_native(&db, "echo", "up").await.unwrap());
         assert!(!set_native_id(&db, "read", &two(), "up").await.unwrap());
         assert!(set_native_id(&db, "read", &one(), "up").await.unwrap());
+        assert!(is_native(&db, "echo", "up").await.unwrap());
+        assert!(!is_native(&db, "else", "up").await.unwrap());
         assert!(
             finalize(&db, "read", &one(), Some("file-1"), None)
                 .await

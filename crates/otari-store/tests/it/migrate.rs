@@ -17,7 +17,8 @@ async fn many_processes_may_migrate_at_once_and_again() {
                 "0003_files",
                 "0004_tools",
                 "0005_batches",
-                "0006_routing"
+                "0006_routing",
+                "0008_batch_handover"
             ]
         );
         let mut tasks = tokio::task::JoinSet::new();

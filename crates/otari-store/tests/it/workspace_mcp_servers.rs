@@ -1,8 +1,50 @@
 use otari_store::testing::databases;
 use otari_store::workspace_mcp_servers::{
-    McpServerPatch, NewMcpServer, count, delete, get, insert, list, update,
+    McpServerPatch, McpServerRow, NewMcpServer, count, delete, get, list, update,
 };
-use otari_store::{Page, StoreError};
+use otari_store::{Page, Store, StoreError, workspace_mcp_servers};
+
+const MAX: i64 = 50;
+
+async fn insert(store: &Store, server: &NewMcpServer) -> Result<McpServerRow, StoreError> {
+    let stored = workspace_mcp_servers::insert(store, server, MAX).await?;
+    Ok(stored.expect("there is room"))
+}
+
+/// From two processes, where the database can have two.
+#[tokio::test]
+async fn no_more_are_stored_than_a_workspace_may_have_whoever_stores_at_the_same_time() {
+    const MAX: i64 = 5;
+    for db in databases().await {
+        let beside = db.another_store().await;
+        let storing = (0..20).map(|n| {
+            let store = if n % 2 == 0 {
+                db.store.clone()
+            } else {
+                beside.clone()
+            };
+            let server = NewMcpServer::of("w", &format!("s{n}"), "https://docs.test/mcp");
+            tokio::spawn(async move {
+                let stored = workspace_mcp_servers::insert(&store, &server, MAX).await;
+                stored.unwrap().is_some()
+            })
+        });
+        let mut stored = 0;
+        for storing in storing.collect::<Vec<_>>() {
+            stored += i64::from(storing.await.unwrap());
+        }
+        assert_eq!((stored, count(&db, "w").await.unwrap()), (MAX, MAX));
+        let other = NewMcpServer::of("w2", "s", "https://docs.test/mcp");
+        assert!(
+            workspace_mcp_servers::insert(&db, &other, MAX)
+                .await
+                .unwrap()
+                .is_some()
+        );
+        beside.close().await;
+        db.finish().await;
+    }
+}
 
 #[tokio::test]
 async fn a_server_belongs_to_one_workspace() {

@@ -27,6 +27,14 @@ impl Ask<'_> {
         self.address(Operation::Batches, below)
     }
 
+    /// A part of the list of all batches.
+    pub(super) fn list(&self, query: &str) -> Result<Uri, UpstreamError> {
+        let all = self.batches("")?;
+        let joint = if all.query().is_some() { '&' } else { '?' };
+        let wrong = |_| malformed("an id that is no part of an address");
+        format!("{all}{joint}{query}").parse().map_err(wrong)
+    }
+
     pub(super) fn files(&self, below: &str) -> Result<Uri, UpstreamError> {
         self.address(Operation::Files, below)
     }

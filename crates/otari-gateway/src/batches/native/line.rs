@@ -6,7 +6,6 @@ use std::time::Instant;
 use bytes::Bytes;
 use http::HeaderMap;
 use otari_store::batch_lines::BatchLine;
-use otari_types::Amounts;
 
 use crate::admit::{Admitted, admit};
 use crate::dispatch::{Outgoing, Parsed, prepare_apart};
@@ -17,7 +16,7 @@ use crate::inbound::{Behalf, Inbound, Origin};
 use crate::plan::{Plan, plan};
 use crate::relay::Passage;
 use crate::request::Request;
-use crate::reserve::{Demand, Reserved, reserve};
+use crate::reserve::{Demand, reserve, reserve_made};
 use crate::settle::Settlement;
 use crate::thread::Thread;
 
@@ -37,38 +36,62 @@ struct Ready {
 }
 
 impl Native {
-    /// The body in the provider's format, and the provider's name of the model. The line passes every gate; room is
-    /// only asked for, because the answer may be hours away.
-    pub(super) async fn prepare(&self, line: &BatchLine) -> Result<(Bytes, String), GatewayError> {
+    /// The body in the provider's format, and the provider's name of the model. The line passes every gate, and what it may
+    /// cost is held.
+    pub(super) async fn prepare(
+        &mut self,
+        line: &BatchLine,
+    ) -> Result<(Bytes, String), GatewayError> {
         let ready = self.ready(line, true).await?;
         let target = &ready.plan.first.target;
         let billed = &ready.admitted.billed;
         let room = reserve(self.gateway(), billed, ready.demand, target).await;
-        room.map_err(|refused| refused.error)?;
-        Ok((ready.body, target.model.clone()))
+        let room = room.map_err(|refused| refused.error)?;
+        let model = target.model.clone();
+        self.holds.insert(line.line, room);
+        Ok((ready.body, model))
+    }
+
+    /// Holds for the lines that the provider has already, after another process did or this one before a restart.
+    pub(super) async fn hold_again(&mut self) -> Result<(), GatewayError> {
+        let mut after = -1;
+        loop {
+            let lines = self.lines(after).await?;
+            let Some(last) = lines.last() else {
+                return Ok(());
+            };
+            after = last.line;
+            for line in &lines {
+                if self.holds.contains_key(&line.line) {
+                    continue;
+                }
+                // One that is not permitted any more is answered so when its answer is there.
+                let Ok(ready) = self.ready(line, false).await else {
+                    continue;
+                };
+                let billed = &ready.admitted.billed;
+                let target = &ready.plan.first.target;
+                let room = reserve_made(self.gateway(), billed, ready.demand, target);
+                let room = room.await?;
+                self.holds.insert(line.line, room);
+            }
+        }
     }
 
     /// Prices an answer and writes it as the surface wants it.
     pub(super) async fn settle(
-        &self,
+        &mut self,
         line: &BatchLine,
         answer: Answer,
     ) -> Result<String, GatewayError> {
+        let held = self.holds.remove(&line.line);
         let mut ready = self.ready(line, false).await?;
         let gateway = self.gateway();
         let (origin, billed) = (&ready.inbound.origin, &ready.admitted.billed);
-        let hold = if billed.exempt {
-            otari_ledger::Hold::default()
-        } else {
-            gateway
-                .ledger
-                .hold_unchecked(billed.accounts(), Amounts::ZERO)
+        let reserved = match held {
+            Some(reserved) => reserved,
+            None => reserve_made(gateway, billed, ready.demand, &ready.plan.first.target).await?,
         };
-        let estimate = Amounts {
-            requests: 1,
-            ..Amounts::ZERO
-        };
-        let reserved = Reserved { hold, estimate };
         let mut settlement =
             Settlement::open(gateway, origin, billed, &ready.plan, reserved, ready.demand);
         if let Some(behalf) = &ready.inbound.behalf {

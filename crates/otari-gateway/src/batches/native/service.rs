@@ -8,7 +8,6 @@ use std::collections::HashMap;
 use bytes::Bytes;
 use http::Method;
 use otari_providers::{Capability, Dialect, Instance, Operation, UpstreamError};
-use otari_translate::Surface;
 use serde::Deserialize;
 use serde_json::value::RawValue;
 use serde_json::{Value, json};
@@ -17,6 +16,9 @@ use crate::Gateway;
 use crate::relay::ANSWER_BYTES_MAX;
 
 use super::ask::{Ask, malformed, text};
+
+/// By this name a provider's batch tells ours, where it has metadata.
+pub(super) const BATCH_ID: &str = "otari_batch_id";
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Service {
@@ -96,33 +98,43 @@ impl Service {
         }
     }
 
-    /// Hands a parcel over; the provider's id of the batch. `label`: what it holds, and its id here.
-    pub(super) async fn send(
+    /// What stands in the provider's batch for a line. Anthropic's batches have no metadata, so that there the lines say
+    /// whose they are.
+    pub(super) fn custom_id(self, batch: &str, line: i64) -> String {
+        match self {
+            Self::Anthropic => format!("{}{line}", self.lines_of(batch)),
+            Self::OpenAi | Self::Mistral => format!("line-{line}"),
+        }
+    }
+
+    /// What the custom ids of all lines of a batch begin with, where that is told by them.
+    pub(super) fn lines_of(self, batch: &str) -> String {
+        format!("{batch}-")
+    }
+
+    /// Brings the lines to the provider; what is then to be asked for. Nothing is run yet.
+    pub(super) async fn pack(
         self,
         gateway: &Gateway,
         instance: &Instance,
         parcel: Parcel,
-        label: (Surface, &str),
-    ) -> Result<String, UpstreamError> {
-        let ask = Ask {
-            gateway,
-            instance,
-            service: self,
-        };
+        batch: &str,
+    ) -> Result<Bytes, UpstreamError> {
+        let ask = self.ask(gateway, instance);
         let endpoint = "/v1/chat/completions";
-        let body = match self {
+        Ok(match self {
             Self::Anthropic => {
                 let mut body = b"{\"requests\":[".to_vec();
                 body.extend(parcel.written("", "params", ","));
                 body.extend_from_slice(b"]}");
-                Bytes::from(body)
+                body.into()
             }
             Self::OpenAi => {
                 let members = format!("\"method\":\"POST\",\"url\":\"{endpoint}\",");
                 let file = ask.upload(&parcel.written(&members, "body", "\n")).await?;
                 let request = json!({
                     "input_file_id": file, "endpoint": endpoint, "completion_window": "24h",
-                    "metadata": {"otari_batch_id": label.1},
+                    "metadata": {BATCH_ID: batch},
                 });
                 request.to_string().into()
             }
@@ -130,13 +142,31 @@ impl Service {
                 let file = ask.upload(&parcel.written("", "body", "\n")).await?;
                 let request = json!({
                     "input_files": [file], "endpoint": endpoint, "model": parcel.model,
-                    "metadata": {"otari_batch_id": label.1},
+                    "metadata": {BATCH_ID: batch},
                 });
                 request.to_string().into()
             }
-        };
-        let made = ask.json(Method::POST, ask.batches("")?, body).await?;
+        })
+    }
+
+    /// Has the lines run; the provider's id of the batch.
+    pub(super) async fn hand_over(
+        self,
+        gateway: &Gateway,
+        instance: &Instance,
+        packed: Bytes,
+    ) -> Result<String, UpstreamError> {
+        let ask = self.ask(gateway, instance);
+        let made = ask.json(Method::POST, ask.batches("")?, packed).await?;
         text(&made, "id").ok_or_else(|| malformed("no id of the batch"))
+    }
+
+    pub(super) fn ask<'a>(self, gateway: &'a Gateway, instance: &'a Instance) -> Ask<'a> {
+        Ask {
+            gateway,
+            instance,
+            service: self,
+        }
     }
 
     pub(super) async fn look(
@@ -145,11 +175,7 @@ impl Service {
         instance: &Instance,
         id: &str,
     ) -> Result<State, UpstreamError> {
-        let ask = Ask {
-            gateway,
-            instance,
-            service: self,
-        };
+        let ask = self.ask(gateway, instance);
         let batch = ask
             .json(Method::GET, ask.batches(&format!("/{id}"))?, Bytes::new())
             .await?;
@@ -190,11 +216,7 @@ impl Service {
         instance: &Instance,
         id: &str,
     ) -> Result<(), UpstreamError> {
-        let ask = Ask {
-            gateway,
-            instance,
-            service: self,
-        };
+        let ask = self.ask(gateway, instance);
         let uri = ask.batches(&format!("/{id}/cancel"))?;
         ask.json(Method::POST, uri, Bytes::new()).await.map(drop)
     }
@@ -207,11 +229,7 @@ impl Service {
         id: &str,
         files: &[String],
     ) -> Result<HashMap<String, Answer>, crate::GatewayError> {
-        let ask = Ask {
-            gateway,
-            instance,
-            service: self,
-        };
+        let ask = self.ask(gateway, instance);
         let told = |error| crate::GatewayError::upstream(&instance.name, error);
         let mut addresses = Vec::new();
         if self == Self::Anthropic {

@@ -84,6 +84,31 @@ async fn the_last_attempt_is_waited_for_a_little_longer() {
     }
 }
 
+/// The usual limit is there to move on: where nothing follows, it does not end the call.
+#[tokio::test]
+async fn unless_a_limit_is_set_the_last_attempt_may_think_for_long() {
+    let hybrid = Hybrid::start().await;
+    let upstream = &hybrid.app.upstream;
+    let late = "data: {\"id\":\"c\",\"choices\":[{\"index\":0,\"delta\":{\"content\":\"late\"},\"finish_reason\":\"stop\"}]}\n\n";
+    let late = Bytes::from(format!("{late}data: [DONE]\n\n"));
+    let steps = vec![Step::Pause, Step::Send(late)];
+    upstream.enqueue(Script::steps(200, "text/event-stream", steps));
+    let (sole, walked) = (chat_stream("mock:m"), chat_stream("smart"));
+    let first = post(&hybrid, CHAT, &sole);
+    let second = async {
+        upstream.arrived(1).await;
+        // Another call whose first attempt makes way: so long the first call has been silent.
+        upstream.enqueue(Script::hang());
+        upstream.enqueue(Script::chat_stream(&["soon"]));
+        let answer = post(&hybrid, CHAT, &walked).await;
+        upstream.go_on();
+        answer
+    };
+    let (first, second) = tokio::join!(first, second);
+    assert!(second.text().contains("soon"), "{}", second.text());
+    assert!(first.text().contains("late"), "{}", first.text());
+}
+
 #[tokio::test]
 async fn after_the_first_chunk_nothing_moves_on() {
     let hybrid = Hybrid::start().await;

@@ -1,6 +1,6 @@
 //! Batches that go to a provider's own.
 
-use otari_testkit::{MASTER_KEY, Script, TestApp, Upstream};
+use otari_testkit::{MASTER_KEY, Script, Step, TestApp, Upstream};
 use serde_json::{Value, json};
 
 use super::{codes, create, ended, requests};
@@ -144,31 +144,39 @@ async fn openais_batches_take_all_lines_and_each_answer_is_priced() {
 #[tokio::test]
 async fn anthropics_batches_take_chats_too() {
     let (app, upstream, key) = start("anthropic", false).await;
-    upstream.enqueue(Script::json(
+    let made = json!({"id": "msgbatch_1", "processing_status": "in_progress"}).to_string();
+    let made = Step::Send(made.into());
+    // The names of the lines are known once they were sent.
+    upstream.enqueue(Script::steps(
         200,
-        &json!({"id": "msgbatch_1", "processing_status": "in_progress"}),
+        "application/json",
+        vec![Step::Pause, made],
     ));
-    upstream.enqueue(Script::json(
-        200,
-        &json!({"id": "msgbatch_1", "processing_status": "ended"}),
-    ));
-    let message = json!({
-        "id": "msg", "type": "message", "role": "assistant", "model": "m", "stop_reason": "end_turn",
-        "content": [{"type": "text", "text": "hello"}], "usage": {"input_tokens": 4, "output_tokens": 1},
-    });
-    let error =
-        json!({"type": "error", "error": {"type": "invalid_request_error", "message": "no"}});
-    upstream.enqueue(lines(&[
-        json!({"custom_id": "line-0", "result": {"type": "succeeded", "message": message}}),
-        json!({"custom_id": "line-1", "result": {"type": "errored", "error": error}}),
-        json!({"custom_id": "line-2", "result": {"type": "expired"}}),
-    ]));
     let body = json!({"model": "anthropic:m", "requests": requests(3)});
     let made = app
         .client
         .post("/v1/batches?provider=anthropic", &key, &body)
         .await
         .expect(200);
+    upstream.arrived(1).await;
+    let message = json!({
+        "id": "msg", "type": "message", "role": "assistant", "model": "m", "stop_reason": "end_turn",
+        "content": [{"type": "text", "text": "hello"}], "usage": {"input_tokens": 4, "output_tokens": 1},
+    });
+    let error =
+        json!({"type": "error", "error": {"type": "invalid_request_error", "message": "no"}});
+    let names = upstream.last().json()["requests"].clone();
+    let name = |at: usize| names[at]["custom_id"].clone();
+    upstream.enqueue(Script::json(
+        200,
+        &json!({"id": "msgbatch_1", "processing_status": "ended"}),
+    ));
+    upstream.enqueue(lines(&[
+        json!({"custom_id": name(0), "result": {"type": "succeeded", "message": message}}),
+        json!({"custom_id": name(1), "result": {"type": "errored", "error": error}}),
+        json!({"custom_id": name(2), "result": {"type": "expired"}}),
+    ]));
+    upstream.go_on();
     let batch = ended(&app, &key, &made).await;
     let codes = codes(&app, &key, &batch).await;
     assert_eq!(
@@ -181,7 +189,8 @@ async fn anthropics_batches_take_chats_too() {
     assert_eq!(sent[0].path, "/v1/messages/batches");
     assert_eq!(sent[0].headers["anthropic-version"], "2023-06-01");
     let first = &sent[0].json()["requests"][0];
-    assert_eq!(first["custom_id"], "line-0");
+    let id = made["id"].as_str().unwrap();
+    assert_eq!(first["custom_id"], format!("{id}-0"));
     assert_eq!(first["params"]["model"], "m");
     assert!(first["params"]["max_tokens"].is_number());
     assert_eq!(sent[2].path, "/v1/messages/batches/msgbatch_1/results");

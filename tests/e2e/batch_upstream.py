@@ -1,0 +1,153 @@
+"""A provider that runs batches itself, in OpenAI's or Anthropic's way, and can hang up while it is given one."""
+
+import http.server
+import json
+import threading
+from contextlib import contextmanager
+from datetime import UTC, datetime
+from email.parser import BytesParser
+from email.policy import HTTP
+from urllib.parse import parse_qs, urlsplit
+
+
+class Provider(http.server.BaseHTTPRequestHandler):
+    protocol_version = "HTTP/1.1"
+
+    def log_message(self, *_):
+        pass
+
+    def do_POST(self):
+        raw = self.rfile.read(int(self.headers.get("content-length") or 0))
+        path = urlsplit(self.path).path
+        if path == "/v1/files":
+            head = f"content-type: {self.headers['content-type']}\r\n\r\n".encode()
+            parts = {part.get_param("name", header="content-disposition"): part.get_payload(decode=True)
+                     for part in BytesParser(policy=HTTP).parsebytes(head + raw).iter_parts()}
+            name = self.server.new_id("file")
+            self.server.files[name] = [json.loads(line) for line in parts["file"].splitlines()]
+            return self.answer({"id": name})
+        if path == "/v1/batches":
+            body = json.loads(raw)
+            return self.made(self.server.files[body["input_file_id"]], body.get("metadata"))
+        if path == "/v1/messages/batches":
+            return self.made(json.loads(raw)["requests"], None)
+        return self.answer({"error": {"message": "no such route"}}, 404)
+
+    def made(self, lines, metadata):
+        if self.server.refuse:
+            self.server.refuse = False
+            return self.hang_up()
+        batch = {"id": self.server.new_id("made"), "lines": lines, "metadata": metadata,
+                 "at": datetime.now(UTC).isoformat()}
+        self.server.batches.append(batch)
+        if self.server.lose_answer:
+            self.server.lose_answer = False
+            return self.hang_up()
+        return self.answer(self.shown(batch))
+
+    def hang_up(self):
+        """Whoever asks is to see nothing but the end of the connection, and that when it may."""
+        self.server.lost.set()
+        self.server.go_on.wait(60)
+        self.close_connection = True
+
+    def do_GET(self):
+        url = urlsplit(self.path)
+        parts = url.path.removeprefix("/v1/").removeprefix("messages/").split("/")
+        if parts == ["batches"]:
+            return self.listed(parse_qs(url.query))
+        if parts[0] == "files":
+            return self.answer_lines(self.server.batch(parts[1].removeprefix("out-"))["lines"], self.openai_line)
+        batch = self.server.batch(parts[1])
+        if parts[2:] == ["results"]:
+            return self.answer_lines(batch["lines"], self.anthropic_line)
+        return self.answer(self.shown(batch))
+
+    def listed(self, query):
+        """Newest first, two at a time: whoever looks for one has to turn pages."""
+        batches = self.server.batches[::-1]
+        after = (query.get("after") or query.get("after_id") or [None])[0]
+        ids = [batch["id"] for batch in batches]
+        start = ids.index(after) + 1 if after else 0
+        page = batches[start:start + 2]
+        self.answer({"data": [self.shown(batch) for batch in page], "has_more": start + 2 < len(batches)})
+
+    def shown(self, batch):
+        done = self.server.done.is_set()
+        shown = {"id": batch["id"], "metadata": batch["metadata"]}
+        if batch["metadata"] is None:
+            count = len(batch["lines"])
+            return {"id": batch["id"], "processing_status": "ended" if done else "in_progress",
+                    "created_at": batch["at"], "request_counts": {
+                        "processing": 0 if done else count, "succeeded": count if done else 0, "errored": 0,
+                        "canceled": 0, "expired": 0}}
+        if not done:
+            return {**shown, "status": "in_progress"}
+        return {**shown, "status": "completed", "output_file_id": f"out-{batch['id']}"}
+
+    def openai_line(self, line):
+        body = {"id": "c", "object": "chat.completion", "created": 1, "model": "m",
+                "choices": [{"index": 0, "message": {"role": "assistant", "content": "done"}, "finish_reason": "stop"}],
+                "usage": {"prompt_tokens": 2, "completion_tokens": 3, "total_tokens": 5}}
+        return {"custom_id": line["custom_id"], "response": {"status_code": 200, "body": body}, "error": None}
+
+    def anthropic_line(self, line):
+        message = {"id": "m", "type": "message", "role": "assistant", "model": "m", "stop_reason": "end_turn",
+                   "content": [{"type": "text", "text": "done"}], "usage": {"input_tokens": 2, "output_tokens": 3}}
+        return {"custom_id": line["custom_id"], "result": {"type": "succeeded", "message": message}}
+
+    def answer_lines(self, lines, written):
+        self.send(200, "\n".join(json.dumps(written(line)) for line in lines).encode())
+
+    def answer(self, body, status=200):
+        self.send(status, json.dumps(body).encode())
+
+    def send(self, status, body):
+        self.send_response(status)
+        self.send_header("content-type", "application/json")
+        self.send_header("content-length", str(len(body)))
+        self.end_headers()
+        self.wfile.write(body)
+
+
+class Server(http.server.ThreadingHTTPServer):
+    daemon_threads = True
+
+    def __init__(self):
+        super().__init__(("127.0.0.1", 0), Provider)
+        self.files, self.batches, self.names = {}, [], 0
+        self.lock = threading.Lock()
+        # What the next batch meets: it is made and nobody hears of it, or it is not made.
+        self.lose_answer = self.refuse = False
+        self.lost, self.go_on, self.done = threading.Event(), threading.Event(), threading.Event()
+
+    @property
+    def address(self):
+        return f"http://127.0.0.1:{self.server_port}"
+
+    def new_id(self, kind):
+        with self.lock:
+            self.names += 1
+            return f"{kind}_{self.names}"
+
+    def batch(self, name):
+        return next(batch for batch in self.batches if batch["id"] == name)
+
+    def made_by_others(self, count, lines, anthropic):
+        """Batches that somebody else has there, of the same size."""
+        for number in range(count):
+            others = [{"custom_id": f"theirs-{number}-{line}"} for line in range(lines)]
+            self.batches.append({"id": self.new_id("other"), "lines": others,
+                                 "metadata": None if anthropic else {}, "at": datetime.now(UTC).isoformat()})
+
+
+@contextmanager
+def serving():
+    server = Server()
+    threading.Thread(target=server.serve_forever, daemon=True).start()
+    try:
+        yield server
+    finally:
+        server.go_on.set()
+        server.shutdown()
+        server.server_close()
