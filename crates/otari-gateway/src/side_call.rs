@@ -1,5 +1,5 @@
-//! A call the gateway makes of its own for somebody's: a guardrail that asks a model, an image that is described. Held, billed, and a row of its
-//! own under an endpoint of its own.
+//! A call the gateway makes of its own for somebody's: a guardrail that asks a model, an image that is described, a
+//! request that is embedded. Held, billed, and a row of its own under an endpoint of its own.
 
 use std::time::Instant;
 
@@ -10,6 +10,7 @@ use otari_translate::Surface;
 use serde_json::Value;
 
 use crate::Gateway;
+use crate::admit::Billed;
 use crate::dispatch::{Outgoing, Parsed};
 use crate::error::GatewayError;
 use crate::guardrails::Asker;
@@ -80,18 +81,7 @@ impl SideCall<'_> {
 
     /// The request it is.
     pub(crate) fn inbound(&self, body: String) -> Inbound {
-        Inbound {
-            origin: Origin {
-                endpoint: self.endpoint,
-                started: Instant::now(),
-                ..self.asker.origin.clone()
-            },
-            headers: HeaderMap::new(),
-            body: Bytes::from(body),
-            named: None,
-            behalf: None,
-            underway: Underway::default(),
-        }
+        inbound(self.asker.origin, self.endpoint, body)
     }
 
     /// Room for it.
@@ -100,22 +90,60 @@ impl SideCall<'_> {
         inbound: &Inbound,
         demand: Demand,
     ) -> Result<(Plan, Settlement), GatewayError> {
-        let Self { asker, model, .. } = *self;
         let Asker {
             gateway, billed, ..
-        } = asker;
-        let origin = &inbound.origin;
-        let plan = match &gateway.control {
-            ControlPlane::Platform(platform) => {
-                Box::pin(platform.plan(model, billed.token()?)).await?
-            }
-            ControlPlane::Own => own_plan(gateway, origin, model, self.reason).await?,
+        } = self.asker;
+        let chosen = Chosen {
+            model: self.model,
+            reason: self.reason,
         };
-        let reserved = reserve(gateway, billed, demand, &plan.first.target).await;
-        let reserved = reserved.map_err(|refused| refused.error)?;
-        let settlement = Settlement::open(gateway, origin, billed, &plan, reserved, demand);
-        Ok((plan, settlement))
+        begin(gateway, billed, inbound, chosen, demand).await
     }
+}
+
+/// The operator's choice: the caller's list of models does not apply.
+#[derive(Clone, Copy)]
+pub(crate) struct Chosen<'a> {
+    pub(crate) model: &'a str,
+    /// Why, as the row says.
+    pub(crate) reason: &'static str,
+}
+
+/// A request of the call `origin`.
+pub(crate) fn inbound(origin: &Origin, endpoint: &'static str, body: String) -> Inbound {
+    Inbound {
+        origin: Origin {
+            endpoint,
+            started: Instant::now(),
+            ..origin.clone()
+        },
+        headers: HeaderMap::new(),
+        body: Bytes::from(body),
+        named: None,
+        behalf: None,
+        underway: Underway::default(),
+    }
+}
+
+/// Room for a call to `chosen`.
+pub(crate) async fn begin(
+    gateway: &Gateway,
+    billed: &Billed,
+    inbound: &Inbound,
+    chosen: Chosen<'_>,
+    demand: Demand,
+) -> Result<(Plan, Settlement), GatewayError> {
+    let origin = &inbound.origin;
+    let plan = match &gateway.control {
+        ControlPlane::Platform(platform) => {
+            Box::pin(platform.plan(chosen.model, billed.token()?)).await?
+        }
+        ControlPlane::Own => own_plan(gateway, origin, chosen.model, chosen.reason).await?,
+    };
+    let reserved = reserve(gateway, billed, demand, &plan.first.target).await;
+    let reserved = reserved.map_err(|refused| refused.error)?;
+    let settlement = Settlement::open(gateway, origin, billed, &plan, reserved, demand);
+    Ok((plan, settlement))
 }
 
 async fn own_plan(

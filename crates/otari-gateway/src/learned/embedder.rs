@@ -8,7 +8,7 @@ use super::{EmbedsFor, words};
 use crate::encoder::EncoderAway;
 use crate::error::GatewayError;
 use crate::reserve::Demand;
-use crate::side_call;
+use crate::side_call::{self, Chosen};
 use crate::unit::Unit;
 
 /// The route of the rows of embeddings that a provider makes.
@@ -62,7 +62,11 @@ impl EmbedsFor<'_> {
         };
         let inbound = side_call::inbound(origin, ENDPOINT, String::new());
         let origin = &inbound.origin;
-        let begun = side_call::begin(gateway, origin, billed, model, "router", demand);
+        let chosen = Chosen {
+            model,
+            reason: "router",
+        };
+        let begun = side_call::begin(gateway, billed, &inbound, chosen, demand);
         let (plan, mut settlement) = Box::pin(begun).await?;
         let request = embeddings::Request {
             model: model.to_owned(),
