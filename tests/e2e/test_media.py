@@ -10,12 +10,13 @@ import pytest
 
 from gateway import Gateway, running
 from scripted import natives as own
-from scripted.natives import RATE, SAID, SAMPLES, WAV, png
+from scripted.natives import MP3, RATE, SAID, SAMPLES, WAV, png
 
 IMAGEN, PAINTER = "gemini:imagen-4.0-generate-001", "gemini:gemini-2.5-flash-image"
 CANVAS, STABLE = "bedrock:amazon.nova-canvas-v1:0", "bedrock:stability.stable-image-core-v1:1"
 VOICE, EAR = "gemini:gemini-2.5-flash-preview-tts", "gemini:gemini-2.5-flash"
 QWEN_VOICE, QWEN = "dashscope:qwen3-tts-flash", "dashscope:qwen-image-edit-plus"
+NEW_VOICE = "gemini:gemini-3.8-flash-tts"
 WHISPER, TRANSCRIBER = "openai:whisper-1", "openai:gpt-4o-transcribe"
 RANKERS = ["cohere:rerank-v3.5", "voyage:rerank-2.5", "jina:jina-reranker-v2", "bedrock:amazon.rerank-v1:0"]
 EACH = 0.04
@@ -34,7 +35,7 @@ def node(tmp_path_factory):
             require_pricing=False, circuit_breaker_failures=0,
             pricing={
                 **dict.fromkeys([IMAGEN, PAINTER, CANVAS, STABLE, QWEN], price),
-                **dict.fromkeys([VOICE, QWEN_VOICE, EAR, WHISPER, TRANSCRIBER, *RANKERS], calls),
+                **dict.fromkeys([VOICE, NEW_VOICE, QWEN_VOICE, EAR, WHISPER, TRANSCRIBER, *RANKERS], calls),
             },
         )
         with running(node):
@@ -144,7 +145,7 @@ def test_variations(node, upstream, client):
             client.images.create_variation(model=model, image=("cat.png", png(1)))
 
 
-@pytest.mark.parametrize("model", [VOICE, QWEN_VOICE])
+@pytest.mark.parametrize("model", [VOICE, NEW_VOICE, QWEN_VOICE])
 @pytest.mark.parametrize("form", [None, "wav", "pcm"])
 def test_speech(node, client, tmp_path, model, form):
     options = {"response_format": form} if form else {}
@@ -163,7 +164,7 @@ def test_speech(node, client, tmp_path, model, form):
     assert (row["status"], row["cost"], row["endpoint"]) == ("success", pytest.approx(0.006), "/v1/audio/speech")
 
 
-@pytest.mark.parametrize("model", [VOICE, QWEN_VOICE])
+@pytest.mark.parametrize("model", [VOICE, NEW_VOICE, QWEN_VOICE])
 def test_the_first_sound_is_there_before_the_last_is_made(node, upstream, client, model):
     upstream.may_go_on.clear()
     speech = client.audio.speech.with_streaming_response
@@ -183,7 +184,11 @@ def test_speech_that_fails(node, client):
             assert last_row(node)["status_code"] == int(told.split()[0])
 
 
-def test_speech_that_is_no_mp3(client, upstream):
+def test_speech_that_is_mp3_or_not(node, client, upstream):
+    said = client.audio.speech.create(model=NEW_VOICE, input="hello", voice="Kore", response_format="mp3")
+    assert (said.response.headers["content-type"], said.content) == ("audio/mpeg", MP3)
+    assert last_row(node)["cost"] == pytest.approx(0.006)
+    upstream.forget()
     with pytest.raises(openai.UnprocessableEntityError, match="wav, pcm"):
         client.audio.speech.create(model=VOICE, input="hello", voice="Kore", response_format="mp3")
     assert not upstream.sent

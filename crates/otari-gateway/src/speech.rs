@@ -10,7 +10,9 @@ use crate::Gateway;
 use crate::dispatch::{EVENTS, is_kept_back, refusal};
 use crate::error::GatewayError;
 use crate::inbound::{Inbound, Reply};
-use crate::pass::{At, Errand, Reading, Task, can, forwarded, native_stream, speaks_openai};
+use crate::pass::{
+    At, Errand, Reading, Task, can, forwarded, native, native_stream, speaks_openai,
+};
 use crate::request::{parse_members, present, problem, required_string, string_member};
 use crate::reserve::Demand;
 use crate::unit::Unit;
@@ -59,7 +61,7 @@ impl Gateway {
         };
         let encode = |at: &At<'_>| {
             if let Some(wire) = wire(at)? {
-                return native(at, wire, &request(&inbound.body)?);
+                return task(at, wire, &request(&inbound.body)?);
             }
             speaks_openai(at.instance, Operation::Speech, "speech")?;
             let message = forwarded(&members, at.model);
@@ -91,13 +93,17 @@ fn request(body: &[u8]) -> Result<speech::Request, GatewayError> {
     speech::parse(&members).map_err(refusal)
 }
 
-fn native<'a>(
+fn task<'a>(
     at: &At<'_>,
     wire: SpeechWire,
     request: &speech::Request,
 ) -> Result<Task<'a>, GatewayError> {
     let body = speech::encode(wire, request, at.model).map_err(refusal)?;
-    let mut message = native_stream(Operation::Speech, body);
+    let mut message = if speech::is_streamed(wire, request) {
+        native_stream(Operation::Speech, body)
+    } else {
+        native(Operation::Speech, body)
+    };
     if wire == SpeechWire::DashScope {
         let (name, value) = DASHSCOPE_STREAMS;
         message

@@ -114,7 +114,7 @@ pub fn parse(members: &Map<String, Value>) -> Result<Request> {
 /// Writes the call. `model` as the provider knows it.
 pub fn encode(wire: SpeechWire, request: &Request, model: &str) -> Result<Vec<u8>> {
     let (formats, own): (&[SoundFormat], &[&str]) = match wire {
-        SpeechWire::Gemini => (&sound::OF_SAMPLES, &gemini::OWN),
+        SpeechWire::Gemini => (gemini::formats(model), &gemini::OWN),
         SpeechWire::DashScope => (&sound::OF_SAMPLES, &dashscope::OWN),
         SpeechWire::MiniMax => (&minimax::FORMATS, &minimax::OWN),
     };
@@ -135,6 +135,12 @@ pub fn encode(wire: SpeechWire, request: &Request, model: &str) -> Result<Vec<u8
         SpeechWire::DashScope => dashscope::encode(request, model),
         SpeechWire::MiniMax => minimax::encode(request, model),
     }
+}
+
+/// Whether the provider makes it bit by bit.
+pub fn is_streamed(wire: SpeechWire, request: &Request) -> bool {
+    let is_whole = request.format.and_then(gemini::compressed).is_some();
+    !(wire == SpeechWire::Gemini && is_whole)
 }
 
 /// Reads the answer to `request` as it comes.

@@ -21,6 +21,7 @@ from .upstream import KEY, listening
 RATE = 24_000
 SAMPLES = struct.pack("<8h", 0, 1000, 2000, 3000, -3000, -2000, -1000, 0) * 4000
 """What the speech models say, whatever is asked."""
+MP3 = b"ID3sound" * 4000
 SAID = "Good day to you."
 """What the models that hear have heard, whatever is played to them."""
 WAV = b"RIFF\x24\0\0\0WAVEfmt \x10\0\0\0\x01\0\x01\0\xc0\x5d\0\0\x80\xbb\0\0\x02\0\x10\0data\0\0\0\0"
@@ -139,6 +140,7 @@ def events_of(request, body, answer):
     """The data of the answer's events, where a stream was asked for."""
     if request.path.endswith(":streamGenerateContent"):
         need(request.query.get("alt") == "sse", "alt=sse")
+        need("responseFormat" not in body["generationConfig"], "what is compressed is made whole")
         [said] = answer["candidates"]
         [part] = said["content"]["parts"]
         ended = {"candidates": [{"content": {}, "finishReason": "STOP"}], "usageMetadata": answer["usageMetadata"]}
@@ -200,8 +202,7 @@ def generate(model, body):
         need_members(config, {"responseModalities", "imageConfig", "seed"})
         return drawn(content["parts"], config, words)
     if "tts" in model:
-        need_members(config, {"responseModalities", "speechConfig"})
-        return spoken(content["parts"], config)
+        return spoken(model, content["parts"], config)
     need_members(config, {"temperature"})
     [sound] = [part["inlineData"] for part in content["parts"] if "inlineData" in part]
     need(sound["mimeType"].startswith("audio/") and base64.b64decode(sound["data"]), "no sound")
@@ -218,11 +219,25 @@ def drawn(parts, config, words):
     return candidate({"inlineData": {"mimeType": "image/png", "data": text64(png(100 + len(shown)))}})
 
 
-def spoken(parts, config):
+def spoken(model, parts, config):
+    """Models from 3.8 on say all of the text, and make a file of sound unless it is streamed."""
     need(config["responseModalities"] == ["AUDIO"], "responseModalities")
-    need(config["speechConfig"]["voiceConfig"]["prebuiltVoiceConfig"]["voiceName"] == "Kore", "voice")
-    need(len(parts) == 1 and parts[0]["text"], "one text")
-    return candidate({"inlineData": {"mimeType": f"audio/L16;codec=pcm;rate={RATE}", "data": text64(SAMPLES)}})
+    [part] = parts
+    need(part["text"], "one text")
+    voice = config["speechConfig"]["voiceConfig"]
+    if not model.startswith("gemini-3.8"):
+        need_members(config, {"responseModalities", "speechConfig"})
+        need_members(part, {"text"})
+        need(voice == {"prebuiltVoiceConfig": {"voiceName": "Kore"}}, "voice")
+        return candidate({"inlineData": {"mimeType": f"audio/L16;codec=pcm;rate={RATE}", "data": text64(SAMPLES)}})
+    need_members(config, {"responseModalities", "speechConfig", "responseFormat"})
+    need_members(part, {"text", "speechMetadata"})
+    need(part["text"] == "hello" or "fail" in part["text"], "the style would be read aloud")
+    need(voice == {"voice": "Kore"}, "voice")
+    kind = config.get("responseFormat", {}).get("audio", {}).get("mimeType")
+    if kind == "AUDIO_MP3":
+        return candidate({"inlineData": {"mimeType": "audio/mpeg", "data": text64(MP3)}})
+    return candidate({"inlineData": {"mimeType": f"audio/l16; rate={RATE}; channels=1", "data": text64(SAMPLES)}})
 
 
 def candidate(part):

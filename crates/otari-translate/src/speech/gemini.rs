@@ -6,23 +6,51 @@ use bytes::Bytes;
 use otari_types::TokenUsage;
 
 use crate::call::{Media, Source};
-use crate::dialect::Decoder;
+use crate::dialect::{Decoder, decode_reply};
 use crate::error::DecodeError;
 use crate::event::{Event, FinishReason};
 use crate::json::{Json, Object};
 use crate::reshape::Reshape;
 use crate::route::Wire;
 
-use super::sound::Sound;
-use super::{Request, Result, unsupported};
+use super::sound::{OF_SAMPLES, Sound};
+use super::{Request, Result, SoundFormat, unsupported};
 
 /// Several speakers, a language.
 pub(super) const OWN: [&str; 1] = ["speechConfig"];
 /// Per second.
 const USUAL_RATE: u32 = 24_000;
-/// The first that say all of the text, and have the style beside it.
-/// <https://docs.cloud.google.com/gemini-enterprise-agent-platform/models/speech/text-to-speech>
-const STYLE_APART: (u32, u32) = (3, 8);
+/// Of an answer that is no stream: hours of speech.
+const WHOLE_BYTES_MAX: usize = 64 * 1024 * 1024;
+/// The first that say all of the text and have the style beside it, know other voices than the built-in ones, and make
+/// other formats than samples, those but whole.
+/// <https://docs.cloud.google.com/gemini-enterprise-agent-platform/models/text-to-speech/migration-guide>
+const NEWER: (u32, u32) = (3, 8);
+const OF_NEWER: [SoundFormat; 4] = [
+    SoundFormat::Wav,
+    SoundFormat::Pcm,
+    SoundFormat::Mp3,
+    SoundFormat::Opus,
+];
+
+/// What the model makes.
+pub(super) fn formats(model: &str) -> &'static [SoundFormat] {
+    if is_newer(model) {
+        &OF_NEWER
+    } else {
+        &OF_SAMPLES
+    }
+}
+
+/// Google's word for a format that is not made of samples here.
+/// <https://ai.google.dev/api/generate-content#AudioResponseFormat>
+pub(super) fn compressed(format: SoundFormat) -> Option<&'static str> {
+    match format {
+        SoundFormat::Mp3 => Some("AUDIO_MP3"),
+        SoundFormat::Opus => Some("AUDIO_OGG_OPUS"),
+        _ => None,
+    }
+}
 
 pub(super) fn encode(request: &Request, model: &str) -> Result<Vec<u8>> {
     if request.speed.is_some() {
@@ -31,11 +59,19 @@ pub(super) fn encode(request: &Request, model: &str) -> Result<Vec<u8>> {
     let content = Object::new()
         .with("role", "user")
         .with("parts", vec![Json::Object(part(request, model))]);
-    let voice = Object::new().with("voiceName", &request.voice);
-    let voice = Object::new().with("prebuiltVoiceConfig", voice);
+    let voice = if is_newer(model) {
+        Object::new().with("voice", &request.voice)
+    } else {
+        let voice = Object::new().with("voiceName", &request.voice);
+        Object::new().with("prebuiltVoiceConfig", voice)
+    };
     let mut config = Object::new()
         .with("responseModalities", vec![Json::from("AUDIO")])
         .with("speechConfig", Object::new().with("voiceConfig", voice));
+    if let Some(kind) = request.format.and_then(compressed) {
+        let audio = Object::new().with("mimeType", kind);
+        config.set("responseFormat", Object::new().with("audio", audio));
+    }
     for (name, raw) in &request.extra {
         config.set(name.clone(), raw);
     }
@@ -50,7 +86,7 @@ fn part(request: &Request, model: &str) -> Object {
     let Some(style) = &request.instructions else {
         return part.with("text", &request.input);
     };
-    if version(model).is_some_and(|version| version >= STYLE_APART) {
+    if is_newer(model) {
         let style = Object::new().with("style", style);
         return part
             .with("text", &request.input)
@@ -59,6 +95,10 @@ fn part(request: &Request, model: &str) -> Object {
     // As in "Say cheerfully: Have a nice day".
     let style = style.trim_end_matches([':', ' ']);
     part.with("text", format!("{style}: {}", request.input))
+}
+
+fn is_newer(model: &str) -> bool {
+    version(model).is_some_and(|version| version >= NEWER)
 }
 
 /// Of `gemini-3.8-flash-tts`, 3 and 8.
@@ -72,6 +112,8 @@ fn version(model: &str) -> Option<(u32, u32)> {
 #[derive(Debug)]
 pub(super) struct Reader {
     decoder: Decoder,
+    /// An answer that is no stream.
+    whole: Option<Vec<u8>>,
     sound: Sound,
     usage: Option<TokenUsage>,
     events: Vec<Event>,
@@ -81,6 +123,7 @@ impl Reader {
     pub(super) fn new(sound: Sound) -> Self {
         Self {
             decoder: Decoder::new(Wire::Gemini, "speech"),
+            whole: compressed(sound.format).map(|_| Vec::new()),
             sound,
             usage: None,
             events: Vec::new(),
@@ -90,7 +133,7 @@ impl Reader {
     fn write(&mut self, out: &mut Vec<u8>) -> std::result::Result<(), DecodeError> {
         for event in self.events.drain(..) {
             match event {
-                Event::Media(media) => media_samples(media, &mut self.sound, out)?,
+                Event::Media(media) => said(media, &mut self.sound, out)?,
                 Event::Usage(usage) => self.usage = Some(usage),
                 Event::Finish(finish) if finish.reason == FinishReason::ContentFilter => {
                     return Err(DecodeError::Upstream {
@@ -108,13 +151,23 @@ impl Reader {
 
 impl Reshape for Reader {
     fn push(&mut self, chunk: Bytes, out: &mut Vec<u8>) -> std::result::Result<(), DecodeError> {
+        if let Some(whole) = &mut self.whole {
+            if whole.len() + chunk.len() > WHOLE_BYTES_MAX {
+                return Err(DecodeError::TooLarge);
+            }
+            whole.extend_from_slice(&chunk);
+            return Ok(());
+        }
         let pushed = self.decoder.push(chunk, &mut self.events);
         self.write(out)?;
         pushed
     }
 
     fn finish(&mut self, out: &mut Vec<u8>) -> std::result::Result<(), DecodeError> {
-        self.decoder.finish(&mut self.events)?;
+        match &self.whole {
+            Some(whole) => self.events = decode_reply(Wire::Gemini, whole, "speech")?,
+            None => self.decoder.finish(&mut self.events)?,
+        }
         self.write(out)?;
         if !self.sound.has_begun {
             return Err(malformed());
@@ -124,7 +177,7 @@ impl Reshape for Reader {
     }
 }
 
-fn media_samples(
+fn said(
     media: Media,
     sound: &mut Sound,
     out: &mut Vec<u8>,
@@ -132,9 +185,13 @@ fn media_samples(
     let Source::Data(data) = media.source else {
         return Err(malformed());
     };
-    let rate = sampled(&media.mime.unwrap_or_default()).ok_or_else(malformed)?;
-    let samples = STANDARD.decode(data).map_err(|_| malformed())?;
-    sound.samples(&samples, rate, out);
+    let bytes = STANDARD.decode(data).map_err(|_| malformed())?;
+    let rate = sampled(&media.mime.unwrap_or_default());
+    match (compressed(sound.format), rate) {
+        (None, Some(rate)) => sound.samples(&bytes, rate, out),
+        (Some(_), None) => sound.bytes(&bytes, out),
+        _ => return Err(malformed()),
+    }
     Ok(())
 }
 
@@ -156,108 +213,4 @@ fn sampled(mime: &str) -> Option<u32> {
 }
 
 #[cfg(test)]
-mod tests {
-    use serde_json::{Value, json};
-
-    use super::super::{SpeechWire, encode, media_type, parse, reader};
-    use super::*;
-
-    fn request(more: &Value) -> Request {
-        let mut asked = json!({"model": "x", "input": "hi", "voice": "Kore"});
-        for (name, value) in more.as_object().unwrap() {
-            asked[name] = value.clone();
-        }
-        parse(asked.as_object().unwrap()).unwrap()
-    }
-
-    #[test]
-    fn style_is_said_with_the_text() {
-        let asked = request(
-            &json!({"instructions": "Say cheerfully:", "speed": 1.0, "response_format": "wav"}),
-        );
-        let encoded = |model: &str| -> Value {
-            serde_json::from_slice(&encode(SpeechWire::Gemini, &asked, model).unwrap()).unwrap()
-        };
-        assert_eq!(
-            encoded("gemini-2.5-pro-preview-tts"),
-            json!({
-                "contents": [{"role": "user", "parts": [{"text": "Say cheerfully: hi"}]}],
-                "generationConfig": {
-                    "responseModalities": ["AUDIO"],
-                    "speechConfig": {"voiceConfig": {"prebuiltVoiceConfig": {"voiceName": "Kore"}}},
-                },
-            })
-        );
-        let apart = json!([{"text": "hi", "speechMetadata": {"style": "Say cheerfully:"}}]);
-        let before = json!([{"text": "Say cheerfully: hi"}]);
-        for (model, parts) in [
-            ("gemini-3.8-flash-lite-tts", &apart),
-            ("publishers/google/models/gemini-4-tts", &apart),
-            ("gemini-3.1-flash-tts-preview", &before),
-            ("a-voice-of-mine", &before),
-        ] {
-            assert_eq!(encoded(model)["contents"][0]["parts"], *parts, "{model}");
-        }
-    }
-
-    #[test]
-    fn what_cannot_be_made_is_refused_by_name() {
-        for (more, says) in [
-            (json!({"response_format": "mp3"}), "makes wav, pcm only"),
-            (json!({"speed": 1.5}), "speed"),
-            (json!({"loudness": 1.5}), "loudness"),
-        ] {
-            let refused = encode(SpeechWire::Gemini, &request(&more), "m").unwrap_err();
-            assert!(refused.to_string().contains(says), "{refused}");
-        }
-        assert!(parse(json!({"stream_format": "x"}).as_object().unwrap()).is_err());
-    }
-
-    fn frame(part: &Value, finish: Option<&str>) -> String {
-        let candidate = json!({"content": {"parts": [part]}, "finishReason": finish});
-        format!("data: {}\r\n\r\n", json!({"candidates": [candidate]}))
-    }
-
-    fn samples(mime: &str) -> Value {
-        json!({"inlineData": {"mimeType": mime, "data": "AQACAA=="}})
-    }
-
-    #[test]
-    fn samples_come_as_they_are_made() {
-        let l16 = samples("audio/l16; rate=16000; channels=1");
-        let asked = request(&json!({"response_format": "pcm"}));
-        assert_eq!(media_type(SpeechWire::Gemini, &asked), "audio/L16");
-        let mut reader = reader(SpeechWire::Gemini, &asked);
-        let mut out = Vec::new();
-        reader.push(frame(&l16, None).into(), &mut out).unwrap();
-        assert_eq!(out, [1, 0, 2, 0]);
-        let last = frame(&l16, Some("STOP"));
-        let (first, second) = last.split_at(20);
-        reader.push(first.to_owned().into(), &mut out).unwrap();
-        assert_eq!(out.len(), 4);
-        reader.push(second.to_owned().into(), &mut out).unwrap();
-        reader.finish(&mut out).unwrap();
-        assert_eq!(out, [1, 0, 2, 0, 1, 0, 2, 0]);
-    }
-
-    #[test]
-    fn what_is_no_speech_is_an_error() {
-        let l16 = samples("audio/L16;codec=pcm;rate=24000");
-        for text in [
-            frame(&samples("audio/ogg"), Some("STOP")),
-            frame(&json!({"text": "no"}), Some("STOP")),
-            frame(&l16, None),
-            frame(&l16, Some("SAFETY")),
-            "data: {\"promptFeedback\": {\"blockReason\": \"SAFETY\"}}\n\n".to_owned(),
-            "<html>".to_owned(),
-            String::new(),
-        ] {
-            let mut reader = reader(SpeechWire::Gemini, &request(&json!({})));
-            let mut out = Vec::new();
-            let read = reader
-                .push(text.clone().into(), &mut out)
-                .and_then(|()| reader.finish(&mut out));
-            assert!(read.is_err(), "{text}");
-        }
-    }
-}
+mod tests;
