@@ -153,32 +153,3 @@ fn the_tuning_part_holds() {
         );
     }
 }
-
-/// Prints how long the rules take; asserts nothing, as the machine decides. For a release build.
-#[test]
-#[ignore = "a measurement: cargo test --release -p otari-gateway rules_take -- --ignored --nocapture"]
-fn rules_take_so_long() {
-    let prose: String = [INJECTION, PII, SECRETS]
-        .concat()
-        .lines()
-        .filter(|line| !line.starts_with('+'))
-        .collect();
-    for size in [512, 8 * 1024, 128 * 1024] {
-        let text: String = prose.chars().cycle().take(size).collect();
-        for (name, rules, _) in all_rules() {
-            let mut took: Vec<_> = (0..500)
-                .map(|_| {
-                    let started = std::time::Instant::now();
-                    std::hint::black_box(rules.judge(std::hint::black_box(&text)));
-                    started.elapsed()
-                })
-                .collect();
-            took.sort_unstable();
-            println!(
-                "{name} {size} B: p50 {:?} p99 {:?}",
-                took[took.len() / 2],
-                took[took.len() * 99 / 100]
-            );
-        }
-    }
-}
