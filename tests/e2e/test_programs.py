@@ -9,6 +9,7 @@ import openai
 import pytest
 
 from gateway import Gateway, binary, priced, running
+from mcp_client import asked
 from scripted import MODELS, serving
 from scripted.model import Call, Text
 
@@ -22,6 +23,8 @@ EDITOR = [
 ]
 SHELL = [Call("bash_code_execution", {"command": "wc -l < a.txt; echo oh >&2; exit 3"})]
 ASKED = {"messages": [{"role": "user", "content": "Go on."}]}
+SUCCEEDED = 4
+"""Of these steps; what failed is free."""
 PRICE = 2000
 """Dollars per million programs of any kind."""
 
@@ -72,7 +75,7 @@ def told_to(node, steps):
     return heard
 
 
-def as_was_to_be(node, heard, steps):
+def say_what_was_done(heard):
     created, replaced, seen, read, refused, *shell = heard
     assert "created a.txt" in created
     assert "changed a.txt" in replaced
@@ -81,11 +84,13 @@ def as_was_to_be(node, heard, steps):
     assert "outside the workspace" in refused
     if shell:
         assert "stdout:\n2" in shell[0] and "oh" in shell[0] and "return_code: 3" in shell[0]
+
+
+def as_was_to_be(node, heard):
+    say_what_was_done(heard)
     row = node.manage("GET", "/v1/usage", limit=1)[0]
-    # What failed is free.
-    succeeded = 4
     tokens = row["prompt_tokens"] + row["completion_tokens"]
-    assert row["cost"] == pytest.approx(tokens / 1e6 + succeeded * PRICE / 1e6, abs=1e-9)
+    assert row["cost"] == pytest.approx(tokens / 1e6 + SUCCEEDED * PRICE / 1e6, abs=1e-9)
 
 
 TOOLS = [{"type": "otari_code_execution", "kinds": "all"}]
@@ -96,7 +101,7 @@ def test_messages(node, steps):
     with anthropic.Anthropic(base_url=node.url, api_key=node.key, max_retries=0) as client:
         with client.messages.stream(model=MODEL, max_tokens=500, tools=TOOLS, **ASKED) as stream:
             message = stream.get_final_message()
-    as_was_to_be(node, heard, steps)
+    as_was_to_be(node, heard)
     results = [block.content for block in message.content if block.type.endswith("_tool_result")]
     kind = "text_editor_code_execution"
     assert [content.type for content in results[:5]] == [
@@ -117,7 +122,7 @@ def test_responses(node, steps):
     heard = told_to(node, steps)
     with openai.OpenAI(base_url=f"{node.url}/v1", api_key=node.key, max_retries=0) as client:
         response = client.responses.create(model=MODEL, input="Go on.", tools=TOOLS)
-        as_was_to_be(node, heard, steps)
+        as_was_to_be(node, heard)
         items = [item for item in response.output if item.type != "message"]
         shell = ["shell_call", "shell_call_output"] if node.backend == "native" else []
         assert [item.type for item in items] == [*["mcp_call"] * 3, "code_interpreter_call", "mcp_call", *shell]
@@ -138,8 +143,37 @@ def test_chat_shows_the_answer_alone(node, steps):
     heard = told_to(node, steps)
     with openai.OpenAI(base_url=f"{node.url}/v1", api_key=node.key, max_retries=0) as client:
         answer = client.chat.completions.create(model=MODEL, tools=TOOLS, **ASKED)
-    as_was_to_be(node, heard, steps)
+    as_was_to_be(node, heard)
     assert (answer.choices[0].message.content, answer.choices[0].message.tool_calls) == ("Done.", None)
+
+
+def test_the_same_programs_through_mcp(node, steps):
+    async def act(client):
+        tools = {tool.name: tool for tool in (await client.list_tools()).tools}
+        return tools, [await client.call_tool(step.name, dict(step.arguments)) for step in steps]
+
+    tools, results = asked(node, act)
+    kinds = {"code_execution", "text_editor_code_execution", "bash_code_execution"} & set(tools)
+    assert kinds == {step.name for step in steps}
+    assert "old_str" in tools["text_editor_code_execution"].input_schema["properties"]
+    say_what_was_done([result.content[0].text for result in results])
+    assert [result.is_error for result in results] == [False] * SUCCEEDED + [True] * (len(steps) - SUCCEEDED)
+    rows = node.manage("GET", "/v1/usage", limit=len(steps))
+    assert {(row["endpoint"], row["provider"]) for row in rows} == {("/mcp", "otari")}
+    assert sum(row["cost"] or 0 for row in rows) == pytest.approx(SUCCEEDED * PRICE / 1e6, abs=1e-9)
+
+
+def test_a_kind_with_a_price_of_its_own_costs_that_through_mcp_too(node):
+    price = {"model_key": "otari:text_editor_code_execution", "input_price_per_million": 500, "output_price_per_million": 0}
+    node.manage("POST", "/v1/pricing", price)
+    try:
+        create = {"command": "create", "path": "priced.txt", "file_text": "one"}
+        result = asked(node, lambda client: client.call_tool("text_editor_code_execution", create))
+        assert not result.is_error
+        row = node.manage("GET", "/v1/usage", limit=1)[0]
+        assert (row["model"], row["cost"]) == ("text_editor_code_execution", 0.0005)
+    finally:
+        node.manage("DELETE", f"/v1/pricing/{price['model_key']}")
 
 
 def test_kinds_that_are_not_there_are_refused(node):

@@ -252,10 +252,7 @@ impl From<GatewayError> for ApiError {
                 error.param = Some(member);
                 error
             }
-            E::TaskStopped(error) => {
-                tracing::error!(%error, "a task of a call stopped");
-                Self::internal()
-            }
+            E::TaskStopped(error) => Self::stopped(&error),
             E::PolicyUnresolvable(_) | E::AllFailed { timed_out: false } => Self::bad_gateway(&text),
             E::AllFailed { timed_out: true } => Self::new(StatusCode::GATEWAY_TIMEOUT, "timeout_error", text),
             E::UnknownModel(_) | E::PolicyElsewhere(_) => Self::bad_request(text).code("model_not_found"),
@@ -316,6 +313,11 @@ impl From<GatewayError> for ApiError {
 }
 
 impl ApiError {
+    fn stopped(error: &tokio::task::JoinError) -> Self {
+        tracing::error!(%error, "a task of a call stopped");
+        Self::internal()
+    }
+
     /// One table for every route and dialect.
     fn from_upstream(failure: &UpstreamFailure) -> Self {
         use UpstreamErrorKind as Kind;

@@ -106,7 +106,7 @@ impl Gateway {
             .demanded_checks(inbound, &admitted)
             .await
             .map_err(refused)?;
-        let billed_as = chosen.billed_as(name);
+        let billed_as = self.billed_as(&chosen, name).await.map_err(refused)?;
         let mut settlement = self
             .bill_tool(inbound, &admitted, billed_as)
             .await
@@ -119,6 +119,21 @@ impl Gateway {
         let result = checks.result(result).await;
         bill::settle(&mut settlement, billed_as, &result).await;
         Ok(result)
+    }
+
+    /// The name whose price counts: a kind of program has its own, or that of all programs.
+    async fn billed_as<'a>(
+        &self,
+        chosen: &'a Chosen,
+        name: &'a str,
+    ) -> Result<&'a str, GatewayError> {
+        if let Chosen::Program(kind) = chosen
+            && let own = kind.tool_name()
+            && self.tool_price(own, self.clock.now()).await?.is_some()
+        {
+            return Ok(own);
+        }
+        Ok(chosen.billed_as(name))
     }
 
     async fn choose(&self, admitted: &Admitted, name: &str) -> Result<Chosen, GatewayError> {

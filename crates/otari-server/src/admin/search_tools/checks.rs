@@ -42,7 +42,7 @@ pub(super) fn check(app: &App, tool: &Candidate<'_>) -> Result<(), ApiError> {
         }
         // Whoever holds the operator's key must not read this machine's files by it.
         Some(SearchProvider::Folder) => {
-            problems.wrong("provider", "folder can only be set up in the configuration")
+            problems.wrong("provider", "folder can only be set up in the configuration");
         }
         Some(provider) => {
             let in_environment = provider

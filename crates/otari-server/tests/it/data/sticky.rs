@@ -44,8 +44,9 @@ async fn model_of(
     let answer = client.send(Method::POST, path, Some(key), &headers, body);
     let answer = answer.await;
     assert_eq!(answer.status, 200, "{}", answer.text());
-    let model = app.upstream.last().json()["model"].clone();
-    model.as_str().unwrap().to_owned()
+    let asked = app.upstream.last().json();
+    let model = asked.get("model").and_then(Value::as_str);
+    model.unwrap().to_owned()
 }
 
 const CHAT: &str = "/v1/chat/completions";
