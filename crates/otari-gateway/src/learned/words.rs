@@ -104,6 +104,6 @@ mod tests {
 
     #[test]
     fn a_text_without_words_is_like_nothing() {
-        assert_eq!(likeness("?!", "?!"), 0.0);
+        assert!(embed("?!").iter().all(|number| *number == 0.0));
     }
 }

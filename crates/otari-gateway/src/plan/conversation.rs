@@ -3,11 +3,15 @@
 use std::hash::{DefaultHasher, Hash, Hasher};
 
 use serde::Deserialize;
+use serde_json::Value;
 use serde_json::value::RawValue;
 
 use crate::inbound::Inbound;
 
 const CONVERSATION_HEADER: &str = "otari-conversation-id";
+
+/// Members that say nothing.
+const WRAPPING: [&str; 2] = ["type", "cache_control"];
 
 /// The members that begin a conversation, on any surface.
 #[derive(Deserialize)]
@@ -57,16 +61,42 @@ impl Beginning<'_> {
             return key.hash(hasher);
         }
         for part in [self.system, self.instructions, self.system_instruction] {
-            part.map(RawValue::get).hash(hasher);
+            part.is_some().hash(hasher);
+            part.into_iter().for_each(|part| words_into(hasher, part));
         }
         let listed = self
             .input
             .and_then(|input| serde_json::from_str::<Vec<&RawValue>>(input.get()).ok());
         let turns = self.messages.as_ref().or(self.contents.as_ref());
         match turns.or(listed.as_ref()) {
-            Some(turns) => opening(turns).for_each(|turn| turn.get().hash(hasher)),
-            None => self.input.map(RawValue::get).hash(hasher),
+            Some(turns) => opening(turns).for_each(|turn| words_into(hasher, turn)),
+            None => self
+                .input
+                .into_iter()
+                .for_each(|input| words_into(hasher, input)),
         }
+    }
+}
+
+/// What is said, however it is wrapped: clients move their cache marks from turn to turn, and turn a text into a block
+/// of text to have somewhere to put one.
+fn words_into(hasher: &mut DefaultHasher, part: &RawValue) {
+    fn walk(hasher: &mut DefaultHasher, value: &Value) {
+        match value {
+            Value::String(text) => text.hash(hasher),
+            Value::Number(number) => number.hash(hasher),
+            Value::Array(values) => values.iter().for_each(|value| walk(hasher, value)),
+            Value::Object(members) => {
+                let said = members
+                    .iter()
+                    .filter(|(name, _)| !WRAPPING.contains(&name.as_str()));
+                said.for_each(|(_, value)| walk(hasher, value));
+            }
+            Value::Bool(_) | Value::Null => {}
+        }
+    }
+    if let Ok(value) = serde_json::from_str(part.get()) {
+        walk(hasher, &value);
     }
 }
 

@@ -104,6 +104,22 @@ async fn a_conversation_keeps_its_model_over_its_turns_and_others_spread() {
 }
 
 #[tokio::test]
+async fn a_cache_mark_that_moves_on_changes_nothing() {
+    let app = app().await;
+    let key = app.key("alice", json!({})).await;
+    for conversation in 0..CONVERSATIONS {
+        let first = format!("conversation {conversation}");
+        let marked =
+            json!([{"type": "text", "text": first, "cache_control": {"type": "ephemeral"}}]);
+        let mut body = request(MESSAGES, &first, 1);
+        let later = model_of(&app, &key, MESSAGES, None, &body).await;
+        body["messages"] = json!([{"role": "user", "content": marked}]);
+        let model = model_of(&app, &key, MESSAGES, None, &body).await;
+        assert_eq!(later, model, "{first}");
+    }
+}
+
+#[tokio::test]
 async fn without_sticky_the_calls_of_a_conversation_are_spread() {
     let app = app().await;
     let key = app.key("alice", json!({})).await;
