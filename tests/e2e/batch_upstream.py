@@ -1,4 +1,4 @@
-"""A provider that runs batches itself, in OpenAI's or Anthropic's way, and can hang up while it is given one."""
+"""A provider that runs batches itself, in OpenAI's, Mistral's or Anthropic's way, and can hang up while it is given one."""
 
 import http.server
 import json
@@ -26,9 +26,10 @@ class Provider(http.server.BaseHTTPRequestHandler):
             name = self.server.new_id("file")
             self.server.files[name] = [json.loads(line) for line in parts["file"].splitlines()]
             return self.answer({"id": name})
-        if path == "/v1/batches":
+        if path in ("/v1/batches", "/v1/batch/jobs"):
             body = json.loads(raw)
-            return self.made(self.server.files[body["input_file_id"]], body.get("metadata"))
+            file = body["input_file_id"] if path == "/v1/batches" else body["input_files"][0]
+            return self.made(self.server.files[file], body["metadata"])
         if path == "/v1/messages/batches":
             return self.made(json.loads(raw)["requests"], None)
         return self.answer({"error": {"message": "no such route"}}, 404)
@@ -53,7 +54,7 @@ class Provider(http.server.BaseHTTPRequestHandler):
 
     def do_GET(self):
         url = urlsplit(self.path)
-        parts = url.path.removeprefix("/v1/").removeprefix("messages/").split("/")
+        parts = url.path.removeprefix("/v1/").removeprefix("messages/").replace("batch/jobs", "batches").split("/")
         if parts == ["batches"]:
             return self.listed(parse_qs(url.query))
         if parts[0] == "files":
@@ -68,9 +69,11 @@ class Provider(http.server.BaseHTTPRequestHandler):
         batches = self.server.batches[::-1]
         after = (query.get("after") or query.get("after_id") or [None])[0]
         ids = [batch["id"] for batch in batches]
-        start = ids.index(after) + 1 if after else 0
+        start = 2 * int(query["page"][0]) if "page" in query else ids.index(after) + 1 if after else 0
         page = batches[start:start + 2]
         self.answer({"data": [self.shown(batch) for batch in page], "has_more": start + 2 < len(batches)})
+        if start + 2 >= len(batches):
+            self.server.seen.set()
 
     def shown(self, batch):
         done = self.server.done.is_set()
@@ -81,9 +84,10 @@ class Provider(http.server.BaseHTTPRequestHandler):
                     "created_at": batch["at"], "request_counts": {
                         "processing": 0 if done else count, "succeeded": count if done else 0, "errored": 0,
                         "canceled": 0, "expired": 0}}
-        if not done:
-            return {**shown, "status": "in_progress"}
-        return {**shown, "status": "completed", "output_file_id": f"out-{batch['id']}"}
+        output = f"out-{batch['id']}"
+        if "/batch/jobs" in self.path:
+            return {**shown, "status": "SUCCESS", "output_file": output} if done else {**shown, "status": "RUNNING"}
+        return {**shown, "status": "completed", "output_file_id": output} if done else {**shown, "status": "in_progress"}
 
     def openai_line(self, line):
         body = {"id": "c", "object": "chat.completion", "created": 1, "model": "m",
@@ -120,6 +124,8 @@ class Server(http.server.ThreadingHTTPServer):
         # What the next batch meets: it is made and nobody hears of it, or it is not made.
         self.lose_answer = self.refuse = False
         self.lost, self.go_on, self.done = threading.Event(), threading.Event(), threading.Event()
+        # The list was read to its end.
+        self.seen = threading.Event()
 
     @property
     def address(self):

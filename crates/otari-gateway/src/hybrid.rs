@@ -143,7 +143,7 @@ impl Platform {
 fn spool(options: SpoolOptions) -> Result<Arc<Spool>, PlatformError> {
     let directory = options.directory.clone();
     let spool =
-        Spool::open(options).map_err(|source| PlatformError::Spool { directory, source })?;
+        Spool::open(options).map_err(|problem| PlatformError::Spool { directory, problem })?;
     Ok(Arc::new(spool))
 }
 

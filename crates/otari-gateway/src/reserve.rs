@@ -58,27 +58,6 @@ pub(crate) async fn find_room(
     Ok(Reserved { hold, estimate })
 }
 
-/// The same for a call that a provider has already: nothing is asked, and room that is not there is taken nevertheless.
-pub(crate) async fn reserve_made(
-    gateway: &Gateway,
-    billed: &Billed,
-    demand: Demand,
-    target: &Target,
-) -> Result<Reserved, GatewayError> {
-    let estimate = estimate_of(gateway, demand, target);
-    let (ledger, accounts) = (&gateway.ledger, billed.accounts());
-    let hold = if billed.exempt {
-        Hold::default()
-    } else if gateway.settings.budgets_disabled {
-        ledger.hold_unchecked(accounts, estimate)
-    } else {
-        let is_free = demand.unit.is_free(target);
-        let held = ledger.hold(accounts, estimate, is_free).await?;
-        held.unwrap_or_else(|_| ledger.hold_unchecked(accounts, estimate))
-    };
-    Ok(Reserved { hold, estimate })
-}
-
 /// Holds more for another candidate of a call that holds already, where the candidate is dearer.
 pub(crate) async fn top_up(
     gateway: &Gateway,
@@ -228,4 +207,25 @@ fn check_price(
         model: target.requested.clone(),
         hint,
     })
+}
+
+/// Holds for a call that a provider has already: nothing is asked, and room that is not there is taken nevertheless.
+pub(crate) async fn reserve_made(
+    gateway: &Gateway,
+    billed: &Billed,
+    demand: Demand,
+    target: &Target,
+) -> Result<Reserved, GatewayError> {
+    let estimate = estimate_of(gateway, demand, target);
+    let (ledger, accounts) = (&gateway.ledger, billed.accounts());
+    let hold = if billed.exempt {
+        Hold::default()
+    } else if gateway.settings.budgets_disabled {
+        ledger.hold_unchecked(accounts, estimate)
+    } else {
+        let is_free = demand.unit.is_free(target);
+        let held = ledger.hold(accounts, estimate, is_free).await?;
+        held.unwrap_or_else(|_| ledger.hold_unchecked(accounts, estimate))
+    };
+    Ok(Reserved { hold, estimate })
 }

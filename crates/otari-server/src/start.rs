@@ -36,7 +36,7 @@ pub enum StartError {
     Store(#[from] StoreError),
     #[error(transparent)]
     Compose(#[from] ComposeError),
-    #[error("the gateway cannot start: {0}")]
+    #[error("the gateway cannot start")]
     Gateway(#[from] GatewayError),
     #[error(transparent)]
     Tls(#[from] TlsError),

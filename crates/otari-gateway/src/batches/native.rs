@@ -3,6 +3,7 @@
 //!
 //! What its lines may cost is held for as long as a node is at the batch.
 
+mod answer;
 mod ask;
 mod handover;
 mod line;
@@ -26,7 +27,8 @@ use super::endpoint::Endpoint;
 use super::engine::Engine;
 use super::error_json;
 
-use service::{Answer, Service, State};
+use answer::Answer;
+use service::{Service, State};
 
 /// Lines looked up, or noted, together.
 const TOGETHER: i64 = 100;

@@ -37,10 +37,10 @@ pub enum PlatformError {
     #[error("OTARI_AI_TOKEN cannot be sent in an HTTP header")]
     BadToken,
     /// At the start.
-    #[error("platform.usage_spool_dir: '{}' cannot be used: {source}", directory.display())]
+    #[error("platform.usage_spool_dir: '{}' cannot be used: {problem}", directory.display())]
     Spool {
         directory: PathBuf,
-        source: std::io::Error,
+        problem: std::io::Error,
     },
 }
 

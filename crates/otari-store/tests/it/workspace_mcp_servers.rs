@@ -8,7 +8,7 @@ const MAX: i64 = 50;
 
 async fn insert(store: &Store, server: &NewMcpServer) -> Result<McpServerRow, StoreError> {
     let stored = workspace_mcp_servers::insert(store, server, MAX).await?;
-    Ok(stored.expect("there is room"))
+    stored.ok_or(StoreError::NotFound)
 }
 
 /// From two processes, where the database can have two.

@@ -35,6 +35,8 @@ impl Native {
 
     /// Notes what the provider calls the batch, if it has it.
     async fn look_for_it(&mut self, asked_at: Timestamp) -> Result<bool, GatewayError> {
+        // It may be run, and cost what it costs.
+        self.hold_again().await?;
         let now = self.gateway().clock.now().as_secs();
         let early = asked_at.as_secs().saturating_add(SETTLED_SECS) - now;
         // Not longer than that where the clocks of two nodes are apart.

@@ -22,7 +22,7 @@ use crate::thread::Thread;
 
 use super::super::call_id;
 use super::Native;
-use super::service::Answer;
+use super::answer::Answer;
 
 /// A line as far as the provider.
 struct Ready {
@@ -42,6 +42,8 @@ impl Native {
         &mut self,
         line: &BatchLine,
     ) -> Result<(Bytes, String), GatewayError> {
+        // What was held while nobody knew whether the provider has it.
+        self.holds.remove(&line.line);
         let ready = self.ready(line, true).await?;
         let target = &ready.plan.first.target;
         let billed = &ready.admitted.billed;

@@ -12,7 +12,7 @@ use otari_types::Timestamp;
 use serde_json::Value;
 
 use super::ask::{Ask, malformed, text};
-use super::service::{BATCH_ID, Service};
+use super::service::{BATCH_ID, Service, lines_of};
 use crate::error::GatewayError;
 use crate::relay::ANSWER_BYTES_MAX;
 
@@ -39,10 +39,33 @@ pub(super) enum Found {
     Perhaps,
 }
 
+impl Wanted<'_> {
+    /// Whether a provider's batch was made too long ago.
+    fn is_after(&self, batch: &Value) -> bool {
+        made_at(batch).is_some_and(|at| at < self.asked_at.plus_secs(-SKEW_SECS))
+    }
+}
+
+/// Whether what follows this part of the list was made too long ago: lists begin with the newest.
+fn is_past(batches: &[Value], wanted: &Wanted<'_>) -> bool {
+    let (Some(first), Some(last)) = (batches.first(), batches.last()) else {
+        return true;
+    };
+    wanted.is_after(last) && made_at(first) >= made_at(last)
+}
+
+/// Seconds at OpenAI, a text elsewhere.
+fn made_at(batch: &Value) -> Option<Timestamp> {
+    match batch.get("created_at")? {
+        Value::String(text) => Timestamp::parse(text),
+        seconds => seconds.as_i64().map(Timestamp::from_secs),
+    }
+}
+
 impl Ask<'_> {
     pub(super) async fn find(&self, wanted: &Wanted<'_>) -> Result<Found, GatewayError> {
         let mut perhaps = false;
-        let mut next = self.first_page();
+        let mut next = Some(self.first_page());
         for _ in 0..PAGES_MAX {
             let Some(query) = next else {
                 return Ok(if perhaps { Found::Perhaps } else { Found::No });
@@ -63,17 +86,21 @@ impl Ask<'_> {
                     None => perhaps = true,
                 }
             }
-            next = self.page_after(&query, &page, batches);
+            next = if is_past(batches, wanted) {
+                None
+            } else {
+                self.page_after(&query, &page, batches)
+            };
         }
         let error = malformed("more batches than can be looked through");
         Err(GatewayError::upstream(&self.instance.name, error))
     }
 
-    fn first_page(&self) -> Option<String> {
-        Some(match self.service {
+    fn first_page(&self) -> String {
+        match self.service {
             Service::Mistral => format!("page_size={PAGE}&page=0"),
             Service::OpenAi | Service::Anthropic => format!("limit={PAGE}"),
-        })
+        }
     }
 
     /// How to ask for the next part of the list, unless this was the last.
@@ -84,7 +111,7 @@ impl Ask<'_> {
             Service::Mistral => {
                 let (head, number) = query.rsplit_once('=')?;
                 let number: usize = number.parse().ok()?;
-                (batches.len() >= PAGE).then(|| format!("{head}={}", number + 1))
+                (!batches.is_empty()).then(|| format!("{head}={}", number + 1))
             }
             _ if has_more != Some(true) => None,
             Service::OpenAi => Some(format!("limit={PAGE}&after={}", last()?)),
@@ -103,12 +130,10 @@ impl Ask<'_> {
             let ours = batch.pointer(&format!("/metadata/{BATCH_ID}"));
             return Ok(Some(ours.and_then(Value::as_str) == Some(wanted.batch)));
         }
-        let made_at = text(batch, "created_at").and_then(|text| Timestamp::parse(&text));
-        let too_old = made_at.is_some_and(|at| at < wanted.asked_at.plus_secs(-SKEW_SECS));
         let counts = batch.get("request_counts").and_then(Value::as_object);
         let lines: Option<i64> =
             counts.map(|counts| counts.values().filter_map(Value::as_i64).sum());
-        if too_old || lines.is_some_and(|lines| lines != wanted.lines) {
+        if wanted.is_after(batch) || lines.is_some_and(|lines| lines != wanted.lines) {
             return Ok(Some(false));
         }
         if rows::is_native(&self.gateway.store, &self.instance.name, id).await? {
@@ -117,7 +142,7 @@ impl Ask<'_> {
         if text(batch, "processing_status").as_deref() != Some("ended") {
             return Ok(None);
         }
-        let lines = self.service.lines_of(wanted.batch);
+        let lines = lines_of(wanted.batch);
         let first = self.first_line(id).await;
         let first = first.map_err(|error| GatewayError::upstream(&self.instance.name, error))?;
         Ok(Some(first.is_some_and(|first| first.starts_with(&lines))))

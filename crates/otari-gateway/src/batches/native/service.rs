@@ -8,13 +8,12 @@ use std::collections::HashMap;
 use bytes::Bytes;
 use http::Method;
 use otari_providers::{Capability, Dialect, Instance, Operation, UpstreamError};
-use serde::Deserialize;
-use serde_json::value::RawValue;
 use serde_json::{Value, json};
 
 use crate::Gateway;
 use crate::relay::ANSWER_BYTES_MAX;
 
+use super::answer::{Answer, read};
 use super::ask::{Ask, malformed, text};
 
 /// By this name a provider's batch tells ours, where it has metadata.
@@ -34,9 +33,6 @@ pub(super) enum State {
     Ended(Vec<String>),
     Failed(String),
 }
-
-/// A provider's answer to one line: the body of the call, or why there is none.
-pub(super) type Answer = Result<Bytes, UpstreamError>;
 
 /// Lines on their way to a provider.
 #[derive(Debug, Default)]
@@ -102,14 +98,9 @@ impl Service {
     /// whose they are.
     pub(super) fn custom_id(self, batch: &str, line: i64) -> String {
         match self {
-            Self::Anthropic => format!("{}{line}", self.lines_of(batch)),
+            Self::Anthropic => format!("{}{line}", lines_of(batch)),
             Self::OpenAi | Self::Mistral => format!("line-{line}"),
         }
-    }
-
-    /// What the custom ids of all lines of a batch begin with, where that is told by them.
-    pub(super) fn lines_of(self, batch: &str) -> String {
-        format!("{batch}-")
     }
 
     /// Brings the lines to the provider; what is then to be asked for. Nothing is run yet.
@@ -260,62 +251,7 @@ impl Service {
     }
 }
 
-fn read(line: &[u8]) -> Option<(String, Answer)> {
-    #[derive(Deserialize)]
-    struct Line<'a> {
-        custom_id: String,
-        #[serde(borrow)]
-        response: Option<Response<'a>>,
-        #[serde(borrow)]
-        result: Option<Outcome<'a>>,
-        #[serde(borrow)]
-        error: Option<&'a RawValue>,
-    }
-    #[derive(Deserialize)]
-    struct Response<'a> {
-        status_code: u16,
-        #[serde(borrow)]
-        body: &'a RawValue,
-    }
-    #[derive(Deserialize)]
-    struct Outcome<'a> {
-        r#type: &'a str,
-        #[serde(borrow)]
-        message: Option<&'a RawValue>,
-        #[serde(borrow)]
-        error: Option<&'a RawValue>,
-    }
-    let line: Line<'_> = serde_json::from_slice(line).ok()?;
-    let bytes = |raw: &RawValue| Bytes::copy_from_slice(raw.get().as_bytes());
-    let refused = |raw: Option<&RawValue>| {
-        let text = raw.map_or("{}", RawValue::get);
-        UpstreamError::from_answer(400, None, text.as_bytes())
-    };
-    let answer = match (line.response, line.result) {
-        (Some(response), _) if response.status_code == 200 => Ok(bytes(response.body)),
-        (Some(response), _) => {
-            let body = response.body.get().as_bytes();
-            Err(UpstreamError::from_answer(response.status_code, None, body))
-        }
-        (
-            None,
-            Some(Outcome {
-                r#type: "succeeded",
-                message: Some(message),
-                ..
-            }),
-        ) => Ok(bytes(message)),
-        (
-            None,
-            Some(Outcome {
-                r#type: "errored",
-                error,
-                ..
-            }),
-        ) => Err(refused(error)),
-        // Cancelled or expired: as if it were not there.
-        (None, Some(_)) => return Some((String::new(), Err(refused(None)))),
-        (None, None) => Err(refused(line.error)),
-    };
-    Some((line.custom_id, answer))
+/// What the names of all lines of a batch begin with, where they tell whose they are.
+pub(super) fn lines_of(batch: &str) -> String {
+    format!("{batch}-")
 }
