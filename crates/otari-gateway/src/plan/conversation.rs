@@ -62,7 +62,9 @@ impl Beginning<'_> {
         }
         for part in [self.system, self.instructions, self.system_instruction] {
             part.is_some().hash(hasher);
-            part.into_iter().for_each(|part| words_into(hasher, part));
+            if let Some(part) = part {
+                words_into(hasher, part);
+            }
         }
         let listed = self
             .input
@@ -70,10 +72,11 @@ impl Beginning<'_> {
         let turns = self.messages.as_ref().or(self.contents.as_ref());
         match turns.or(listed.as_ref()) {
             Some(turns) => opening(turns).for_each(|turn| words_into(hasher, turn)),
-            None => self
-                .input
-                .into_iter()
-                .for_each(|input| words_into(hasher, input)),
+            None => {
+                if let Some(input) = self.input {
+                    words_into(hasher, input);
+                }
+            }
         }
     }
 }

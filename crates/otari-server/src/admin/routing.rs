@@ -173,7 +173,7 @@ fn no_such_policy(name: &str) -> ApiError {
 }
 
 /// Each with its place.
-fn mistakes(mistakes: Vec<Value>) -> ApiError {
+fn mistakes(mistakes: &[Value]) -> ApiError {
     let message = "The routing policy has mistakes";
     ApiError::bad_request(message).with_detail(json!({"message": message, "errors": mistakes}))
 }
@@ -181,12 +181,10 @@ fn mistakes(mistakes: Vec<Value>) -> ApiError {
 /// A policy whose models can be called, or every mistake with its place.
 fn checked_spec(app: &App, name: &str, spec: &Value) -> Result<PolicySpec, ApiError> {
     let spec = PolicySpec::read(spec).map_err(|problems| {
-        let problems = problems.into_iter();
-        mistakes(
-            problems
-                .map(|problem| json!({"path": problem.path, "message": problem.message}))
-                .collect(),
-        )
+        let told = problems
+            .into_iter()
+            .map(|problem| json!({"path": problem.path, "message": problem.message}));
+        mistakes(&told.collect::<Vec<_>>())
     })?;
     let wrong: Vec<Value> = spec
         .targets()
@@ -199,6 +197,6 @@ fn checked_spec(app: &App, name: &str, spec: &Value) -> Result<PolicySpec, ApiEr
     if wrong.is_empty() {
         Ok(spec)
     } else {
-        Err(mistakes(wrong))
+        Err(mistakes(&wrong))
     }
 }

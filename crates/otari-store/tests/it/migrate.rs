@@ -18,6 +18,7 @@ async fn many_processes_may_migrate_at_once_and_again() {
                 "0004_tools",
                 "0005_batches",
                 "0006_routing",
+                "0007_routing_memory",
                 "0008_batch_handover"
             ]
         );

@@ -299,7 +299,7 @@ pub(super) async fn check_prices(app: &App, spec: &PolicySpec) -> Result<(), Api
     if wrong.is_empty() {
         Ok(())
     } else {
-        Err(mistakes(wrong))
+        Err(mistakes(&wrong))
     }
 }
 

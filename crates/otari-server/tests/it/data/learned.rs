@@ -65,7 +65,8 @@ impl Lab {
 
     /// The model that was reached.
     async fn ask_with(&self, headers: &[(&str, &str)], mut body: Value) -> String {
-        body["model"] = json!("clever");
+        let members = body.as_object_mut().unwrap();
+        members.insert("model".to_owned(), json!("clever"));
         let client = &self.app.client;
         let path = "/v1/chat/completions";
         let body = body.to_string().into();
@@ -74,7 +75,7 @@ impl Lab {
             .await;
         answer.expect(200);
         let sent = self.app.upstream.last().json();
-        sent["model"].as_str().unwrap().to_owned()
+        sent.get("model").unwrap().as_str().unwrap().to_owned()
     }
 }
 
