@@ -14,6 +14,7 @@ use utoipa::ToSchema;
 
 use super::mistakes;
 use crate::admin::users::known_user;
+use crate::admin::workspaces::known_workspace;
 use crate::error::{ApiError, Problems};
 use crate::extract::{JsonBody, Operator, QueryArgs, query_problem};
 use crate::middleware::edge::RequestId;
@@ -25,6 +26,8 @@ const EXAMPLES_MAX: usize = 100;
 pub(crate) struct RankRequest {
     /// Whose requests are decided by these examples.
     user_id: String,
+    /// This deployment's, or left out.
+    workspace_id: Option<String>,
     /// 1 to 100 of them.
     examples: Vec<ScoredExample>,
 }
@@ -86,6 +89,9 @@ pub(crate) async fn rank_candidates(
     JsonBody(body): JsonBody<RankRequest>,
 ) -> Result<Json<RankResponse>, ApiError> {
     check(&body)?;
+    if let Some(workspace) = &body.workspace_id {
+        known_workspace(&app, workspace)?;
+    }
     let user = UserId::from(body.user_id.as_str());
     let lessons: Vec<Lesson> = body.examples.into_iter().map(lesson).collect();
     let recorded = lessons.len();
@@ -176,6 +182,7 @@ fn check(body: &RankRequest) -> Result<(), ApiError> {
 #[derive(Debug, Serialize, ToSchema)]
 pub(crate) struct RouterStatus {
     user_id: String,
+    workspace_id: String,
     embedding_model: String,
     seed_count: u32,
     /// `trace_sticky` or `step`.
@@ -237,6 +244,7 @@ pub(crate) async fn routing_memory_status(
     policies.sort_by(|a, b| a.name.cmp(&b.name));
     Ok(Json(RouterStatus {
         user_id: user.to_string(),
+        workspace_id: app.workspace_id.to_string(),
         embedding_model: options.embedding_model.to_string(),
         seed_count: options.seed_count,
         granularity: options.granularity.as_str().to_owned(),
