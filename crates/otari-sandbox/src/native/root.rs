@@ -193,24 +193,16 @@ fn bind(source: &Path, target: &Path, more: MsFlags) -> io::Result<()> {
         .map_err(|error| at(source, error))
 }
 
-/// Flags that the host set stay: the kernel does not let us drop them.
+/// What the host forbids stays forbidden: the kernel does not let us drop it. When files were read is noted as before,
+/// since nothing is said of it (mount(2), since Linux 3.17).
 fn read_only(target: &Path) -> io::Result<()> {
-    let present = statvfs(target)?.flags();
-    let kept = [
-        (FsFlags::ST_NOEXEC, MsFlags::MS_NOEXEC),
-        (FsFlags::ST_NOATIME, MsFlags::MS_NOATIME),
-        (FsFlags::ST_NODIRATIME, MsFlags::MS_NODIRATIME),
-        (FsFlags::ST_RELATIME, MsFlags::MS_RELATIME),
-    ];
     let mut flags = MsFlags::MS_REMOUNT
         | MsFlags::MS_BIND
         | MsFlags::MS_RDONLY
         | MsFlags::MS_NOSUID
         | MsFlags::MS_NODEV;
-    for (present_flag, flag) in kept {
-        if present.contains(present_flag) {
-            flags |= flag;
-        }
+    if statvfs(target)?.flags().contains(FsFlags::ST_NOEXEC) {
+        flags |= MsFlags::MS_NOEXEC;
     }
     change(target, flags)
 }

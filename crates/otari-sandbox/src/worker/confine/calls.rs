@@ -61,6 +61,9 @@ fn without_new_code(calls: &[&[i64]]) -> Result<Rules, String> {
     Ok(rules)
 }
 
+/// Typing into a terminal that is not one's own. By number: C libraries do not agree on its type.
+const TIOCSTI: u64 = 0x5412;
+
 fn native_program() -> Result<Rules, String> {
     const NAMESPACES: i32 = libc::CLONE_NEWNS
         | libc::CLONE_NEWUTS
@@ -75,11 +78,7 @@ fn native_program() -> Result<Rules, String> {
         let local = u64::try_from(libc::AF_UNIX).map_err(|error| error.to_string())?;
         rules.insert(call, vec![when(0, SeccompCmpOp::Eq, local)?]);
     }
-    // Typing into a terminal that is not one's own.
-    rules.insert(
-        libc::SYS_ioctl,
-        vec![when(1, SeccompCmpOp::Ne, libc::TIOCSTI)?],
-    );
+    rules.insert(libc::SYS_ioctl, vec![when(1, SeccompCmpOp::Ne, TIOCSTI)?]);
     Ok(rules)
 }
 
