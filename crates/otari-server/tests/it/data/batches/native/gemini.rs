@@ -17,11 +17,18 @@ fn answer(text: &str) -> Value {
 }
 
 fn operation(state: &str) -> Value {
+    json!({"name": "batches/up", "metadata": about(state)})
+}
+
+/// One that has ended, with its `response` or `error`.
+fn over(state: &str, kind: &str, result: &Value) -> Value {
+    json!({"name": "batches/up", "metadata": about(state), "done": true, kind: result})
+}
+
+fn about(state: &str) -> Value {
     json!({
-        "name": "batches/up", "metadata": {
-            "@type": "type.googleapis.com/google.ai.generativelanguage.v1main.GenerateContentBatch",
-            "state": state, "name": "batches/up", "displayName": "a",
-        },
+        "@type": "type.googleapis.com/google.ai.generativelanguage.v1main.GenerateContentBatch",
+        "state": state, "name": "batches/up", "displayName": "a",
     })
 }
 
@@ -34,9 +41,7 @@ fn takes_files(upstream: &Upstream) {
 }
 
 fn answered(upstream: &Upstream, state: &str, answers: &[Value]) {
-    let mut done = operation(state);
-    done["done"] = json!(true);
-    done["response"] = json!({"responsesFile": "files/out"});
+    let done = over(state, "response", &json!({"responsesFile": "files/out"}));
     upstream.enqueue(Script::json(200, &done));
     upstream.enqueue(lines(answers));
 }
@@ -161,10 +166,7 @@ async fn an_end_without_answers_is_the_end_of_all_lines() {
     ] {
         let (app, upstream, key) = start("gemini", false).await;
         takes_files(&upstream);
-        let mut over = operation(state);
-        over["done"] = json!(true);
-        over["error"] = error.clone();
-        upstream.enqueue(Script::json(200, &over));
+        upstream.enqueue(Script::json(200, &over(state, "error", error)));
         let batch = asked_for(&app, &key, 2).await;
         let batch = ended(&app, &key, &batch).await;
         assert_eq!(codes(&app, &key, &batch).await, [code, code], "{state}");
