@@ -49,11 +49,11 @@ def test_learned_router(client, operator):
     routing = shapes.RoutingApi(operator._api_client)
     client.completion(model=MODEL, messages=MESSAGES)
     example = shapes.ScoredExample(prompt="say hello", scores={MODEL: 0.5, "echo:other": 1})
-    taught = routing.rank_candidates_v1_routing_preferences_rank_post(
+    taught = routing.routing_rank_candidates(
         shapes.RankRequest(user_id="ada", examples=[example])
     )
     assert (taught.recorded, taught.pools[0].records, taught.pools[0].warm) == (1, 1, False)
-    status = routing.routing_memory_status_v1_routing_status_get(user_id="ada")
+    status = routing.routing_routing_memory_status(user_id="ada")
     assert (status.default_pool.records, status.embedding_model, status.policies) == (1, "otari:words", [])
 
 

@@ -19,6 +19,7 @@ use crate::plan::Attempt;
 use crate::relay::upstream_error;
 use crate::request::{parse_members, string_member};
 use crate::reserve::Demand;
+use crate::settle::Settlement;
 use crate::unit::Unit;
 
 /// Longest answer of one call: 2048 vectors of 4096 numbers as text.
@@ -53,16 +54,37 @@ impl Gateway {
         } = self
             .begin(inbound, user.as_deref(), &request.model, demand)
             .await?;
-        let answered = if plan.rest.is_empty() {
-            self.embed_at(&inbound.origin, &plan.first, &request).await
-        } else {
-            Err(GatewayError::InvalidRequest(format!(
+        if !plan.rest.is_empty() {
+            let error = GatewayError::InvalidRequest(format!(
                 "'{}' is a routing policy with several models; embeddings need one, because vectors of different \
                  models cannot be compared",
                 request.model
-            )))
-        };
-        let embedded = match answered {
+            ));
+            settlement.fail(&error).await;
+            return Err(error);
+        }
+        let embedded = self
+            .embed_paid(&inbound.origin, &plan.first, &request, &mut settlement)
+            .await?;
+        let shown = plan.label.as_deref().unwrap_or(&plan.first.target.model);
+        let body = embeddings::render(request.encoding, shown, &embedded);
+        Ok(Reply {
+            body: ReplyBody::Json(body.into()),
+            guardrails: None,
+            container: None,
+            rate: admitted.rate,
+        })
+    }
+
+    /// Asks the attempt's model, and settles the call.
+    pub(crate) async fn embed_paid(
+        &self,
+        origin: &Origin,
+        attempt: &Attempt,
+        request: &embeddings::Request,
+        settlement: &mut Settlement,
+    ) -> Result<Embedded, GatewayError> {
+        let embedded = match self.embed_at(origin, attempt, request).await {
             Ok(embedded) => embedded,
             Err(error) => {
                 settlement.fail(&error).await;
@@ -76,17 +98,10 @@ impl Gateway {
             });
         }
         settlement.succeed().await;
-        let shown = plan.label.as_deref().unwrap_or(&plan.first.target.model);
-        let body = embeddings::render(request.encoding, shown, &embedded);
-        Ok(Reply {
-            body: ReplyBody::Json(body.into()),
-            guardrails: None,
-            container: None,
-            rate: admitted.rate,
-        })
+        Ok(embedded)
     }
 
-    pub(crate) async fn embed_at(
+    async fn embed_at(
         &self,
         origin: &Origin,
         attempt: &Attempt,

@@ -2,7 +2,6 @@
 
 use otari_config::EmbeddingModel;
 use otari_translate::embeddings::{self, Encoding, Input, Purpose};
-use otari_types::TokenUsage;
 
 use super::{EmbedsFor, words};
 use crate::encoder::EncoderAway;
@@ -77,20 +76,7 @@ impl EmbedsFor<'_> {
             purpose: Some(Purpose::Clustering),
             extra: Vec::new(),
         };
-        let embedded = match gateway.embed_at(origin, &plan.first, &request).await {
-            Ok(embedded) => embedded,
-            Err(error) => {
-                settlement.fail(&error).await;
-                return Err(error);
-            }
-        };
-        if let Some(produced) = settlement.produced() {
-            produced.usage = embedded.input_tokens.map(|input| TokenUsage {
-                input,
-                ..TokenUsage::default()
-            });
-        }
-        settlement.succeed().await;
-        Ok(embedded.vectors)
+        let embedded = gateway.embed_paid(origin, &plan.first, &request, &mut settlement);
+        Ok(embedded.await?.vectors)
     }
 }

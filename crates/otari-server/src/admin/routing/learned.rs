@@ -6,15 +6,16 @@ use std::time::Instant;
 use axum::extract::State;
 use axum::{Extension, Json};
 use otari_config::{PolicySpec, Router};
-use otari_gateway::{FieldProblem, Lesson, Origin, Policy, TeachError};
-use otari_store::users;
+use otari_gateway::{Lesson, Origin, Policy, TeachError};
 use otari_types::UserId;
 use serde::{Deserialize, Serialize};
 use serde_json::json;
 use utoipa::ToSchema;
 
 use super::mistakes;
-use crate::error::ApiError;
+use crate::admin::users::known_user;
+use crate::admin::workspaces::known_workspace;
+use crate::error::{ApiError, Problems};
 use crate::extract::{JsonBody, Operator, QueryArgs, query_problem};
 use crate::middleware::edge::RequestId;
 use crate::state::App;
@@ -25,6 +26,8 @@ const EXAMPLES_MAX: usize = 100;
 pub(crate) struct RankRequest {
     /// Whose requests are decided by these examples.
     user_id: String,
+    /// This deployment's, or left out.
+    workspace_id: Option<String>,
     /// 1 to 100 of them.
     examples: Vec<ScoredExample>,
 }
@@ -86,6 +89,9 @@ pub(crate) async fn rank_candidates(
     JsonBody(body): JsonBody<RankRequest>,
 ) -> Result<Json<RankResponse>, ApiError> {
     check(&body)?;
+    if let Some(workspace) = &body.workspace_id {
+        known_workspace(&app, workspace)?;
+    }
     let user = UserId::from(body.user_id.as_str());
     let lessons: Vec<Lesson> = body.examples.into_iter().map(lesson).collect();
     let recorded = lessons.len();
@@ -144,49 +150,39 @@ fn refusal(error: TeachError) -> ApiError {
 }
 
 fn check(body: &RankRequest) -> Result<(), ApiError> {
-    let mut problems = Vec::new();
-    let mut refuse = |loc: &[&str], kind, message: &str| {
-        problems.push(FieldProblem {
-            loc: loc.iter().map(|part| (*part).to_owned()).collect(),
-            kind,
-            message: message.to_owned(),
-        });
-    };
+    let mut problems = Problems::default();
     if body.examples.is_empty() {
         let message = "List should have at least 1 item";
-        refuse(&["examples"], "too_short", message);
+        problems.add(&["examples"], "too_short", message);
     }
     if body.examples.len() > EXAMPLES_MAX {
         let message = format!("List should have at most {EXAMPLES_MAX} items");
-        refuse(&["examples"], "too_long", &message);
+        problems.add(&["examples"], "too_long", message);
     }
     for (index, example) in body.examples.iter().enumerate() {
         let index = index.to_string();
         if example.prompt.trim().is_empty() {
             let message = "String should have at least 1 character";
-            refuse(&["examples", &index, "prompt"], "string_too_short", message);
+            problems.add(&["examples", &index, "prompt"], "string_too_short", message);
         }
         if example.scores.is_empty() {
             let message = "Dictionary should have at least 1 item";
-            refuse(&["examples", &index, "scores"], "too_short", message);
+            problems.add(&["examples", &index, "scores"], "too_short", message);
         }
         for (model, score) in &example.scores {
             if !(0.0..=1.0).contains(score) {
                 let message = "Input should be from 0 to 1";
-                refuse(&["examples", &index, "scores", model], "range", message);
+                problems.add(&["examples", &index, "scores", model], "range", message);
             }
         }
     }
-    if problems.is_empty() {
-        Ok(())
-    } else {
-        Err(ApiError::invalid_fields(&problems))
-    }
+    problems.refuse()
 }
 
 #[derive(Debug, Serialize, ToSchema)]
 pub(crate) struct RouterStatus {
     user_id: String,
+    workspace_id: String,
     embedding_model: String,
     seed_count: u32,
     /// `trace_sticky` or `step`.
@@ -236,12 +232,7 @@ pub(crate) async fn routing_memory_status(
 ) -> Result<Json<RouterStatus>, ApiError> {
     let user = query.one("user_id").map(UserId::from);
     let user = user.ok_or_else(|| query_problem("user_id", "missing", "Field required"))?;
-    let row = users::get(&app.gateway.store, &user).await?;
-    if row.is_none_or(|row| row.deleted_at.is_some()) {
-        return Err(ApiError::not_found(format!(
-            "User with id '{user}' not found"
-        )));
-    }
+    known_user(&app.gateway.store, Some(&user)).await?;
     let pools = app.gateway.router_pools(&user).await?;
     let options = &app.gateway.learned.options;
     let warm = |records| records >= i64::from(options.seed_count);
@@ -253,6 +244,7 @@ pub(crate) async fn routing_memory_status(
     policies.sort_by(|a, b| a.name.cmp(&b.name));
     Ok(Json(RouterStatus {
         user_id: user.to_string(),
+        workspace_id: app.workspace_id.to_string(),
         embedding_model: options.embedding_model.to_string(),
         seed_count: options.seed_count,
         granularity: options.granularity.as_str().to_owned(),

@@ -282,6 +282,10 @@ async fn what_cannot_be_learned_is_told() {
         .expect(404);
     lab.app.client.post(path, &lab.key, &body).await.expect(401);
 
+    let body = json!({"user_id": "alice", "workspace_id": "other", "examples": with(json!({"mock:small": 1}))});
+    let elsewhere = lab.app.client.post(path, MASTER_KEY, &body).await;
+    elsewhere.expect(404);
+
     let spec = json!({"select": [{"router": "knn", "candidates": ["mock:small", "mock:unpriced"]}, {"default": "mock:plain"}]});
     let body = json!({"name": "blind", "spec": spec});
     let refused = lab
