@@ -1,4 +1,5 @@
-"""A provider that runs batches itself, in OpenAI's, Mistral's or Anthropic's way, and can hang up while it is given one."""
+"""A provider that runs batches itself, in OpenAI's, Mistral's, Anthropic's or Gemini's way, and can hang up while it is
+given one."""
 
 import http.server
 import json
@@ -10,6 +11,9 @@ from email.policy import HTTP
 from urllib.parse import parse_qs, urlsplit
 
 
+REFUSAL = "the last line is not to be answered"
+
+
 class Provider(http.server.BaseHTTPRequestHandler):
     protocol_version = "HTTP/1.1"
 
@@ -19,13 +23,24 @@ class Provider(http.server.BaseHTTPRequestHandler):
     def do_POST(self):
         raw = self.rfile.read(int(self.headers.get("content-length") or 0))
         path = urlsplit(self.path).path
-        if path == "/v1/files":
+        if path.endswith(("/cancel", ":cancel")):
+            name = path.removesuffix("/cancel").removesuffix(":cancel").rsplit("/", 1)[-1]
+            self.server.batch(name)["cancelled"] = True
+            return self.answer({})
+        if path in ("/v1/files", "/upload/v1beta/files"):
             head = f"content-type: {self.headers['content-type']}\r\n\r\n".encode()
-            parts = {part.get_param("name", header="content-disposition"): part.get_payload(decode=True)
-                     for part in BytesParser(policy=HTTP).parsebytes(head + raw).iter_parts()}
+            *_, file = BytesParser(policy=HTTP).parsebytes(head + raw).iter_parts()
             name = self.server.new_id("file")
-            self.server.files[name] = [json.loads(line) for line in parts["file"].splitlines()]
-            return self.answer({"id": name})
+            self.server.files[name] = [json.loads(line) for line in file.get_payload(decode=True).splitlines()]
+            if path == "/v1/files":
+                return self.answer({"id": name})
+            if self.headers["x-goog-upload-protocol"] != "multipart":
+                return self.answer({"error": {"message": "another way to upload"}}, 400)
+            return self.answer({"file": {"name": f"files/{name}"}})
+        if path == "/v1beta/models/m:batchGenerateContent":
+            batch = json.loads(raw)["batch"]
+            file = batch["inputConfig"]["fileName"].removeprefix("files/")
+            return self.made(self.server.files[file], {"displayName": batch["displayName"]})
         if path in ("/v1/batches", "/v1/batch/jobs"):
             body = json.loads(raw)
             file = body["input_file_id"] if path == "/v1/batches" else body["input_files"][0]
@@ -38,8 +53,10 @@ class Provider(http.server.BaseHTTPRequestHandler):
         if self.server.refuse:
             self.server.refuse = False
             return self.hang_up()
+        if self.server.refuse_last_line:
+            lines[-1]["refused"] = True
         batch = {"id": self.server.new_id("made"), "lines": lines, "metadata": metadata,
-                 "at": datetime.now(UTC).isoformat()}
+                 "at": datetime.now(UTC).isoformat(), "cancelled": False}
         self.server.batches.append(batch)
         if self.server.lose_answer:
             self.server.lose_answer = False
@@ -54,14 +71,17 @@ class Provider(http.server.BaseHTTPRequestHandler):
 
     def do_GET(self):
         url = urlsplit(self.path)
-        parts = url.path.removeprefix("/v1/").removeprefix("messages/").replace("batch/jobs", "batches").split("/")
+        parts = url.path.removeprefix("/download").removeprefix("/v1beta/").removeprefix("/v1/")
+        parts = parts.removeprefix("messages/").replace("batch/jobs", "batches").split("/")
         if parts == ["batches"]:
             return self.listed(parse_qs(url.query))
         if parts[0] == "files":
-            return self.answer_lines(self.server.batch(parts[1].removeprefix("out-"))["lines"], self.openai_line)
+            written = self.gemini_line if url.query == "alt=media" else self.openai_line
+            batch = self.server.batch(parts[1].removeprefix("out-").removesuffix(":download"))
+            return self.answer_lines(batch, written)
         batch = self.server.batch(parts[1])
         if parts[2:] == ["results"]:
-            return self.answer_lines(batch["lines"], self.anthropic_line)
+            return self.answer_lines(batch, self.anthropic_line)
         return self.answer(self.shown(batch))
 
     def listed(self, query):
@@ -69,14 +89,21 @@ class Provider(http.server.BaseHTTPRequestHandler):
         batches = self.server.batches[::-1]
         after = (query.get("after") or query.get("after_id") or [None])[0]
         ids = [batch["id"] for batch in batches]
+        token = (query.get("pageToken") or [None])[0]
         start = 2 * int(query["page"][0]) if "page" in query else ids.index(after) + 1 if after else 0
-        page = batches[start:start + 2]
-        self.answer({"data": [self.shown(batch) for batch in page], "has_more": start + 2 < len(batches)})
-        if start + 2 >= len(batches):
+        start = int(token.removeprefix("a+/&=")) if token else start
+        page, has_more = [self.shown(batch) for batch in batches[start:start + 2]], start + 2 < len(batches)
+        if "pageSize" in query:
+            self.answer({"operations": page, **({"nextPageToken": f"a+/&={start + 2}"} if has_more else {})})
+        else:
+            self.answer({"data": page, "has_more": has_more})
+        if not has_more:
             self.server.seen.set()
 
     def shown(self, batch):
-        done = self.server.done.is_set()
+        done = self.server.done.is_set() or batch["cancelled"]
+        if "/v1beta/" in self.path:
+            return self.shown_as_operation(batch, done)
         shown = {"id": batch["id"], "metadata": batch["metadata"]}
         if batch["metadata"] is None:
             count = len(batch["lines"])
@@ -86,21 +113,48 @@ class Provider(http.server.BaseHTTPRequestHandler):
                         "canceled": 0, "expired": 0}}
         output = f"out-{batch['id']}"
         if "/batch/jobs" in self.path:
-            return {**shown, "status": "SUCCESS", "output_file": output} if done else {**shown, "status": "RUNNING"}
-        return {**shown, "status": "completed", "output_file_id": output} if done else {**shown, "status": "in_progress"}
+            status = "CANCELLED" if batch["cancelled"] else "SUCCESS"
+            return {**shown, "status": status, "output_file": output} if done else {**shown, "status": "RUNNING"}
+        status = "cancelled" if batch["cancelled"] else "completed"
+        return {**shown, "status": status, "output_file_id": output} if done else {**shown, "status": "in_progress"}
+
+    def shown_as_operation(self, batch, done):
+        state = "CANCELLED" if batch["cancelled"] else "SUCCEEDED" if done else "RUNNING"
+        about = {**batch["metadata"], "createTime": batch["at"], "state": f"BATCH_STATE_{state}"}
+        shown = {"name": f"batches/{batch['id']}", "metadata": about}
+        if done:
+            about["output"] = {"responsesFile": f"files/out-{batch['id']}"}
+            shown["done"] = True
+            shown |= {"error": {"code": 1}} if batch["cancelled"] else {"response": about["output"]}
+        return shown
 
     def openai_line(self, line):
+        if "refused" in line:
+            error = {"error": {"message": REFUSAL, "type": "invalid_request_error"}}
+            return {"custom_id": line["custom_id"], "response": {"status_code": 400, "body": error}, "error": None}
         body = {"id": "c", "object": "chat.completion", "created": 1, "model": "m",
                 "choices": [{"index": 0, "message": {"role": "assistant", "content": "done"}, "finish_reason": "stop"}],
                 "usage": {"prompt_tokens": 2, "completion_tokens": 3, "total_tokens": 5}}
         return {"custom_id": line["custom_id"], "response": {"status_code": 200, "body": body}, "error": None}
 
+    def gemini_line(self, line):
+        if "refused" in line:
+            return {"key": line["key"], "error": {"code": 3, "message": REFUSAL, "status": "INVALID_ARGUMENT"}}
+        answer = {"candidates": [{"content": {"role": "model", "parts": [{"text": "done"}]}, "finishReason": "STOP"}],
+                  "usageMetadata": {"promptTokenCount": 2, "candidatesTokenCount": 3, "totalTokenCount": 5}}
+        return {"key": line["key"], "response": answer}
+
     def anthropic_line(self, line):
+        if "refused" in line:
+            error = {"type": "error", "error": {"type": "invalid_request_error", "message": REFUSAL}}
+            return {"custom_id": line["custom_id"], "result": {"type": "errored", "error": error}}
         message = {"id": "m", "type": "message", "role": "assistant", "model": "m", "stop_reason": "end_turn",
                    "content": [{"type": "text", "text": "done"}], "usage": {"input_tokens": 2, "output_tokens": 3}}
         return {"custom_id": line["custom_id"], "result": {"type": "succeeded", "message": message}}
 
-    def answer_lines(self, lines, written):
+    def answer_lines(self, batch, written):
+        """A batch that was cancelled got as far as its first line."""
+        lines = batch["lines"][:1] if batch["cancelled"] else batch["lines"]
         self.send(200, "\n".join(json.dumps(written(line)) for line in lines).encode())
 
     def answer(self, body, status=200):
@@ -123,6 +177,7 @@ class Server(http.server.ThreadingHTTPServer):
         self.lock = threading.Lock()
         # What the next batch meets: it is made and nobody hears of it, or it is not made.
         self.lose_answer = self.refuse = False
+        self.refuse_last_line = False
         self.lost, self.go_on, self.done = threading.Event(), threading.Event(), threading.Event()
         # The list was read to its end.
         self.seen = threading.Event()
@@ -139,12 +194,13 @@ class Server(http.server.ThreadingHTTPServer):
     def batch(self, name):
         return next(batch for batch in self.batches if batch["id"] == name)
 
-    def made_by_others(self, count, lines, anthropic):
+    def made_by_others(self, count, lines, provider):
         """Batches that somebody else has there, of the same size."""
+        metadata = {"anthropic": None, "gemini": {"displayName": "theirs"}}.get(provider, {})
         for number in range(count):
             others = [{"custom_id": f"theirs-{number}-{line}"} for line in range(lines)]
             self.batches.append({"id": self.new_id("other"), "lines": others,
-                                 "metadata": None if anthropic else {}, "at": datetime.now(UTC).isoformat()})
+                                 "metadata": metadata, "at": datetime.now(UTC).isoformat(), "cancelled": False})
 
 
 @contextmanager

@@ -2,7 +2,7 @@
 
 import pytest
 
-from batch_upstream import serving
+from batch_upstream import REFUSAL, serving
 from database import assert_counters_equal_rows, nothing_waits
 from gateway import Gateway, eventually, running
 
@@ -16,14 +16,14 @@ def upstream():
         yield upstream
 
 
-@pytest.fixture(params=["openai", "mistral", "anthropic"])
+@pytest.fixture(params=["openai", "mistral", "anthropic", "gemini"])
 def provider(request):
     return request.param
 
 
 @pytest.fixture
 def node(database, upstream, provider, tmp_path):
-    base = upstream.address + ("" if provider == "anthropic" else "/v1")
+    base = upstream.address + {"anthropic": "", "gemini": "/v1beta"}.get(provider, "/v1")
     # A dollar a token.
     price = {f"{provider}:m": {"input_price_per_million": 1_000_000, "output_price_per_million": 1_000_000}}
     node = Gateway(
@@ -42,6 +42,11 @@ def create(node, key, provider, lines=LINES):
     assert answer.status_code == 200, answer.text
     assert answer.json()["native"] is True
     return answer.json()["id"]
+
+
+def results(node, key, batch):
+    with node.http(key) as http:
+        return http.get(f"/v1/batches/{batch}/results").json()["results"]
 
 
 def look(node, key, batch):
@@ -70,11 +75,11 @@ def answered(node, key, batch, database, lines=LINES):
 
 def test_a_batch_whose_answer_a_kill_took_along_is_found_again(node, upstream, provider, database):
     key = node.new_key("ada", {"max_budget": 1000})
-    upstream.made_by_others(3, LINES, provider == "anthropic")
+    upstream.made_by_others(3, LINES, provider)
     upstream.lose_answer = True
     batch = create(node, key, provider)
     assert upstream.lost.wait(30)
-    upstream.made_by_others(2, LINES, provider == "anthropic")
+    upstream.made_by_others(2, LINES, provider)
     node.kill()
     upstream.go_on.set()
     node.start()
@@ -90,8 +95,8 @@ def test_a_batch_whose_answer_a_kill_took_along_is_found_again(node, upstream, p
 
 def test_a_batch_that_the_provider_never_took_is_handed_over_again(node, upstream, provider, database):
     key = node.new_key("ada", {"max_budget": 1000})
-    upstream.made_by_others(3, LINES, provider == "anthropic")
-    upstream.made_by_others(1, LINES + 1, provider == "anthropic")
+    upstream.made_by_others(3, LINES, provider)
+    upstream.made_by_others(1, LINES + 1, provider)
     upstream.refuse = True
     batch = create(node, key, provider)
     assert upstream.lost.wait(30)
@@ -152,3 +157,35 @@ def test_lines_that_find_no_room_are_not_handed_over(node, upstream, provider, d
     assert len(made["lines"]) == counts["completed"]
     nothing_waits(node)
     assert node.manage("GET", "/v1/users/ada")["spend"] == 5 * counts["completed"]
+
+
+def test_a_line_that_the_provider_refuses_is_told_and_costs_nothing(node, upstream, provider, database):
+    key = node.new_key("ada", {"max_budget": 1000})
+    upstream.refuse_last_line = True
+    upstream.done.set()
+    batch = create(node, key, provider)
+    counts = ended(node, key, batch)["request_counts"]
+    assert (counts["completed"], counts["failed"]) == (LINES - 1, 1)
+    *answered, refused = results(node, key, batch)
+    assert all(result["result"]["choices"][0]["message"]["content"] == "done" for result in answered)
+    assert REFUSAL in refused["error"]["message"]
+    nothing_waits(node)
+    [budget] = node.manage("GET", "/v1/budgets")
+    assert (budget["total_reserved"], node.manage("GET", "/v1/users/ada")["spend"]) == (0, 5 * (LINES - 1))
+
+
+def test_what_was_answered_before_a_cancellation_is_kept_and_paid_for(node, upstream, provider, database):
+    key = node.new_key("ada", {"max_budget": 1000})
+    batch = create(node, key, provider)
+    eventually(lambda: database.query("SELECT native_id FROM batches") != [(None,)])
+    with node.http(key) as http:
+        assert http.post(f"/v1/batches/{batch}/cancel").json()["status"] == "cancelling"
+    batch = ended(node, key, batch)
+    assert (batch["status"], batch["request_counts"]) == (
+        "cancelled", {"total": LINES, "completed": 1, "failed": LINES - 1})
+    codes = [(result.get("error") or {}).get("code") for result in results(node, key, batch["id"])]
+    assert codes == [None] + ["batch_cancelled"] * (LINES - 1)
+    nothing_waits(node)
+    assert_counters_equal_rows(database)
+    [budget] = node.manage("GET", "/v1/budgets")
+    assert (budget["total_reserved"], node.manage("GET", "/v1/users/ada")["spend"]) == (0, 5)

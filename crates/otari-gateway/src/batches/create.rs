@@ -51,7 +51,7 @@ impl Gateway {
                         Some(self.native_or_refuse(name, asked.endpoint)?)
                     }
                     Some(name) => return Err(native::foreign(name, &model)),
-                    None => only.and_then(|name| self.native_by_choice(name, asked.endpoint)),
+                    None => only.and_then(|name| self.native_by_choice(name, asked.endpoint, 1)),
                 };
                 row.provider = Some(instance.name.clone());
                 row.model = Some(model.into_owned());

@@ -100,8 +100,10 @@ impl Engine {
             }
             (Some(name), _) => Some(name.clone()),
             (None, Some(only)) if reading.models.len() < MODELS_MAX => {
-                Endpoint::parse(&batch.endpoint)
-                    .and_then(|endpoint| self.gateway.native_by_choice(&only, endpoint))
+                Endpoint::parse(&batch.endpoint).and_then(|endpoint| {
+                    let models = reading.models.len();
+                    self.gateway.native_by_choice(&only, endpoint, models)
+                })
             }
             (None, _) => None,
         };

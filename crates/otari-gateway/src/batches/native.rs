@@ -5,8 +5,10 @@
 
 mod answer;
 mod ask;
+mod gemini;
 mod handover;
 mod line;
+mod parcel;
 mod search;
 mod service;
 
@@ -59,11 +61,17 @@ impl Gateway {
         Err(GatewayError::InvalidRequest(text))
     }
 
-    /// The same, where the configuration names the instance.
-    pub(super) fn native_by_choice(&self, name: &str, endpoint: Endpoint) -> Option<String> {
+    /// The same, where the configuration names the instance. `models`: how many the lines are for.
+    pub(super) fn native_by_choice(
+        &self,
+        name: &str,
+        endpoint: Endpoint,
+        models: usize,
+    ) -> Option<String> {
         let options = &self.batches.as_ref()?.options;
         let wanted = options.native.iter().any(|native| native == name);
-        (wanted && self.service(name, endpoint).is_some()).then(|| name.to_owned())
+        let (_, service) = self.service(name, endpoint).filter(|_| wanted)?;
+        (models <= 1 || !service.is_of_one_model()).then(|| name.to_owned())
     }
 
     fn service(&self, name: &str, endpoint: Endpoint) -> Option<(Arc<Instance>, Service)> {

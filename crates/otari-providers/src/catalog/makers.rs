@@ -103,7 +103,8 @@ pub(super) const GEMINI: Provider = Provider {
         // Imagen; Gemini's own image models answer at `chat`, as those that hear do.
         images: "/models/{model}:predict",
         speech: "/models/{model}:generateContent",
-        batches: "/models/{model}:batchGenerateContent",
+        // Where they are listed and asked for; they are made beside `chat`.
+        batches: "/batches",
         models: "/models?pageSize=1000",
         files: "https://generativelanguage.googleapis.com/upload/v1beta/files",
         ..Paths::OPENAI

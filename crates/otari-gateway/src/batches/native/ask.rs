@@ -14,6 +14,8 @@ const STATUS_BYTES_MAX: usize = 1024 * 1024;
 const BOUNDARY: &str = "otari-batch-6f1c0a4be2";
 /// Of Anthropic's API.
 const VERSION: &str = "2023-06-01";
+/// How Google's services take a file together with what is said about it.
+const RELATED: &str = "multipart/related";
 
 /// Whom and with what to ask.
 pub(super) struct Ask<'a> {
@@ -29,26 +31,30 @@ impl Ask<'_> {
 
     /// A part of the list of all batches.
     pub(super) fn list(&self, query: &str) -> Result<Uri, UpstreamError> {
-        let all = self.batches("")?;
-        let joint = if all.query().is_some() { '&' } else { '?' };
-        let wrong = |_| malformed("an id that is no part of an address");
-        format!("{all}{joint}{query}").parse().map_err(wrong)
+        asking(&self.batches("")?, query)
     }
 
-    pub(super) fn files(&self, below: &str) -> Result<Uri, UpstreamError> {
+    fn files(&self, below: &str) -> Result<Uri, UpstreamError> {
         self.address(Operation::Files, below)
     }
 
+    /// Where a file can be read.
+    pub(super) fn content(&self, file: &str) -> Result<Uri, UpstreamError> {
+        if self.service != Service::Gemini {
+            return self.files(&format!("/{file}/content"));
+        }
+        // Files are brought to one service, and fetched from another that is beside it.
+        let uploads = self.files(&format!("/{file}:download"))?.to_string();
+        let address = uploads.replacen("/upload/", "/download/", 1);
+        asking(&address.parse().map_err(|_| wrong())?, "alt=media")
+    }
+
     fn address(&self, operation: Operation, below: &str) -> Result<Uri, UpstreamError> {
-        let wrong = || malformed("an id that is no part of an address");
-        let is_plain = |b: u8| b.is_ascii_alphanumeric() || b"/_-.".contains(&b);
+        let is_plain = |b: u8| b.is_ascii_alphanumeric() || b"/_-.:".contains(&b);
         if !below.bytes().all(is_plain) || below.contains("..") {
             return Err(wrong());
         }
-        let all = self.instance.address(operation, "", false);
-        let all = all.map_err(|error| {
-            UpstreamError::new(UpstreamErrorKind::InvalidRequest, error.to_string())
-        })?;
+        let all = self.model_address(operation, "")?;
         let query = all
             .query()
             .map_or_else(String::new, |query| format!("?{query}"));
@@ -56,6 +62,37 @@ impl Ask<'_> {
         let mut parts = all.into_parts();
         parts.path_and_query = Some(path.parse().map_err(|_| wrong())?);
         Uri::from_parts(parts).map_err(|_| wrong())
+    }
+
+    pub(super) fn model_address(
+        &self,
+        operation: Operation,
+        model: &str,
+    ) -> Result<Uri, UpstreamError> {
+        let address = self.instance.address(operation, model, false);
+        address.map_err(|error| {
+            UpstreamError::new(UpstreamErrorKind::InvalidRequest, error.to_string())
+        })
+    }
+
+    /// Uploads a file as Google's services take it, after what is said about it; their answer.
+    pub(super) async fn upload_related(
+        &self,
+        about: &Value,
+        content_type: &str,
+        file: &[u8],
+    ) -> Result<Value, UpstreamError> {
+        let head = format!(
+            "--{BOUNDARY}\r\nContent-Type: application/json; charset=utf-8\r\n\r\n{about}\r\n\
+             --{BOUNDARY}\r\nContent-Type: {content_type}\r\n\r\n"
+        );
+        let mut body = head.into_bytes();
+        body.extend_from_slice(file);
+        body.extend_from_slice(format!("\r\n--{BOUNDARY}--\r\n").as_bytes());
+        let kind = format!("{RELATED}; boundary={BOUNDARY}");
+        let uri = self.files("")?;
+        let answer = self.send(Method::POST, uri, &kind, body.into(), STATUS_BYTES_MAX);
+        serde_json::from_slice(&answer.await?).map_err(|_| malformed("no file"))
     }
 
     pub(super) async fn upload(&self, lines: &[u8]) -> Result<String, UpstreamError> {
@@ -116,6 +153,10 @@ impl Ask<'_> {
         if self.service == Service::Anthropic {
             headers.insert("anthropic-version", HeaderValue::from_static(VERSION));
         }
+        if content_type.starts_with(RELATED) {
+            let protocol = HeaderValue::from_static("multipart");
+            headers.insert("x-goog-upload-protocol", protocol);
+        }
         let outbound = Outbound {
             method,
             uri,
@@ -129,6 +170,17 @@ impl Ask<'_> {
             .await?;
         answered.body.collect(max).await
     }
+}
+
+/// The address with more in its query.
+fn asking(address: &Uri, query: &str) -> Result<Uri, UpstreamError> {
+    let joint = if address.query().is_some() { '&' } else { '?' };
+    let address = format!("{address}{joint}{query}");
+    address.parse().map_err(|_| wrong())
+}
+
+fn wrong() -> UpstreamError {
+    malformed("an id that is no part of an address")
 }
 
 pub(super) fn text(value: &Value, name: &str) -> Option<String> {

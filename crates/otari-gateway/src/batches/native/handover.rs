@@ -9,7 +9,7 @@ use otari_types::Timestamp;
 use crate::error::GatewayError;
 
 use super::search::{Found, Wanted};
-use super::{EVERY, Native, service};
+use super::{EVERY, Native, parcel};
 
 /// A request that was under way in a crash has ended at the provider by then.
 const SETTLED_SECS: i64 = 10;
@@ -64,7 +64,7 @@ impl Native {
 
     /// Hands the lines over; what cannot be handed over is answered at once.
     async fn submit(&mut self) -> Result<bool, GatewayError> {
-        let mut parcel = service::Parcel::default();
+        let mut parcel = parcel::Parcel::new(self.service.is_of_one_model());
         let mut after = -1;
         loop {
             let lines = self.lines(after).await?;
@@ -72,11 +72,13 @@ impl Native {
             after = last.line;
             let mut refused = Vec::new();
             for line in &lines {
-                match self.prepare(line).await {
-                    Ok((body, model)) => {
-                        parcel.add(&self.custom_id(line.line), &body, &model);
-                    }
-                    Err(error) => refused.push(self.failed(line.line, error)),
+                let prepared = self.prepare(line).await;
+                let added = prepared.and_then(|(body, model)| {
+                    parcel.add(&self.custom_id(line.line), &body, &model)
+                });
+                if let Err(error) = added {
+                    self.holds.remove(&line.line);
+                    refused.push(self.failed(line.line, error));
                 }
             }
             if !self.record(&refused).await? {

@@ -1,23 +1,26 @@
 //! Whether a provider has a batch whose handing over was begun, and whose end nobody saw: a crash, or an answer that got
 //! lost.
 //!
-//! Where batches have metadata, ours is found by that. Anthropic's have none: there each batch of that time and size that
+//! Where batches have metadata, or a name to be shown with, ours is found by that. Anthropic's have none: there each batch of that time and size that
 //! is not known as another's may be it, and its answers tell, because the names of its lines do.
 
 use bytes::Bytes;
-use http::Method;
+use http::{Method, Uri};
 use otari_providers::UpstreamError;
 use otari_store::batches as rows;
 use otari_types::Timestamp;
 use serde_json::Value;
 
 use super::ask::{Ask, malformed, text};
+use super::gemini;
 use super::service::{BATCH_ID, Service, lines_of};
 use crate::error::GatewayError;
 use crate::relay::ANSWER_BYTES_MAX;
 
 /// Batches listed together.
 const PAGE: usize = 100;
+/// Of Gemini's: those that others made without files are listed with all their answers.
+const PAGE_OF_LARGE: usize = 20;
 /// Ten thousand batches.
 const PAGES_MAX: usize = 100;
 /// How far the provider's clock may be from ours.
@@ -56,7 +59,8 @@ fn is_past(batches: &[Value], wanted: &Wanted<'_>) -> bool {
 
 /// Seconds at OpenAI, a text elsewhere.
 fn made_at(batch: &Value) -> Option<Timestamp> {
-    match batch.get("created_at")? {
+    let gemini = || batch.pointer("/metadata/createTime");
+    match batch.get("created_at").or_else(gemini)? {
         Value::String(text) => Timestamp::parse(text),
         seconds => seconds.as_i64().map(Timestamp::from_secs),
     }
@@ -72,12 +76,11 @@ impl Ask<'_> {
             };
             let told = |error| GatewayError::upstream(&self.instance.name, error);
             let uri = self.list(&query).map_err(told)?;
-            let page = self.json(Method::GET, uri, Bytes::new()).await;
-            let page = page.map_err(told)?;
-            let batches = page.get("data").and_then(Value::as_array);
+            let page = self.page(uri).await.map_err(told)?;
+            let batches = page.get(self.listed_as()).and_then(Value::as_array);
             let batches = batches.map(Vec::as_slice).unwrap_or_default();
             for batch in batches {
-                let Some(id) = text(batch, "id") else {
+                let Some(id) = self.service.id_of(batch) else {
                     continue;
                 };
                 match self.is_it(batch, &id, wanted).await? {
@@ -99,7 +102,20 @@ impl Ask<'_> {
     fn first_page(&self) -> String {
         match self.service {
             Service::Mistral => format!("page_size={PAGE}&page=0"),
+            Service::Gemini => format!("pageSize={PAGE_OF_LARGE}"),
             Service::OpenAi | Service::Anthropic => format!("limit={PAGE}"),
+        }
+    }
+
+    async fn page(&self, uri: Uri) -> Result<Value, UpstreamError> {
+        let page = self.bytes(Method::GET, uri, Bytes::new(), ANSWER_BYTES_MAX);
+        serde_json::from_slice(&page.await?).map_err(|_| malformed("no JSON"))
+    }
+
+    fn listed_as(&self) -> &'static str {
+        match self.service {
+            Service::Gemini => "operations",
+            Service::OpenAi | Service::Mistral | Service::Anthropic => "data",
         }
     }
 
@@ -112,6 +128,11 @@ impl Ask<'_> {
                 let (head, number) = query.rsplit_once('=')?;
                 let number: usize = number.parse().ok()?;
                 (!batches.is_empty()).then(|| format!("{head}={}", number + 1))
+            }
+            Service::Gemini => {
+                let token = text(page, "nextPageToken")?;
+                let token: String = form_urlencoded::byte_serialize(token.as_bytes()).collect();
+                Some(format!("pageSize={PAGE_OF_LARGE}&pageToken={token}"))
             }
             _ if has_more != Some(true) => None,
             Service::OpenAi => Some(format!("limit={PAGE}&after={}", last()?)),
@@ -126,6 +147,9 @@ impl Ask<'_> {
         id: &str,
         wanted: &Wanted<'_>,
     ) -> Result<Option<bool>, GatewayError> {
+        if self.service == Service::Gemini {
+            return Ok(Some(gemini::shown_as(batch) == Some(wanted.batch)));
+        }
         if self.service != Service::Anthropic {
             let ours = batch.pointer(&format!("/metadata/{BATCH_ID}"));
             return Ok(Some(ours.and_then(Value::as_str) == Some(wanted.batch)));

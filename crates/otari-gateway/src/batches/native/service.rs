@@ -1,12 +1,12 @@
-//! The batch services of providers: OpenAI's and those that copied it, Mistral's, Anthropic's.
+//! The batch services of providers: OpenAI's and those that copied it, Mistral's, Anthropic's, Gemini's.
 //!
 //! <https://platform.openai.com/docs/api-reference/batch>, <https://docs.mistral.ai/api/#tag/batch>,
-//! <https://docs.anthropic.com/en/api/creating-message-batches>
+//! <https://docs.anthropic.com/en/api/creating-message-batches>, <https://ai.google.dev/api/batch-api>
 
 use std::collections::HashMap;
 
 use bytes::Bytes;
-use http::Method;
+use http::{Method, Uri};
 use otari_providers::{Capability, Dialect, Instance, Operation, UpstreamError};
 use serde_json::{Value, json};
 
@@ -15,6 +15,8 @@ use crate::relay::ANSWER_BYTES_MAX;
 
 use super::answer::{Answer, read};
 use super::ask::{Ask, malformed, text};
+use super::gemini;
+use super::parcel::Parcel;
 
 /// By this name a provider's batch tells ours, where it has metadata.
 pub(super) const BATCH_ID: &str = "otari_batch_id";
@@ -24,6 +26,7 @@ pub(super) enum Service {
     OpenAi,
     Mistral,
     Anthropic,
+    Gemini,
 }
 
 /// Where a provider's batch stands.
@@ -34,43 +37,10 @@ pub(super) enum State {
     Failed(String),
 }
 
-/// Lines on their way to a provider.
-#[derive(Debug, Default)]
-pub(super) struct Parcel {
-    lines: Vec<(String, Bytes)>,
-    model: String,
-}
-
-impl Parcel {
-    pub(super) fn add(&mut self, custom_id: &str, body: &Bytes, model: &str) {
-        if self.lines.is_empty() {
-            model.clone_into(&mut self.model);
-        }
-        self.lines.push((custom_id.to_owned(), body.clone()));
-    }
-
-    pub(super) fn is_empty(&self) -> bool {
-        self.lines.is_empty()
-    }
-
-    /// `{"custom_id":…,<members>"<name>":<body>}`, each after `before` and all but the last before `between`.
-    fn written(&self, members: &str, name: &str, between: &str) -> Vec<u8> {
-        let mut out = Vec::new();
-        for (index, (custom_id, body)) in self.lines.iter().enumerate() {
-            if index > 0 {
-                out.extend_from_slice(between.as_bytes());
-            }
-            let head = format!("{{\"custom_id\":\"{custom_id}\",{members}\"{name}\":");
-            out.extend_from_slice(head.as_bytes());
-            // A body is JSON already; it only has to stay on its line.
-            out.extend(body.iter().map(|byte| match byte {
-                b'\n' | b'\r' => b' ',
-                byte => *byte,
-            }));
-            out.push(b'}');
-        }
-        out
-    }
+/// What is asked for, and where.
+pub(super) struct Packed {
+    pub(super) at: Uri,
+    pub(super) body: Bytes,
 }
 
 impl Service {
@@ -82,14 +52,20 @@ impl Service {
             Dialect::OpenAiChat if can(Capability::Files) => Some(Self::OpenAi),
             Dialect::Mistral => Some(Self::Mistral),
             Dialect::AnthropicMessages => Some(Self::Anthropic),
+            Dialect::Gemini => Some(Self::Gemini),
             _ => None,
         }
+    }
+
+    /// Whether all lines of a batch are for the one model that the batch names.
+    pub(super) fn is_of_one_model(self) -> bool {
+        matches!(self, Self::Mistral | Self::Gemini)
     }
 
     /// Whether its batches hold bodies of this operation.
     pub(super) fn takes(self, operation: Operation) -> bool {
         match self {
-            Self::OpenAi | Self::Mistral => operation == Operation::Chat,
+            Self::OpenAi | Self::Mistral | Self::Gemini => operation == Operation::Chat,
             Self::Anthropic => matches!(operation, Operation::Chat | Operation::Messages),
         }
     }
@@ -99,7 +75,7 @@ impl Service {
     pub(super) fn custom_id(self, batch: &str, line: i64) -> String {
         match self {
             Self::Anthropic => format!("{}{line}", lines_of(batch)),
-            Self::OpenAi | Self::Mistral => format!("line-{line}"),
+            Self::OpenAi | Self::Mistral | Self::Gemini => format!("line-{line}"),
         }
     }
 
@@ -110,19 +86,22 @@ impl Service {
         instance: &Instance,
         parcel: Parcel,
         batch: &str,
-    ) -> Result<Bytes, UpstreamError> {
+    ) -> Result<Packed, UpstreamError> {
         let ask = self.ask(gateway, instance);
         let endpoint = "/v1/chat/completions";
-        Ok(match self {
+        let body = match self {
+            Self::Gemini => return gemini::pack(&ask, &parcel, batch).await,
             Self::Anthropic => {
                 let mut body = b"{\"requests\":[".to_vec();
-                body.extend(parcel.written("", "params", ","));
+                body.extend(parcel.written("custom_id", "", "params", ","));
                 body.extend_from_slice(b"]}");
                 body.into()
             }
             Self::OpenAi => {
                 let members = format!("\"method\":\"POST\",\"url\":\"{endpoint}\",");
-                let file = ask.upload(&parcel.written(&members, "body", "\n")).await?;
+                let file = ask
+                    .upload(&parcel.written("custom_id", &members, "body", "\n"))
+                    .await?;
                 let request = json!({
                     "input_file_id": file, "endpoint": endpoint, "completion_window": "24h",
                     "metadata": {BATCH_ID: batch},
@@ -130,14 +109,17 @@ impl Service {
                 request.to_string().into()
             }
             Self::Mistral => {
-                let file = ask.upload(&parcel.written("", "body", "\n")).await?;
+                let lines = parcel.written("custom_id", "", "body", "\n");
+                let file = ask.upload(&lines).await?;
                 let request = json!({
-                    "input_files": [file], "endpoint": endpoint, "model": parcel.model,
+                    "input_files": [file], "endpoint": endpoint, "model": parcel.model(),
                     "metadata": {BATCH_ID: batch},
                 });
                 request.to_string().into()
             }
-        })
+        };
+        let at = ask.batches("")?;
+        Ok(Packed { at, body })
     }
 
     /// Has the lines run; the provider's id of the batch.
@@ -145,11 +127,20 @@ impl Service {
         self,
         gateway: &Gateway,
         instance: &Instance,
-        packed: Bytes,
+        packed: Packed,
     ) -> Result<String, UpstreamError> {
         let ask = self.ask(gateway, instance);
-        let made = ask.json(Method::POST, ask.batches("")?, packed).await?;
-        text(&made, "id").ok_or_else(|| malformed("no id of the batch"))
+        let made = ask.json(Method::POST, packed.at, packed.body).await?;
+        let id = self.id_of(&made);
+        id.ok_or_else(|| malformed("no id of the batch"))
+    }
+
+    /// The provider's id of a batch that it tells of.
+    pub(super) fn id_of(self, batch: &Value) -> Option<String> {
+        match self {
+            Self::Gemini => gemini::id(batch),
+            Self::OpenAi | Self::Mistral | Self::Anthropic => text(batch, "id"),
+        }
     }
 
     pub(super) fn ask<'a>(self, gateway: &'a Gateway, instance: &'a Instance) -> Ask<'a> {
@@ -173,6 +164,7 @@ impl Service {
         let status = match self {
             Self::Anthropic => text(&batch, "processing_status"),
             Self::OpenAi | Self::Mistral => text(&batch, "status"),
+            Self::Gemini => return Ok(gemini::state(&batch)),
         };
         let files = |names: [&str; 2]| {
             names
@@ -208,7 +200,12 @@ impl Service {
         id: &str,
     ) -> Result<(), UpstreamError> {
         let ask = self.ask(gateway, instance);
-        let uri = ask.batches(&format!("/{id}/cancel"))?;
+        let uri = match self {
+            Self::Gemini => ask.batches(&format!("/{id}:cancel"))?,
+            Self::OpenAi | Self::Mistral | Self::Anthropic => {
+                ask.batches(&format!("/{id}/cancel"))?
+            }
+        };
         ask.json(Method::POST, uri, Bytes::new()).await.map(drop)
     }
 
@@ -227,7 +224,7 @@ impl Service {
             addresses.push(ask.batches(&format!("/{id}/results")).map_err(told)?);
         }
         for file in files {
-            addresses.push(ask.files(&format!("/{file}/content")).map_err(told)?);
+            addresses.push(ask.content(file).map_err(told)?);
         }
         let mut answers = HashMap::new();
         for uri in addresses {
@@ -239,7 +236,11 @@ impl Service {
                 .split(|byte| *byte == b'\n')
                 .filter(|line| !line.trim_ascii().is_empty())
             {
-                if let Some((id, answer)) = read(line) {
+                let line = match self {
+                    Self::Gemini => gemini::answer(line),
+                    Self::OpenAi | Self::Mistral | Self::Anthropic => read(line),
+                };
+                if let Some((id, answer)) = line {
                     answers.insert(id, answer);
                 } else {
                     let instance = &instance.name;

@@ -1,5 +1,7 @@
 //! Batches that go to a provider's own.
 
+mod gemini;
+
 use otari_testkit::{MASTER_KEY, Script, Step, TestApp, Upstream};
 use serde_json::{Value, json};
 
@@ -10,7 +12,9 @@ const PRICE: f64 = 1_000_000.0;
 async fn start(provider: &str, native: bool) -> (TestApp, Upstream, String) {
     let upstream = Upstream::start().await;
     let base = upstream.base();
-    let base = base.trim_end_matches(if provider == "anthropic" { "/v1" } else { "" });
+    // Theirs have a version of their own.
+    let versioned = ["anthropic", "gemini"].contains(&provider);
+    let base = base.trim_end_matches(if versioned { "/v1" } else { "" });
     let model = format!("{provider}:m");
     let price = json!({"input_price_per_million": PRICE, "output_price_per_million": PRICE});
     let mut builder = TestApp::builder()
