@@ -51,6 +51,8 @@ pub(crate) struct Batches {
     options: BatchOptions,
     /// Rung when there is a new batch, or a change to one.
     wake: Notify,
+    /// Rung for all that wait for a provider when a batch is cancelled here.
+    cancelled: Notify,
 }
 
 /// A part of a list of batches, newest first.
@@ -77,6 +79,7 @@ impl Batches {
         Self {
             options,
             wake: Notify::new(),
+            cancelled: Notify::new(),
         }
     }
 }
@@ -125,7 +128,9 @@ impl Gateway {
     ) -> Result<BatchRow, GatewayError> {
         let batch = self.batch(owner, id).await?;
         let cancelled = rows::cancel(&self.store, id).await?;
-        self.batches()?.wake.notify_one();
+        let batches = self.batches()?;
+        batches.wake.notify_one();
+        batches.cancelled.notify_waiters();
         let after = self.batch(owner, id).await?;
         if cancelled || after.status == BatchStatus::Cancelling {
             return Ok(after);

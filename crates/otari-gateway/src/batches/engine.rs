@@ -28,7 +28,7 @@ const CLEAN_SECS: i64 = 600;
 
 pub(super) struct Engine {
     pub(super) gateway: Arc<Gateway>,
-    batches: Arc<Batches>,
+    pub(super) batches: Arc<Batches>,
     pub(super) node: NodeId,
     pub(super) options: BatchOptions,
     pub(super) render: RenderError,

@@ -176,10 +176,21 @@ impl Native {
                     tracing::warn!(batch, told, "the provider cannot be asked about a batch");
                 }
             }
-            if !self.wait(EVERY).await? {
+            if !self.wait_for_news().await? {
                 return Ok(false);
             }
         }
+    }
+
+    /// Until it is time to look again, or somebody cancels a batch on this node. `false`: another process goes on with it.
+    async fn wait_for_news(&mut self) -> Result<bool, GatewayError> {
+        let engine = Arc::clone(&self.engine);
+        tokio::select! {
+            // Safe to drop: it writes only once its time is over.
+            waited = self.wait(EVERY) => return waited,
+            () = engine.batches.cancelled.notified() => {}
+        }
+        self.keep().await
     }
 
     /// `false`: another process goes on with it.

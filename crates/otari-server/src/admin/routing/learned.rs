@@ -244,7 +244,7 @@ pub(crate) async fn routing_memory_status(
     policies.sort_by(|a, b| a.name.cmp(&b.name));
     Ok(Json(RouterStatus {
         user_id: user.to_string(),
-        workspace_id: app.workspace_id.to_string(),
+        workspace_id: app.workspace_id.clone(),
         embedding_model: options.embedding_model.to_string(),
         seed_count: options.seed_count,
         granularity: options.granularity.as_str().to_owned(),
