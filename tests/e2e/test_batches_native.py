@@ -3,7 +3,7 @@
 import pytest
 
 from batch_upstream import REFUSAL, serving
-from database import assert_counters_equal_rows, nothing_waits
+from database import assert_counters_equal_rows, fresh, nothing_waits
 from gateway import Gateway, eventually, running
 
 LINES = 3
@@ -16,9 +16,24 @@ def upstream():
         yield upstream
 
 
-@pytest.fixture(params=["openai", "mistral", "anthropic", "gemini"])
-def provider(request):
+# What the engines do otherwise is the same for every provider.
+SETTINGS = [("openai", "postgres")] + [(provider, "sqlite") for provider in ("openai", "mistral", "anthropic", "gemini")]
+
+
+@pytest.fixture(params=SETTINGS, ids="-".join)
+def setting(request):
     return request.param
+
+
+@pytest.fixture
+def provider(setting):
+    return setting[0]
+
+
+@pytest.fixture
+def database(setting, tmp_path):
+    with fresh(setting[1], tmp_path) as database:
+        yield database
 
 
 @pytest.fixture

@@ -1,6 +1,6 @@
 //! What a worker that runs WebAssembly calls: files it holds, memory, time.
 
-pub(super) const CALLS: &[&[i64]] = &[FILES, MEMORY, WAITING, ITSELF];
+pub(super) const CALLS: &[&[i64]] = &[FILES, OLD, MEMORY, WAITING, ITSELF];
 
 const FILES: &[i64] = &[
     libc::SYS_read,
@@ -38,11 +38,26 @@ const FILES: &[i64] = &[
     libc::SYS_fcntl,
     libc::SYS_dup,
     libc::SYS_getcwd,
-    #[cfg(target_arch = "x86_64")]
-    libc::SYS_stat,
-    #[cfg(target_arch = "x86_64")]
-    libc::SYS_readlink,
+    libc::SYS_faccessat,
 ];
+
+/// What the same was called before; musl goes on calling it that.
+#[cfg(target_arch = "x86_64")]
+const OLD: &[i64] = &[
+    libc::SYS_open,
+    libc::SYS_stat,
+    libc::SYS_lstat,
+    libc::SYS_access,
+    libc::SYS_readlink,
+    libc::SYS_mkdir,
+    libc::SYS_rmdir,
+    libc::SYS_unlink,
+    libc::SYS_rename,
+    libc::SYS_epoll_wait,
+    libc::SYS_poll,
+];
+#[cfg(not(target_arch = "x86_64"))]
+const OLD: &[i64] = &[];
 
 const MEMORY: &[i64] = &[
     libc::SYS_munmap,
@@ -63,10 +78,6 @@ const WAITING: &[i64] = &[
     libc::SYS_clock_getres,
     libc::SYS_sched_yield,
     libc::SYS_restart_syscall,
-    #[cfg(target_arch = "x86_64")]
-    libc::SYS_epoll_wait,
-    #[cfg(target_arch = "x86_64")]
-    libc::SYS_poll,
 ];
 
 const ITSELF: &[i64] = &[
