@@ -107,7 +107,6 @@ impl Settlement {
     /// The attempt is made again.
     pub(crate) fn aim_again(&mut self) {
         if let Some(open) = &mut self.open {
-            open.produced = Produced::default();
             open.busy = open.busy.take().map(|busy| busy.again());
         }
     }
@@ -122,6 +121,8 @@ impl Settlement {
         }
         open.tell_failure(error);
         open.count_abandoned(error);
+        // Nothing of it is charged, also when the caller leaves before the next attempt.
+        open.produced = Produced::default();
         if let Some(tab) = &mut open.tab {
             tab.absorb(error);
             return;
