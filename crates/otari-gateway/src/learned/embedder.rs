@@ -12,6 +12,8 @@ use crate::unit::Unit;
 
 /// The route of the rows of embeddings that a provider makes.
 const ENDPOINT: &str = "router/embedding";
+/// Of a text, as much as embedding models take.
+const TEXT_CHARS_MAX: usize = 8_000;
 
 /// Why there are no vectors.
 #[derive(Debug, thiserror::Error)]
@@ -23,16 +25,18 @@ pub enum EmbedError {
 }
 
 impl EmbedsFor<'_> {
-    /// One vector for each text, of any length.
+    /// One vector for each text, of length 1.
     pub(super) async fn embed(&self, texts: Vec<String>) -> Result<Vec<Vec<f32>>, EmbedError> {
         let learned = &self.gateway.learned;
+        let beginning = |text: String| text.chars().take(TEXT_CHARS_MAX).collect();
+        let texts: Vec<String> = texts.into_iter().map(beginning).collect();
         match &learned.options.embedding_model {
             EmbeddingModel::Words => Ok(texts.iter().map(|text| words::embed(text)).collect()),
             EmbeddingModel::MiniLm => {
                 let work = move |encoder: &otari_encoder::Encoder| {
-                    let first = |text: &String| encoder.windows(text, 1).into_iter().next();
-                    let vector = |text| first(text).map(|window| encoder.embed(&window));
-                    texts.iter().filter_map(vector).collect()
+                    // A text has at least one window.
+                    let windows = texts.iter().flat_map(|text| encoder.windows(text, 1));
+                    windows.map(|window| encoder.embed(&window)).collect()
                 };
                 Ok(learned.encoder.run(work).await?)
             }
@@ -77,6 +81,7 @@ impl EmbedsFor<'_> {
             extra: Vec::new(),
         };
         let embedded = gateway.embed_paid(origin, &plan.first, &request, &mut settlement);
-        Ok(embedded.await?.vectors)
+        let vectors = embedded.await?.vectors;
+        Ok(vectors.into_iter().map(words::normalized).collect())
     }
 }

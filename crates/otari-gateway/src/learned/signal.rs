@@ -7,9 +7,6 @@ use serde_json::value::RawValue;
 
 use super::choice::Declined;
 
-/// Of a text, as much as embedding models take.
-const TEXT_CHARS_MAX: usize = 8_000;
-
 #[derive(Debug, PartialEq, Eq)]
 pub(super) struct Signal {
     pub(super) text: String,
@@ -86,11 +83,13 @@ impl Signal {
     }
 
     fn of(text: &str) -> Result<Self, Declined> {
-        let text: String = text.trim().chars().take(TEXT_CHARS_MAX).collect();
+        let text = text.trim();
         if text.is_empty() {
             return Err(Declined::NoText);
         }
-        Ok(Self { text })
+        Ok(Self {
+            text: text.to_owned(),
+        })
     }
 }
 

@@ -9,7 +9,6 @@ use otari_types::UserId;
 
 use super::EmbedsFor;
 use super::embedder::EmbedError;
-use super::words::normalized;
 use crate::Gateway;
 use crate::admit::of_operator;
 use crate::error::GatewayError;
@@ -55,13 +54,13 @@ pub struct Pools {
 }
 
 impl Gateway {
-    /// Records `lessons` for `user`, all or none. Embeddings of a provider are billed to the user.
+    /// Records `lessons` for `user`, all or none, and returns how many. Embeddings of a provider are billed to the user.
     pub async fn teach_router(
         &self,
         user: &UserId,
         origin: Origin,
         lessons: Vec<Lesson>,
-    ) -> Result<(), TeachError> {
+    ) -> Result<usize, TeachError> {
         let known = users::get(&self.store, user).await?;
         if known.is_none_or(|row| row.deleted_at.is_some()) {
             return Err(TeachError::NoSuchUser(user.to_string()));
@@ -92,14 +91,14 @@ impl Gateway {
             .map(|((lesson, scores), vector)| Judged {
                 task_id: lesson.task_id,
                 embedding_model: options.embedding_model.to_string(),
-                embedding: normalized(vector),
+                embedding: vector,
                 scores,
                 label_source: lesson.label_source,
             })
             .collect();
         routing_memory::add(&self.store, user, &rows, options.keep).await?;
         self.learned.forget(user);
-        Ok(())
+        Ok(rows.len())
     }
 
     async fn canonical_scores(

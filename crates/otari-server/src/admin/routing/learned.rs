@@ -94,7 +94,6 @@ pub(crate) async fn rank_candidates(
     }
     let user = UserId::from(body.user_id.as_str());
     let lessons: Vec<Lesson> = body.examples.into_iter().map(lesson).collect();
-    let recorded = lessons.len();
     let tasks: BTreeSet<String> = lessons
         .iter()
         .filter_map(|lesson| lesson.task_id.clone())
@@ -107,7 +106,7 @@ pub(crate) async fn rank_candidates(
         traceparent: None,
     };
     let taught = app.gateway.teach_router(&user, origin, lessons).await;
-    taught.map_err(refusal)?;
+    let recorded = taught.map_err(refusal)?;
     let seed_count = app.gateway.learned.options.seed_count;
     let pools = app.gateway.router_pools(&user).await?;
     let pool = |task_id, records| RecordedPool {
