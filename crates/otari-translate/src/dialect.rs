@@ -12,7 +12,7 @@ mod ollama;
 mod openai_chat;
 mod openai_responses;
 mod sagemaker;
-mod stream;
+pub(crate) mod stream;
 mod thoughts;
 mod tool_id;
 mod watsonx;

@@ -7,6 +7,7 @@ mod sound;
 
 use serde_json::{Map, Value};
 
+use crate::dialect::stream::Sse;
 use crate::error::TranslateError;
 use crate::json::Raw;
 use crate::reshape::Reshape;
@@ -148,8 +149,8 @@ pub fn reader(wire: SpeechWire, request: &Request) -> Box<dyn Reshape> {
     let sound = sound::Sound::new(made(wire, request), request.as_events);
     match wire {
         SpeechWire::Gemini => Box::new(gemini::Reader::new(sound)),
-        SpeechWire::DashScope => Box::new(dashscope::Reader::new(sound)),
-        SpeechWire::MiniMax => Box::new(minimax::Reader::new(sound)),
+        SpeechWire::DashScope => Box::new(Sse::new(dashscope::Reader::new(sound))),
+        SpeechWire::MiniMax => Box::new(Sse::new(minimax::Reader::new(sound))),
     }
 }
 

@@ -9,6 +9,7 @@ use otari_wire::sse::EventBuffer;
 
 use crate::error::DecodeError;
 use crate::event::Event;
+use crate::reshape::Reshape;
 
 use super::bedrock::exception;
 
@@ -20,32 +21,38 @@ pub(super) trait ReadStream: std::fmt::Debug + Send + Sync {
     fn finish(&mut self, events: &mut Vec<Event>) -> Result<(), DecodeError>;
 }
 
-/// A dialect's reading of its stream, one `data` or line at a time.
-pub(super) trait ReadFrames: std::fmt::Debug + Send + Sync {
-    fn frame(&mut self, data: &[u8], events: &mut Vec<Event>) -> Result<(), DecodeError>;
+/// A provider's stream, read one `data` or line at a time, into events or into bytes.
+pub(crate) trait ReadFrames<T = Event>: std::fmt::Debug + Send + Sync {
+    fn frame(&mut self, data: &[u8], out: &mut Vec<T>) -> Result<(), DecodeError>;
+
+    /// An answer that has no frames at all.
+    fn unframed(&mut self, _answer: &[u8], _out: &mut Vec<T>) -> Result<(), DecodeError> {
+        Ok(())
+    }
 
     /// The connection ended.
-    fn end(&mut self, events: &mut Vec<Event>) -> Result<(), DecodeError>;
+    fn end(&mut self, out: &mut Vec<T>) -> Result<(), DecodeError>;
 }
 
 /// Cuts server-sent events and hands on their data.
 #[derive(Debug)]
-pub(super) struct Sse<F> {
+pub(crate) struct Sse<F> {
     buffer: EventBuffer,
     frames: F,
 }
 
-impl<F: ReadFrames> Sse<F> {
-    pub(super) fn new(frames: F) -> Self {
+impl<F> Sse<F> {
+    pub(crate) fn new(frames: F) -> Self {
         Self {
             buffer: EventBuffer::default(),
             frames,
         }
     }
-}
 
-impl<F: ReadFrames> ReadStream for Sse<F> {
-    fn push(&mut self, chunk: Bytes, events: &mut Vec<Event>) -> Result<(), DecodeError> {
+    fn read<T>(&mut self, chunk: Bytes, out: &mut Vec<T>) -> Result<(), DecodeError>
+    where
+        F: ReadFrames<T>,
+    {
         self.buffer.push(chunk);
         while let Some(event) = self
             .buffer
@@ -53,21 +60,44 @@ impl<F: ReadFrames> ReadStream for Sse<F> {
             .map_err(|_| DecodeError::TooLarge)?
         {
             if let Some(data) = event.data() {
-                self.frames.frame(&data, events)?;
+                self.frames.frame(&data, out)?;
             }
         }
         Ok(())
     }
 
-    fn finish(&mut self, events: &mut Vec<Event>) -> Result<(), DecodeError> {
+    fn read_rest<T>(&mut self, out: &mut Vec<T>) -> Result<(), DecodeError>
+    where
+        F: ReadFrames<T>,
+    {
         // Servers forget the blank line after their last event; one that was cut in half does not parse.
-        let rest = mem::take(&mut self.buffer).into_rest();
-        if let Some(event) = rest
-            && let Some(data) = event.data()
-        {
-            self.frames.frame(&data, events).map_err(cut_off)?;
+        if let Some(event) = mem::take(&mut self.buffer).into_rest() {
+            match event.data() {
+                Some(data) => self.frames.frame(&data, out).map_err(cut_off)?,
+                None => self.frames.unframed(&event.raw, out)?,
+            }
         }
-        self.frames.end(events)
+        self.frames.end(out)
+    }
+}
+
+impl<F: ReadFrames> ReadStream for Sse<F> {
+    fn push(&mut self, chunk: Bytes, events: &mut Vec<Event>) -> Result<(), DecodeError> {
+        self.read(chunk, events)
+    }
+
+    fn finish(&mut self, events: &mut Vec<Event>) -> Result<(), DecodeError> {
+        self.read_rest(events)
+    }
+}
+
+impl<F: ReadFrames<u8>> Reshape for Sse<F> {
+    fn push(&mut self, chunk: Bytes, out: &mut Vec<u8>) -> Result<(), DecodeError> {
+        self.read(chunk, out)
+    }
+
+    fn finish(&mut self, out: &mut Vec<u8>) -> Result<(), DecodeError> {
+        self.read_rest(out)
     }
 }
 

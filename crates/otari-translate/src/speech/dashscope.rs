@@ -2,13 +2,11 @@
 
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
-use bytes::Bytes;
-use otari_wire::sse::{self, EventBuffer};
 use serde::Deserialize;
 
+use crate::dialect::stream::ReadFrames;
 use crate::error::DecodeError;
 use crate::json::Object;
-use crate::reshape::Reshape;
 
 use super::sound::Sound;
 use super::{Request, Result, unsupported};
@@ -34,7 +32,6 @@ pub(super) fn encode(request: &Request, model: &str) -> Result<Vec<u8>> {
 
 #[derive(Debug)]
 pub(super) struct Reader {
-    buffer: EventBuffer,
     sound: Sound,
     is_complete: bool,
 }
@@ -62,21 +59,18 @@ struct Audio {
 impl Reader {
     pub(super) fn new(sound: Sound) -> Self {
         Self {
-            buffer: EventBuffer::default(),
             sound,
             is_complete: false,
         }
     }
+}
 
-    fn read(
-        &mut self,
-        event: &sse::Event,
-        out: &mut Vec<u8>,
-    ) -> std::result::Result<(), DecodeError> {
-        let Some(data) = event.data().filter(|data| !data.is_empty()) else {
+impl ReadFrames<u8> for Reader {
+    fn frame(&mut self, data: &[u8], out: &mut Vec<u8>) -> std::result::Result<(), DecodeError> {
+        if data.is_empty() {
             return Ok(());
-        };
-        let piece: Piece = serde_json::from_slice(&data).map_err(|_| malformed())?;
+        }
+        let piece: Piece = serde_json::from_slice(data).map_err(|_| malformed())?;
         if let Some(code) = piece.code.filter(|code| !code.is_empty()) {
             return Err(DecodeError::Upstream {
                 code,
@@ -92,28 +86,8 @@ impl Reader {
         self.is_complete |= output.finish_reason.as_deref() == Some("stop");
         Ok(())
     }
-}
 
-impl Reshape for Reader {
-    fn push(&mut self, chunk: Bytes, out: &mut Vec<u8>) -> std::result::Result<(), DecodeError> {
-        self.buffer.push(chunk);
-        loop {
-            let event = self.buffer.next_event();
-            match event.map_err(|_| DecodeError::TooLarge)? {
-                Some(event) => self.read(&event, out)?,
-                None => return Ok(()),
-            }
-        }
-    }
-
-    fn finish(&mut self, out: &mut Vec<u8>) -> std::result::Result<(), DecodeError> {
-        if let Some(event) = std::mem::take(&mut self.buffer).into_rest() {
-            let read = self.read(&event, out);
-            read.map_err(|error| match error {
-                DecodeError::Malformed { .. } => DecodeError::Truncated,
-                other => other,
-            })?;
-        }
+    fn end(&mut self, out: &mut Vec<u8>) -> std::result::Result<(), DecodeError> {
         if !self.is_complete {
             return Err(DecodeError::Truncated);
         }

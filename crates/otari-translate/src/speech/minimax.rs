@@ -1,13 +1,11 @@
 //! MiniMax's `t2a_v2`: sound as hexadecimal digits, in events.
 
-use bytes::Bytes;
-use otari_wire::sse::EventBuffer;
 use serde::Deserialize;
 
+use crate::dialect::stream::ReadFrames;
 use crate::error::DecodeError;
 use crate::images::BaseResp;
 use crate::json::Object;
-use crate::reshape::Reshape;
 
 use super::sound::Sound;
 use super::{Request, Result, SoundFormat, unsupported};
@@ -62,7 +60,6 @@ pub(super) fn encode(request: &Request, model: &str) -> Result<Vec<u8>> {
 /// Reads events, and the plain JSON in which refusals come.
 #[derive(Debug)]
 pub(super) struct Reader {
-    buffer: EventBuffer,
     sound: Sound,
 }
 
@@ -84,14 +81,13 @@ const ENDS: i64 = 2;
 
 impl Reader {
     pub(super) fn new(sound: Sound) -> Self {
-        Self {
-            buffer: EventBuffer::default(),
-            sound,
-        }
+        Self { sound }
     }
+}
 
-    fn read(&mut self, piece: &[u8], out: &mut Vec<u8>) -> std::result::Result<(), DecodeError> {
-        let piece: Piece = serde_json::from_slice(piece).map_err(|_| malformed())?;
+impl ReadFrames<u8> for Reader {
+    fn frame(&mut self, data: &[u8], out: &mut Vec<u8>) -> std::result::Result<(), DecodeError> {
+        let piece: Piece = serde_json::from_slice(data).map_err(|_| malformed())?;
         piece.base_resp.map_or(Ok(()), BaseResp::check)?;
         let Some(data) = piece.data else {
             return Ok(());
@@ -106,28 +102,17 @@ impl Reader {
         }
         Ok(())
     }
-}
 
-impl Reshape for Reader {
-    fn push(&mut self, chunk: Bytes, out: &mut Vec<u8>) -> std::result::Result<(), DecodeError> {
-        self.buffer.push(chunk);
-        loop {
-            let event = self.buffer.next_event();
-            let Some(event) = event.map_err(|_| DecodeError::TooLarge)? else {
-                return Ok(());
-            };
-            if let Some(data) = event.data() {
-                self.read(&data, out)?;
-            }
-        }
+    fn unframed(
+        &mut self,
+        answer: &[u8],
+        out: &mut Vec<u8>,
+    ) -> std::result::Result<(), DecodeError> {
+        self.frame(answer, out)
     }
 
     /// Nothing says that it was all, but the connection does where it is not cut.
-    fn finish(&mut self, out: &mut Vec<u8>) -> std::result::Result<(), DecodeError> {
-        if let Some(rest) = std::mem::take(&mut self.buffer).into_rest() {
-            let data = rest.data();
-            self.read(data.as_deref().unwrap_or(&rest.raw), out)?;
-        }
+    fn end(&mut self, out: &mut Vec<u8>) -> std::result::Result<(), DecodeError> {
         if !self.sound.has_begun {
             return Err(malformed());
         }
@@ -196,7 +181,7 @@ mod tests {
         let mut out = Vec::new();
         for chunk in chunks {
             reader
-                .push(Bytes::copy_from_slice(chunk.as_bytes()), &mut out)
+                .push((*chunk).to_owned().into(), &mut out)
                 .map_err(|error| error.to_string())?;
         }
         reader.finish(&mut out).map_err(|error| error.to_string())?;
