@@ -5,6 +5,7 @@ mod chat_errors;
 mod chat_stream;
 mod documents;
 mod embeddings;
+mod fault_lab;
 mod faults;
 mod files;
 mod gemini;

@@ -1,8 +1,10 @@
 //! What each way to fail does, on each surface: what the client sees, who serves, what is charged.
 
-use otari_testkit::{MASTER_KEY, Response, Script, Step, TestApp, Upstream};
+use otari_testkit::{MASTER_KEY, Response, Script, Step};
 use serde_json::{Value, json};
 use tokio::io::AsyncWriteExt as _;
+
+use super::fault_lab::{Lab, of};
 
 /// Path, body, and what only an answer of this surface has.
 const SURFACES: [(&str, &str); 3] = [
@@ -11,45 +13,7 @@ const SURFACES: [(&str, &str); 3] = [
     ("/v1/responses", "input"),
 ];
 
-struct Lab {
-    app: TestApp,
-    faulty: Upstream,
-    spare: Upstream,
-    key: String,
-}
-
 impl Lab {
-    /// The faulty provider is at its own upstream, or at `address`.
-    async fn start(address: Option<&str>) -> Self {
-        let (faulty, spare) = (Upstream::start().await, Upstream::start().await);
-        let base = address.map_or_else(|| faulty.base(), str::to_owned);
-        let price = json!({"input_price_per_million": 1.0, "output_price_per_million": 1.0});
-        let policy = json!({"select": [{"default": "faulty:m"}], "on_failure": ["spare:m"]});
-        let app = TestApp::builder()
-            .set(
-                "providers",
-                json!({
-                    "faulty": {
-                        "provider_type": "openai-compatible", "api_key": "sk", "api_base": base,
-                        "client_args": {"first_byte_timeout_ms": 150, "idle_timeout_ms": 150},
-                    },
-                    "spare": {"provider_type": "openai-compatible", "api_key": "sk", "api_base": spare.base()},
-                }),
-            )
-            .set("pricing", json!({"faulty:m": price, "spare:m": price}))
-            .set("routing", json!({"policies": {"safe": policy}}))
-            .set("circuit_breaker_failures", json!(0))
-            .start()
-            .await;
-        let key = app.key("alice", json!({})).await;
-        Self {
-            app,
-            faulty,
-            spare,
-            key,
-        }
-    }
-
     async fn ask(&self, surface: (&str, &str), model: &str, stream: bool) -> Response {
         let (path, said) = surface;
         let limit = (path == "/v1/messages").then_some(10);
@@ -62,24 +26,11 @@ impl Lab {
         self.app.client.post(path, &self.key, &body).await
     }
 
-    async fn spend(&self) -> f64 {
-        let user = self.app.user("alice").await;
-        assert_eq!(of(&user, "reserved"), json!(0.0), "nothing stays held");
-        of(&user, "spend").as_f64().unwrap()
-    }
-
     /// Status and provider of the newest rows, the last one's first.
-    async fn newest(&self, count: usize) -> Vec<(Value, Value)> {
-        let rows = self.app.usage().await;
-        let rows = rows.iter().take(count);
-        rows.map(|row| (of(row, "status"), of(row, "provider")))
+    async fn served(&self, count: usize) -> Vec<(Value, Value)> {
+        let rows = self.newest(count).await.into_iter();
+        rows.map(|(status, _, provider)| (status, provider))
             .collect()
-    }
-
-    fn fail(&self, script: Option<&Script>) {
-        if let Some(script) = script {
-            self.faulty.enqueue(script.clone());
-        }
     }
 
     fn spare_answers(&self, stream: bool) {
@@ -89,10 +40,6 @@ impl Lab {
             Script::chat("from the spare")
         });
     }
-}
-
-fn of(value: &Value, member: &str) -> Value {
-    value.get(member).cloned().unwrap_or_default()
 }
 
 /// A failure before any answer: an HTTP error by name, the next candidate's turn in a policy, and no charge.
@@ -114,7 +61,7 @@ async fn before_an_answer(
             for member in ["message", "type"] {
                 assert!(of(&error, member).is_string(), "{place}: {error}");
             }
-            assert_eq!(lab.newest(1).await, [(json!("error"), json!("faulty"))]);
+            assert_eq!(lab.served(1).await, [(json!("error"), json!("faulty"))]);
             assert!((lab.spend().await - before).abs() < f64::EPSILON, "{place}");
 
             lab.fail(script);
@@ -125,7 +72,7 @@ async fn before_an_answer(
             assert!(text.contains("from the spare"), "{place}: {text}");
             let served = (json!("success"), json!("spare"));
             let absorbed = (json!("absorbed"), json!("faulty"));
-            assert_eq!(lab.newest(2).await, [served, absorbed], "{place}");
+            assert_eq!(lab.served(2).await, [served, absorbed], "{place}");
         }
     }
 }
@@ -288,7 +235,7 @@ async fn streams_that_break_off_say_so_and_are_not_charged() {
                 ] {
                     assert!(!text.contains(whole), "{place}: {text}");
                 }
-                assert_eq!(lab.newest(1).await, [(json!("error"), json!("faulty"))]);
+                assert_eq!(lab.served(1).await, [(json!("error"), json!("faulty"))]);
                 assert!((lab.spend().await - before).abs() < f64::EPSILON, "{place}");
             }
         }

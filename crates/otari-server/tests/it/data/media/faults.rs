@@ -1,68 +1,12 @@
 //! What each way to fail does to each of these calls: what the client sees, who serves, what is charged.
 
-use otari_testkit::{Script, Step, TestApp, Upstream};
-use serde_json::{Value, json};
+use otari_testkit::{Script, Step};
+use serde_json::json;
 
+use super::super::fault_lab::{Lab, of};
 use super::Door;
 
-struct Lab {
-    app: TestApp,
-    faulty: Upstream,
-    spare: Upstream,
-    key: String,
-}
-
 impl Lab {
-    async fn start(address: Option<&str>) -> Self {
-        let (faulty, spare) = (Upstream::start().await, Upstream::start().await);
-        let base = address.map_or_else(|| faulty.base(), str::to_owned);
-        let price = json!({"input_price_per_million": 1.0, "output_price_per_million": 1.0});
-        let policy = json!({"select": [{"default": "faulty:m"}], "on_failure": ["spare:m"]});
-        let app = TestApp::builder()
-            .set(
-                "providers",
-                json!({
-                    "faulty": {
-                        "provider_type": "openai-compatible", "api_key": "sk", "api_base": base,
-                        "client_args": {"first_byte_timeout_ms": 150, "idle_timeout_ms": 150},
-                    },
-                    "spare": {"provider_type": "openai-compatible", "api_key": "sk", "api_base": spare.base()},
-                }),
-            )
-            .set("pricing", json!({"faulty:m": price, "spare:m": price}))
-            .set("routing", json!({"policies": {"safe": policy}}))
-            .set("circuit_breaker_failures", json!(0))
-            .start()
-            .await;
-        let key = app.key("alice", json!({})).await;
-        Self {
-            app,
-            faulty,
-            spare,
-            key,
-        }
-    }
-
-    async fn spend(&self) -> f64 {
-        let user = self.app.user("alice").await;
-        assert_eq!(of(&user, "reserved"), json!(0.0), "nothing stays held");
-        of(&user, "spend").as_f64().unwrap()
-    }
-
-    /// Status, its number and provider of the newest rows, the last one's first.
-    async fn newest(&self, count: usize) -> Vec<(Value, Value, Value)> {
-        let rows = self.app.usage().await;
-        let rows = rows.iter().take(count);
-        rows.map(|row| {
-            (
-                of(row, "status"),
-                of(row, "status_code"),
-                of(row, "provider"),
-            )
-        })
-        .collect()
-    }
-
     /// An error by name, no charge; in a policy the next candidate's turn.
     async fn check(&self, fault: &str, script: Option<&Script>, row: Option<u16>, status: u16) {
         for door in Door::ALL {
@@ -79,13 +23,8 @@ impl Lab {
         status: u16,
     ) {
         let place = format!("{fault}, {door:?}");
-        let fail = || {
-            if let Some(script) = script {
-                self.faulty.enqueue(script.clone());
-            }
-        };
         let before = self.spend().await;
-        fail();
+        self.fail(script);
         let answer = door.ask(&self.app, &self.key, "faulty:m").await;
         assert_eq!(answer.status, status, "{place}: {}", answer.text());
         let error = of(&answer.json(), "error");
@@ -101,7 +40,7 @@ impl Lab {
             "{place}"
         );
 
-        fail();
+        self.fail(script);
         self.spare.enqueue(door.answer());
         let answer = door.ask(&self.app, &self.key, "safe").await;
         assert_eq!(answer.status, 200, "{place}: {}", answer.text());
@@ -116,10 +55,6 @@ impl Lab {
             "{place}"
         );
     }
-}
-
-fn of(value: &Value, member: &str) -> Value {
-    value.get(member).cloned().unwrap_or_default()
 }
 
 #[tokio::test]
