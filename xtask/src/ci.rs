@@ -5,7 +5,7 @@ use std::time::Instant;
 
 use crate::process::{self, cargo};
 use crate::test::Counts;
-use crate::{deny, generate, sandbox, test, tidy};
+use crate::{deny, generate, musl, sandbox, test, tidy};
 
 fn run_step<T>(
     name: &'static str,
@@ -47,6 +47,7 @@ fn run_all(times: &mut Vec<(&'static str, f32)>) -> anyhow::Result<Counts> {
     counts.add(run_step("sandbox", times, || {
         sandbox::check(&["--workspace"])
     })?);
+    counts.add(run_step("musl", times, musl::check)?);
     Ok(counts)
 }
 

@@ -1,4 +1,4 @@
-//! The project's own commands: `cargo xtask ci | test | tidy | generate [--check] | deny | sandbox`.
+//! The project's own commands: `cargo xtask ci | test | tidy | generate [--check] | deny | sandbox | musl`.
 
 #![expect(
     clippy::print_stdout,
@@ -9,6 +9,7 @@ mod ci;
 mod deny;
 mod e2e;
 mod generate;
+mod musl;
 mod operations;
 mod postgres;
 mod process;
@@ -27,7 +28,8 @@ const USAGE: &str = "usage: cargo xtask <command>
   tidy                the rules no compiler knows
   generate [--check]  write the generated files, or fail where one is stale
   deny                licences, banned crates, sources
-  sandbox [--check]   build the sandbox's interpreter, or see that a fresh build is the committed one and behaves";
+  sandbox [--check]   build the sandbox's interpreter, or see that a fresh build is the committed one and behaves
+  musl                the sandbox's tests as in the static binary";
 
 fn main() -> ExitCode {
     match run() {
@@ -57,6 +59,7 @@ fn run() -> anyhow::Result<ExitCode> {
         ("sandbox", [flag]) if flag == "--check" => {
             return Ok(sandbox::check(&["-p", "otari-sandbox"])?.finish());
         }
+        ("musl", []) => return Ok(musl::check()?.finish()),
         _ => bail!(USAGE),
     }
     Ok(ExitCode::SUCCESS)
