@@ -89,7 +89,9 @@ impl Local {
             .get_or_try_init(|| async {
                 let directory = Directory::claim(&self.settings.data_dir)
                     .await
-                    .map_err(unavailable)?;
+                    .map_err(|error| {
+                        unavailable(format!("`data_dir` cannot hold its sessions: {error}"))
+                    })?;
                 let data_dir = &self.settings.data_dir;
                 let image = match self.settings.backend {
                     Backend::Wasm => Some(Image::Standard),

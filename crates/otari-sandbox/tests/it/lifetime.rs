@@ -3,8 +3,8 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use otari_sandbox::{Backend, CreateSession, ExecRequest, Limits, SandboxError, SessionId};
-use otari_types::{Clock as _, ManualClock, Timestamp};
+use otari_sandbox::{Backend, CreateSession, ExecRequest, Limits, Sandbox, SandboxError, SessionId};
+use otari_types::{Clock as _, ManualClock, SystemClock, Timestamp};
 
 use crate::support::{Session, backends, settings, small, wasm, with_clock};
 
@@ -24,6 +24,17 @@ async fn a_destroyed_session_is_gone_and_destroying_it_again_is_no_error() {
             .await;
         assert_eq!(gone, Err(unknown(&session.id)), "{}", tried.name);
     }
+}
+
+#[tokio::test]
+async fn a_folder_that_cannot_be_written_is_told_by_its_setting() {
+    let mut settings = settings(Backend::Wasm, small());
+    // A file has no folders in it, whoever asks.
+    settings.data_dir = std::env::current_exe().expect("this program");
+    let sandbox = Sandbox::new(settings, Arc::new(SystemClock)).expect("a sandbox");
+    let refused = sandbox.prepare().await.expect_err("no folder");
+    let told = refused.to_string();
+    assert!(told.contains("`data_dir`"), "{told}");
 }
 
 #[tokio::test]
