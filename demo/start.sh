@@ -10,6 +10,8 @@ done
 [ -n "$otari" ] || { echo "No otari found: build it with 'cargo build --release', or set OTARI." >&2; exit 1; }
 
 work=$(mktemp -d)
+# It is read before the gateway has written to it.
+touch "$work/printed"
 OTARI_DATA_DIR="$work/data" OTARI_FILES_LOCAL_DIR="$work/files" \
     "$otari" serve --config otari.yml --port 0 \
     --database-url "sqlite:///$work/otari.db" >"$work/printed" 2>"$work/log" &
