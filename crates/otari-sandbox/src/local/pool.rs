@@ -87,11 +87,12 @@ impl Local {
     async fn ready(&self) -> Result<&Ready, SandboxError> {
         self.ready
             .get_or_try_init(|| async {
-                let directory = Directory::claim(&self.settings.data_dir)
-                    .await
-                    .map_err(|error| {
-                        unavailable(format!("`data_dir` cannot hold its sessions: {error}"))
-                    })?;
+                let directory =
+                    Directory::claim(&self.settings.data_dir)
+                        .await
+                        .map_err(|error| {
+                            unavailable(format!("`data_dir` cannot hold its sessions: {error}"))
+                        })?;
                 let data_dir = &self.settings.data_dir;
                 let image = match self.settings.backend {
                     Backend::Wasm => Some(Image::Standard),

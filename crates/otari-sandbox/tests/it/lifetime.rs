@@ -3,7 +3,9 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use otari_sandbox::{Backend, CreateSession, ExecRequest, Limits, Sandbox, SandboxError, SessionId};
+use otari_sandbox::{
+    Backend, CreateSession, ExecRequest, Limits, Sandbox, SandboxError, SessionId,
+};
 use otari_types::{Clock as _, ManualClock, SystemClock, Timestamp};
 
 use crate::support::{Session, backends, settings, small, wasm, with_clock};
