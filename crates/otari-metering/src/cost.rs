@@ -2,7 +2,7 @@
 
 use std::fmt;
 
-use otari_types::{CacheConvention, NanoUsd, Rate, TokenUsage};
+use otari_types::{CacheConvention, NanoUsd, Rate, TokenUsage, write_scaled};
 use serde::{Serialize, Serializer, ser};
 
 use crate::Price;
@@ -196,7 +196,7 @@ impl CostLine {
 }
 
 impl ExactUsd {
-    const DIGITS: usize = 14;
+    const DIGITS: u32 = 14;
 
     /// Half-up to the nano-dollar, saturating: the one place where precision is given up.
     pub fn round(self) -> NanoUsd {
@@ -215,15 +215,7 @@ impl std::iter::Sum for ExactUsd {
 impl fmt::Display for ExactUsd {
     /// A plain decimal number of dollars without trailing zeros.
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        const SCALE: u128 = 100_000_000_000_000;
-        let sign = if self.0 < 0 { "-" } else { "" };
-        let (whole, fraction) = (self.0.unsigned_abs() / SCALE, self.0.unsigned_abs() % SCALE);
-        let digits = format!("{fraction:0width$}", width = Self::DIGITS);
-        let digits = match digits.trim_end_matches('0') {
-            "" => "0",
-            digits => digits,
-        };
-        write!(f, "{sign}{whole}.{digits}")
+        write_scaled(f, self.0, Self::DIGITS)
     }
 }
 

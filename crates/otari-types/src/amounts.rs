@@ -12,6 +12,7 @@ use crate::NanoUsd;
 /// Arithmetic saturates: a counter that could wrap would turn a cap into free use.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Amounts {
+    #[serde(with = "crate::money::nanos")]
     pub cost: NanoUsd,
     pub tokens: i64,
     pub requests: i64,

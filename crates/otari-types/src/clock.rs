@@ -89,6 +89,24 @@ impl<'de> Deserialize<'de> for Timestamp {
     }
 }
 
+/// Moments as whole microseconds, where only we read them.
+pub(crate) mod micros {
+    use super::{Deserialize, Deserializer, Serialize, Serializer, Timestamp};
+
+    pub(crate) fn serialize<S: Serializer>(
+        moment: &Timestamp,
+        serializer: S,
+    ) -> Result<S::Ok, S::Error> {
+        moment.0.serialize(serializer)
+    }
+
+    pub(crate) fn deserialize<'de, D: Deserializer<'de>>(
+        deserializer: D,
+    ) -> Result<Timestamp, D::Error> {
+        i64::deserialize(deserializer).map(Timestamp)
+    }
+}
+
 /// Where time comes from. Production uses [`SystemClock`]; tests set a [`ManualClock`].
 pub trait Clock: Send + Sync + fmt::Debug {
     fn now(&self) -> Timestamp;

@@ -60,7 +60,9 @@ impl AccountId {
 
 /// A fresh UUIDv7 as text: unique, and sorted by creation time.
 pub fn new_id() -> String {
-    uuid::Uuid::now_v7().to_string()
+    let mut text = [0; uuid::fmt::Hyphenated::LENGTH];
+    let id = uuid::Uuid::now_v7().hyphenated();
+    id.encode_lower(&mut text).to_owned()
 }
 
 /// `bytes` random bytes from the operating system as unpadded URL-safe base64.

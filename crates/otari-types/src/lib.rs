@@ -15,7 +15,7 @@ mod usage_record;
 pub use amounts::Amounts;
 pub use clock::{Clock, ManualClock, SystemClock, Timestamp};
 pub use id::{AccountId, BudgetId, KeyId, NodeId, UserId, new_id, random_token};
-pub use money::{MoneyError, NanoUsd, Rate};
+pub use money::{MoneyError, NanoUsd, Rate, write_scaled};
 pub use secret::Secret;
 pub use selector::{ModelSelector, SelectorError};
 pub use usage::{CacheConvention, TokenUsage};

@@ -129,24 +129,23 @@ fn parse_scaled(text: &str, digits: u32, excess: Excess) -> Result<i64, MoneyErr
     Ok(if negative { -scaled } else { scaled })
 }
 
-/// Writes a scaled integer as a plain decimal without trailing zeros.
-fn write_scaled(f: &mut fmt::Formatter<'_>, value: i64, digits: u32) -> fmt::Result {
-    let scale = 10u64.pow(digits);
-    let (whole, fraction) = (value.unsigned_abs() / scale, value.unsigned_abs() % scale);
+/// Writes an integer scaled by `10^digits` as a plain decimal without trailing zeros: `0.25`, `5.0`.
+pub fn write_scaled(f: &mut fmt::Formatter<'_>, value: i128, digits: u32) -> fmt::Result {
+    let scale = 10u128.saturating_pow(digits);
     let sign = if value < 0 { "-" } else { "" };
-    if fraction == 0 {
-        return write!(f, "{sign}{whole}.0");
+    let whole = value.unsigned_abs() / scale;
+    let (mut fraction, mut width) = (value.unsigned_abs() % scale, digits as usize);
+    while width > 1 && fraction % 10 == 0 {
+        (fraction, width) = (fraction / 10, width - 1);
     }
-    let mut text = format!("{fraction:0width$}", width = digits as usize);
-    text.truncate(text.trim_end_matches('0').len());
-    write!(f, "{sign}{whole}.{text}")
+    write!(f, "{sign}{whole}.{fraction:0width$}")
 }
 
 macro_rules! decimal {
     ($name:ident, $digits:expr) => {
         impl fmt::Display for $name {
             fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-                write_scaled(f, self.0, $digits)
+                write_scaled(f, i128::from(self.0), $digits)
             }
         }
         impl fmt::Debug for $name {
@@ -215,6 +214,24 @@ macro_rules! decimal {
 decimal!(NanoUsd, NANO_DIGITS);
 decimal!(Rate, RATE_DIGITS);
 
+/// Amounts as whole nano-dollars, where only we read them: a decimal costs ten times as much to write.
+pub(crate) mod nanos {
+    use super::{Deserialize, Deserializer, NanoUsd, Serialize, Serializer};
+
+    pub(crate) fn serialize<S: Serializer>(
+        usd: &NanoUsd,
+        serializer: S,
+    ) -> Result<S::Ok, S::Error> {
+        usd.0.serialize(serializer)
+    }
+
+    pub(crate) fn deserialize<'de, D: Deserializer<'de>>(
+        deserializer: D,
+    ) -> Result<NanoUsd, D::Error> {
+        i64::deserialize(deserializer).map(NanoUsd)
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -233,6 +250,9 @@ mod tests {
         assert_eq!(NanoUsd(250_000_000).to_string(), "0.25");
         assert_eq!(NanoUsd(5_000_000_000).to_string(), "5.0");
         assert_eq!(NanoUsd(-1).to_string(), "-0.000000001");
+        assert_eq!(NanoUsd(0).to_string(), "0.0");
+        assert_eq!(NanoUsd(i64::MIN).to_string(), "-9223372036.854775808");
+        assert_eq!(NanoUsd(1_000_000_100).to_string(), "1.0000001");
         assert_eq!(NanoUsd::parse("1e-10"), Err(MoneyError::TooPrecise));
         assert_eq!(NanoUsd::parse("1e10"), Err(MoneyError::OutOfRange));
         for text in ["", ".", "abc", "1.2.3", "1e", "NaN", "0x1", "--1"] {

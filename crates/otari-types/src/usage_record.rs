@@ -37,11 +37,13 @@ pub struct Charge {
 
 /// A row of the usage log together with its charges: the unit the journal keeps and the drainer commits.
 ///
-/// `id` makes it idempotent: a record that is replayed changes nothing the second time.
+/// `id` makes it idempotent: a record that is replayed changes nothing the second time. As JSON it is what a journal
+/// holds: written for every call, so without what is not known, and in whole numbers.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct UsageRecord {
     pub id: String,
     /// When the call was admitted.
+    #[serde(with = "crate::clock::micros")]
     pub timestamp: Timestamp,
     pub status: CallStatus,
     /// The route template, e.g. `/v1/chat/completions`.
@@ -49,38 +51,79 @@ pub struct UsageRecord {
     /// Bare model id as sent upstream.
     pub model: String,
     /// Provider instance name; `None` when the selector never resolved.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
     pub provider: Option<String>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
     pub user_id: Option<String>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
     pub api_key_id: Option<String>,
     /// Where the row came from: `gateway` for calls served here.
     pub source: String,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
     pub source_label: Option<String>,
     /// `None` when the provider reported none and none was estimated.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
     pub usage: Option<TokenUsage>,
     /// `usage` was estimated from text lengths because the stream carried none.
     pub usage_estimated: bool,
     /// `None` when the model has no price.
+    #[serde(
+        default,
+        skip_serializing_if = "Option::is_none",
+        with = "optional_nanos"
+    )]
     pub cost: Option<NanoUsd>,
     /// `[{meter, units, rate_per_million, cost}]` as JSON text.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
     pub pricing_breakdown: Option<String>,
     /// Extra billing facts as JSON text.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
     pub billing_meters: Option<String>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
     pub error_message: Option<String>,
     /// The upstream's status for provider faults, else the gateway's own.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
     pub status_code: Option<u16>,
     pub latency_ms: i64,
     /// Time to the first streamed chunk; `None` for calls that did not stream.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
     pub first_chunk_ms: Option<i64>,
     pub counts_toward_budget: bool,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
     pub policy_name: Option<String>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
     pub selection_reason: Option<String>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
     pub attempt_position: Option<i64>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
     pub attempt_count: Option<i64>,
     /// Shared by all attempts of one routed call.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
     pub request_group_id: Option<String>,
     /// The `x-request-id` of the HTTP request.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
     pub request_id: Option<String>,
     pub charges: Vec<Charge>,
+}
+
+/// As [`crate::money::nanos`], for what may have no price.
+mod optional_nanos {
+    use serde::{Deserialize, Deserializer, Serialize, Serializer};
+
+    use crate::NanoUsd;
+
+    pub(super) fn serialize<S: Serializer>(
+        usd: &Option<NanoUsd>,
+        serializer: S,
+    ) -> Result<S::Ok, S::Error> {
+        usd.map(|usd| usd.0).serialize(serializer)
+    }
+
+    pub(super) fn deserialize<'de, D: Deserializer<'de>>(
+        deserializer: D,
+    ) -> Result<Option<NanoUsd>, D::Error> {
+        Ok(Option::deserialize(deserializer)?.map(NanoUsd))
+    }
 }
 
 impl UsageRecord {
