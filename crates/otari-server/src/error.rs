@@ -292,6 +292,9 @@ impl From<GatewayError> for ApiError {
                 Self::new(StatusCode::UNPROCESSABLE_ENTITY, "invalid_request_error", text)
                     .with_detail(json!([{"type": "json_invalid", "loc": ["body", offset], "msg": "JSON decode error"}]))
             }
+            E::BodyTooLarge { max } => Self::too_large(max),
+            E::BodyBrokeOff => Self::bad_request(text),
+            E::BodyStalled => Self::new(StatusCode::REQUEST_TIMEOUT, "invalid_request_error", text).code("request_timeout"),
             E::FileTooLarge { .. } => {
                 let mut error = Self::new(StatusCode::PAYLOAD_TOO_LARGE, "invalid_request_error", text);
                 error.param = Some("file".to_owned());

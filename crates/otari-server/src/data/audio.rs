@@ -4,7 +4,7 @@ use axum::extract::{Request, State};
 use axum::response::Response;
 use otari_providers::Operation;
 
-use crate::data::inference::{inbound, respond};
+use crate::data::inference::{inbound, respond, with_form};
 use crate::error::ApiError;
 use crate::state::App;
 
@@ -56,12 +56,18 @@ pub(crate) async fn create_transcription(
     State(app): State<App>,
     request: Request,
 ) -> Result<Response, ApiError> {
-    let inbound = inbound(&app, request, "/v1/audio/transcriptions").await?;
-    let reply = app
-        .gateway
-        .transcribe(&inbound, Operation::Transcriptions)
-        .await?;
-    Ok(respond(reply, inbound.underway))
+    with_form(
+        &app,
+        request,
+        "/v1/audio/transcriptions",
+        async |inbound, upload| {
+            let gateway = &app.gateway;
+            gateway
+                .transcribe(inbound, upload, Operation::Transcriptions)
+                .await
+        },
+    )
+    .await
 }
 
 /// Turn speech into English text
@@ -86,10 +92,16 @@ pub(crate) async fn create_translation(
     State(app): State<App>,
     request: Request,
 ) -> Result<Response, ApiError> {
-    let inbound = inbound(&app, request, "/v1/audio/translations").await?;
-    let reply = app
-        .gateway
-        .transcribe(&inbound, Operation::Translations)
-        .await?;
-    Ok(respond(reply, inbound.underway))
+    with_form(
+        &app,
+        request,
+        "/v1/audio/translations",
+        async |inbound, upload| {
+            let gateway = &app.gateway;
+            gateway
+                .transcribe(inbound, upload, Operation::Translations)
+                .await
+        },
+    )
+    .await
 }

@@ -3,7 +3,7 @@
 use axum::extract::{Request, State};
 use axum::response::Response;
 
-use crate::data::inference::{inbound, respond};
+use crate::data::inference::{inbound, respond, with_form};
 use crate::error::ApiError;
 use crate::state::App;
 
@@ -55,9 +55,13 @@ pub(crate) async fn edit_images(
     State(app): State<App>,
     request: Request,
 ) -> Result<Response, ApiError> {
-    let inbound = inbound(&app, request, "/v1/images/edits").await?;
-    let reply = app.gateway.edit_images(&inbound).await?;
-    Ok(respond(reply, inbound.underway))
+    with_form(
+        &app,
+        request,
+        "/v1/images/edits",
+        async |inbound, upload| app.gateway.edit_images(inbound, upload).await,
+    )
+    .await
 }
 
 /// Vary an image
@@ -82,7 +86,11 @@ pub(crate) async fn vary_image(
     State(app): State<App>,
     request: Request,
 ) -> Result<Response, ApiError> {
-    let inbound = inbound(&app, request, "/v1/images/variations").await?;
-    let reply = app.gateway.vary_image(&inbound).await?;
-    Ok(respond(reply, inbound.underway))
+    with_form(
+        &app,
+        request,
+        "/v1/images/variations",
+        async |inbound, upload| app.gateway.vary_image(inbound, upload).await,
+    )
+    .await
 }
