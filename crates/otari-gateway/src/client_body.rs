@@ -13,6 +13,9 @@ use crate::error::GatewayError;
 /// Silence in the middle of a body after which its client is given up: a provider waits too, and room is held.
 const SILENCE_MAX: Duration = Duration::from_mins(1);
 
+/// How long the rest of a body is read that nobody needs.
+const DRAIN_MAX: Duration = Duration::from_mins(1);
+
 /// Any reason for which a body cannot be read on.
 type BoxError = Box<dyn std::error::Error + Send + Sync>;
 
@@ -72,7 +75,8 @@ impl ClientBody {
     /// Reads the rest and throws it away, so that a client that sends all before it reads sees its answer: a connection
     /// closed with unread bytes is reset.
     pub async fn drain(mut self) {
-        while let Ok(Some(_)) = self.next(None).await {}
+        let deadline = Instant::now() + DRAIN_MAX;
+        while let Ok(Some(_)) = self.next(Some(deadline)).await {}
     }
 
     fn count(

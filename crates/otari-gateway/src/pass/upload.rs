@@ -126,8 +126,11 @@ impl<T: FormTask> Attempts for FormAttempts<'_, '_, T> {
             let read = read(at, answered, reading).await;
             return read.map_err(|error| GatewayError::upstream(&at.instance.name, error));
         }
-        while !self.upload.is_over() {
-            self.read_on(at, room, None).await?;
+        if !self.upload.is_over() {
+            while !self.upload.is_over() {
+                self.read_on(at, room, None).await?;
+            }
+            room.settlement.asked_now();
         }
         let form = self.upload.gathered();
         let task = if passes {
@@ -205,6 +208,7 @@ impl<T: FormTask> FormAttempts<'_, '_, T> {
         room: &mut Room<'_>,
     ) -> Result<(), GatewayError> {
         let mut listens = true;
+        let arrives = !self.upload.is_over();
         loop {
             while let Some(bytes) = self.upload.next(at.model) {
                 let length = bytes.len();
@@ -222,6 +226,9 @@ impl<T: FormTask> FormAttempts<'_, '_, T> {
         }
         if listens {
             patience.with(feed.finish()).await?;
+        }
+        if arrives {
+            room.settlement.asked_now();
         }
         Ok(())
     }
