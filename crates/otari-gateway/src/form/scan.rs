@@ -3,7 +3,7 @@
 //! Strict about what a provider could read differently: a field that is named twice, or in a way that needs decoding,
 //! is refused, because a rule checked on our reading (`model`) would be evaded by another's.
 
-use bytes::{Buf, Bytes, BytesMut};
+use bytes::{Buf, Bytes};
 use memchr::{memmem, memrchr};
 
 use super::disposition::disposition;
@@ -85,7 +85,12 @@ impl Scanner {
         bytes: Bytes,
         found: &mut Vec<Found>,
     ) -> Result<(), GatewayError> {
-        let mut data = joined(std::mem::take(&mut self.rest), bytes);
+        let mut data = if self.rest.is_empty() {
+            bytes
+        } else {
+            // Rarely more than a few bytes were left over.
+            Bytes::from([self.rest.as_ref(), &bytes].concat())
+        };
         while self.step(&mut data, found)? {}
         self.rest = data;
         Ok(())
@@ -239,17 +244,6 @@ fn read_head(data: &[u8], length: usize) -> Option<Option<Head>> {
         is_file,
         end: start + blank + 4,
     }))
-}
-
-/// Copies only where something was left over, which is rarely more than a few bytes.
-fn joined(rest: Bytes, more: Bytes) -> Bytes {
-    if rest.is_empty() {
-        return more;
-    }
-    let mut both = BytesMut::with_capacity(rest.len() + more.len());
-    both.extend_from_slice(&rest);
-    both.extend_from_slice(&more);
-    both.freeze()
 }
 
 pub(super) fn broken() -> GatewayError {

@@ -23,7 +23,7 @@ fn headers(content_type: &'static str) -> HeaderMap {
 fn client_body(chunks: &[&[u8]], declared: bool) -> ClientBody {
     let length = chunks.iter().map(|chunk| chunk.len()).sum();
     let chunks: Vec<Bytes> = chunks.iter().copied().map(Bytes::copy_from_slice).collect();
-    let chunks = stream::iter(chunks).map(|chunk| Ok::<_, Infallible>(chunk));
+    let chunks = stream::iter(chunks).map(Ok::<_, Infallible>);
     let chunks = chunks.map(|chunk| chunk.map_err(Into::into));
     ClientBody::new(chunks, declared.then_some(length), 1_000_000)
 }
@@ -180,12 +180,11 @@ async fn what_could_be_read_differently_is_refused() {
 #[tokio::test]
 async fn many_parts_are_the_most_a_form_has() {
     let form = |count: usize| {
-        let mut form = String::new();
-        for number in 0..count {
-            form +=
-                &format!("--b\r\nContent-Disposition: form-data; name=\"a{number}\"\r\n\r\n\r\n");
-        }
-        form + "--b--\r\n"
+        let part = |number| {
+            format!("--b\r\nContent-Disposition: form-data; name=\"a{number}\"\r\n\r\n\r\n")
+        };
+        let parts: String = (0..count).map(part).collect();
+        parts + "--b--\r\n"
     };
     read_all(TYPE, &[form(128).as_bytes()]).await.unwrap();
     assert!(read_all(TYPE, &[form(129).as_bytes()]).await.is_err());

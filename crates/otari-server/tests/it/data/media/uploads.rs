@@ -6,6 +6,7 @@ mod broken;
 use otari_testkit::{Arriving, Intake, MASTER_KEY, Sending, TestApp, Upstream};
 use serde_json::{Value, json};
 
+use super::super::fault_lab::of;
 use super::{FORM, WAV};
 
 const SOUND: &str = "/v1/audio/transcriptions";
@@ -36,10 +37,9 @@ impl Lab {
         } else {
             "api_key"
         };
-        first[keys] = api_key;
-        for (name, value) in more.as_object().unwrap() {
-            first[name] = value.clone();
-        }
+        let first_members = first.as_object_mut().unwrap();
+        first_members.insert(keys.to_owned(), api_key);
+        first_members.extend(more.as_object().unwrap().clone());
         // Calls cost a dollar, and so do pictures.
         let price =
             json!({"input_price_per_million": 1_000_000.0, "output_price_per_million": 0.0});
@@ -81,14 +81,14 @@ impl Lab {
     /// What is held and what was spent.
     async fn books(&self, user: &str) -> (f64, f64) {
         let user = self.app.user(user).await;
-        let of = |name: &str| user[name].as_f64().unwrap();
+        let of = |name: &str| of(&user, name).as_f64().unwrap();
         (of("reserved"), of("spend"))
     }
 
     /// The status of the newest row, and its number.
     async fn newest(&self) -> (Value, Value) {
         let row = self.app.usage().await.remove(0);
-        (row["status"].clone(), row["status_code"].clone())
+        (of(&row, "status"), of(&row, "status_code"))
     }
 
     /// Waits for so many rows.

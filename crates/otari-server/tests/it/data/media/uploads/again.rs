@@ -3,7 +3,7 @@
 use otari_testkit::{Arriving, Intake, Script, Sending};
 use serde_json::{Value, json};
 
-use super::{END, Lab, SOUND, field, file, text};
+use super::{END, Lab, SOUND, field, file, of, text};
 
 fn begun(model: &str) -> String {
     field("model", model) + &file("file", "FIRST")
@@ -34,7 +34,7 @@ async fn serve(sending: &mut Sending, provider: &Intake, model: &str) -> Arrivin
 async fn statuses(lab: &Lab) -> Vec<(Value, Value)> {
     let rows = lab.app.usage().await;
     let rows = rows.into_iter();
-    rows.map(|row| (row["status"].clone(), row["provider"].clone()))
+    rows.map(|row| (of(&row, "status"), of(&row, "provider")))
         .collect()
 }
 
