@@ -122,7 +122,15 @@ impl Admitted {
         allowed.is_none_or(|list| target.instance_name.is_some() && list.permits(&target.key))
     }
 
-    /// The same of a selector that has the form of one.
+    /// That the caller may name this user, where the name comes after the call was admitted.
+    pub(crate) fn check_named(&self, gateway: &Gateway, named: &str) -> Result<(), GatewayError> {
+        match &self.caller {
+            Some(caller) if refuses_name(gateway, caller, named) => Err(GatewayError::UserMismatch),
+            _ => Ok(()),
+        }
+    }
+
+    /// That its list of models has a selector that has the form of one.
     pub(crate) fn permits_key(&self, key: &str) -> bool {
         let caller = self.caller.as_ref();
         let allowed = caller.and_then(|caller| caller.allowed.as_ref());
@@ -206,10 +214,7 @@ async fn identify(
         .await
         .map_err(count)?;
     let billed = Billed::of(&caller);
-    let strict = caller
-        .reject_user_mismatch
-        .unwrap_or_else(|| gateway.settings.reject_user_mismatch());
-    if strict && named_user.is_some_and(|named| named != caller.user_id.as_str()) {
+    if named_user.is_some_and(|named| refuses_name(gateway, &caller, named)) {
         // The row is charged to the caller's rate, so that a misconfigured client cannot flood the log.
         let limiter = gateway.rate_limiter.as_ref();
         let throttled = limiter.is_some_and(|limiter| {
@@ -225,6 +230,25 @@ async fn identify(
         });
     }
     Ok((billed, Some(caller)))
+}
+
+/// Whether a caller that names this user is turned away for it.
+fn refuses_name(gateway: &Gateway, caller: &Caller, named: &str) -> bool {
+    let strict = caller.reject_user_mismatch;
+    let strict = strict.unwrap_or_else(|| gateway.settings.reject_user_mismatch());
+    strict && named != caller.user_id.as_str()
+}
+
+/// Whether the call is billed to whom its body names: nothing can begin before that is read.
+pub(crate) async fn is_billed_by_name(gateway: &Gateway, inbound: &Inbound) -> bool {
+    if gateway.control.platform().is_some() || inbound.behalf.is_some() {
+        return false;
+    }
+    match Credential::from_headers(&inbound.headers) {
+        // What is wrong with it, the gates will say.
+        Ok(credential) => gateway.operator.matches(&credential).await.unwrap_or(false),
+        Err(_) => false,
+    }
 }
 
 /// Whom a call of the operator's is billed to.

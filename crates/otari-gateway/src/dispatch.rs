@@ -210,6 +210,11 @@ impl Post {
         origin: &Origin,
         instance: &Instance,
     ) -> Result<Answered, UpstreamError> {
+        let outbound = self.outbound(origin);
+        gateway.transport.send(instance, outbound).await
+    }
+
+    pub(crate) fn outbound(self, origin: &Origin) -> Outbound {
         let mut headers = self.headers;
         headers
             .entry(header::ACCEPT)
@@ -217,13 +222,12 @@ impl Post {
         if let Some(trace) = &origin.traceparent {
             headers.insert(TRACEPARENT, trace.clone());
         }
-        let outbound = Outbound {
+        Outbound {
             method: Method::POST,
             uri: self.uri,
             headers,
             body: self.body,
-        };
-        gateway.transport.send(instance, outbound).await
+        }
     }
 }
 

@@ -95,6 +95,12 @@ pub enum GatewayError {
     InvalidBody(Vec<FieldProblem>),
     #[error("Invalid request: {0}")]
     InvalidRequest(String),
+    #[error("The request body is larger than {max} bytes (max_body_bytes)")]
+    BodyTooLarge { max: usize },
+    #[error("The request body ended early")]
+    BodyBrokeOff,
+    #[error("The request body did not arrive in time")]
+    BodyStalled,
     #[error("The file is larger than {max} bytes")]
     FileTooLarge { max: usize },
     #[error("All files together would be larger than {max} bytes; delete some first")]

@@ -3,14 +3,16 @@
 mod native;
 
 use otari_providers::{Operation, UpstreamError};
+use otari_translate::images::ImageWire;
 use serde_json::value::RawValue;
 
 use crate::Gateway;
 use crate::error::{FieldProblem, GatewayError};
-use crate::form::Form;
+use crate::form::{Form, UploadForm};
 use crate::inbound::{Inbound, Reply, ReplyBody};
 use crate::pass::{
-    At, Errand, Raw, Reading, Task, Whole, answer_members, forwarded, speaks_openai,
+    At, DecodeAll, Errand, FormTask, Raw, Reading, Task, Whole, answer_members, forwarded,
+    speaks_openai,
 };
 use crate::relay::malformed;
 use crate::request::{
@@ -57,86 +59,117 @@ impl Gateway {
     }
 
     /// Answers one request to change images, a form with the images in it; streamed where it says so.
-    pub async fn edit_images(&self, inbound: &Inbound) -> Result<Reply, GatewayError> {
-        let form = Form::of(inbound)?;
-        let mut problems = Vec::new();
-        form.required_text("prompt", &mut problems);
-        let sent = Sent::read(&form, problems)?;
+    pub async fn edit_images(
+        &self,
+        inbound: &Inbound,
+        upload: &mut UploadForm<'_>,
+    ) -> Result<Reply, GatewayError> {
         let drawn = |at: &At<'_>, raws: Vec<Raw>| native::decode(at, inbound, &raws);
-        let encode = |at: &At<'_>| {
-            if let Some(wire) = native::wire_of_edits(at)? {
-                let request = native::request_of_form(&form, sent.count)?;
-                return native::encode(at, wire, &request, &drawn);
-            }
-            speaks_openai(at.instance, Operation::ImageEdits, "image editing")?;
-            Ok(Task::one(form.message(at.model), reading(sent.stream)))
+        let edits = Pictures {
+            operation: Operation::ImageEdits,
+            drawn: &drawn,
         };
-        let errand = sent.errand(inbound, Operation::ImageEdits);
-        self.pass(&errand, &encode).await
+        self.pass_form(inbound, &edits, upload).await
     }
 
     /// Answers one request for variations of an image.
-    pub async fn vary_image(&self, inbound: &Inbound) -> Result<Reply, GatewayError> {
-        let form = Form::of(inbound)?;
-        let sent = Sent::read(&form, Vec::new())?;
+    pub async fn vary_image(
+        &self,
+        inbound: &Inbound,
+        upload: &mut UploadForm<'_>,
+    ) -> Result<Reply, GatewayError> {
         let drawn = |at: &At<'_>, raws: Vec<Raw>| native::decode(at, inbound, &raws);
-        let encode = |at: &At<'_>| {
-            if let Some(wire) = native::wire_of_variations(at)? {
-                let request = native::request_of_form(&form, sent.count)?;
-                return native::encode(at, wire, &request, &drawn);
-            }
-            speaks_openai(at.instance, Operation::ImageVariations, "image variations")?;
-            Ok(Task::one(form.message(at.model), reading(false)))
+        let variations = Pictures {
+            operation: Operation::ImageVariations,
+            drawn: &drawn,
         };
-        let errand = sent.errand(inbound, Operation::ImageVariations);
-        self.pass(&errand, &encode).await
+        self.pass_form(inbound, &variations, upload).await
     }
 }
 
-/// What every form with images in it says.
-struct Sent<'a> {
-    model: &'a str,
-    user: Option<&'a str>,
-    stream: bool,
-    count: i64,
+/// Asks for images made of images.
+struct Pictures<'a> {
+    operation: Operation,
+    /// Of a provider's own format.
+    drawn: &'a DecodeAll<'a>,
 }
 
-impl<'a> Sent<'a> {
-    fn read(form: &Form<'a>, mut problems: Vec<FieldProblem>) -> Result<Self, GatewayError> {
-        let model = form.required_text("model", &mut problems);
-        let user = form.text("user", &mut problems);
-        let stream = form.flag("stream", &mut problems);
-        let count = match form.text("n", &mut problems).filter(|n| !n.is_empty()) {
-            None => Some(1),
-            Some(text) => text.parse().ok().filter(|count: &i64| *count >= 0),
-        };
-        if count.is_none() {
-            let message = "Input should be a valid integer, not below 0";
-            problems.push(problem(&["n"], "int_parsing", message));
+impl Pictures<'_> {
+    fn is_edit(&self) -> bool {
+        self.operation == Operation::ImageEdits
+    }
+
+    /// The provider's own format.
+    fn wire(&self, at: &At<'_>) -> Result<Option<ImageWire>, GatewayError> {
+        if self.is_edit() {
+            native::wire_of_edits(at)
+        } else {
+            native::wire_of_variations(at)
         }
-        if form.files("image").next().is_none() {
+    }
+}
+
+impl FormTask for Pictures<'_> {
+    fn operation(&self) -> Operation {
+        self.operation
+    }
+
+    fn check(&self, form: &Form) -> Result<Demand, GatewayError> {
+        let mut problems = Vec::new();
+        if self.is_edit() {
+            form.required_text("prompt", &mut problems);
+        }
+        form.required_text("model", &mut problems);
+        form.text("user", &mut problems);
+        form.flag("stream", &mut problems);
+        let count = count(form, &mut problems);
+        if form.is_complete() && !form.has_files("image") {
             problems.push(problem(&["image"], "missing", "Field required"));
         }
-        if !problems.is_empty() {
-            return Err(GatewayError::InvalidBody(problems));
+        if problems.is_empty() {
+            Ok(images(count))
+        } else {
+            Err(GatewayError::InvalidBody(problems))
         }
-        Ok(Self {
-            model,
-            user: user.filter(|user| !user.is_empty()),
-            stream,
-            count: count.unwrap_or(1),
-        })
     }
 
-    fn errand<'b>(&'b self, inbound: &'b Inbound, operation: Operation) -> Errand<'b> {
-        Errand {
-            inbound,
-            operation,
-            model: self.model,
-            user: self.user,
-            demand: images(self.count),
+    fn passes(&self, at: &At<'_>) -> Result<bool, GatewayError> {
+        if self.wire(at)?.is_some() {
+            return Ok(false);
         }
+        let what = if self.is_edit() {
+            "image editing"
+        } else {
+            "image variations"
+        };
+        speaks_openai(at.instance, self.operation, what)?;
+        Ok(true)
     }
+
+    fn encode(&self, at: &At<'_>, form: &Form) -> Result<Task<'_>, GatewayError> {
+        let Some(wire) = self.wire(at)? else {
+            return Ok(Task::one(form.message(at.model), self.reading(form)));
+        };
+        let request = native::request_of_form(form, count(form, &mut Vec::new()))?;
+        native::encode(at, wire, &request, self.drawn)
+    }
+
+    fn reading(&self, form: &Form) -> Reading<'_> {
+        reading(self.is_edit() && form.flag("stream", &mut Vec::new()))
+    }
+}
+
+/// How many images are asked for.
+fn count(form: &Form, problems: &mut Vec<FieldProblem>) -> i64 {
+    let count = match form.text("n", problems).filter(|n| !n.is_empty()) {
+        None => Some(1),
+        Some(text) => text.parse().ok().filter(|count: &i64| *count >= 0),
+    };
+    if count.is_none() {
+        let message = "Input should be a valid integer, not below 0";
+        problems.push(problem(&["n"], "int_parsing", message));
+    }
+    count.unwrap_or(1)
 }
 
 fn images(count: i64) -> Demand {

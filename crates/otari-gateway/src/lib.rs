@@ -9,6 +9,7 @@ mod batches;
 mod call;
 mod caller;
 mod chance;
+mod client_body;
 mod count;
 pub mod credentials;
 mod dispatch;
@@ -56,11 +57,13 @@ mod walk;
 pub use allow_list::AllowList;
 pub use batches::{BatchAnswers, BatchOptions, BatchesPage, RenderError};
 pub use caller::{Caller, Callers};
+pub use client_body::ClientBody;
 pub use documents::{DocumentOptions, Takes, Worker};
 pub use error::{FieldProblem, GatewayError, UpstreamFailure};
 pub use files::{
     FileBytes, FileObject, Files, FilesOptions, FilesPage, NewFile, PURPOSES, StorageError, Upload,
 };
+pub use form::UploadForm;
 pub use gateway::{Gateway, GatewayOptions};
 pub use guardrails::{
     Blocked, GuardrailOptions, GuardrailTrial, ListedProfile, ListedProfiles, TrialError, Violation,

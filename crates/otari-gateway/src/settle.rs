@@ -111,6 +111,11 @@ impl Settlement {
         }
     }
 
+    /// Only now has the model all that it is asked: its time begins.
+    pub(crate) fn asked_now(&mut self) {
+        self.aim_again();
+    }
+
     /// The attempt failed and another follows: a row that charges nobody.
     pub(crate) fn absorb(&mut self, error: &GatewayError) {
         let Some(open) = &mut self.open else { return };

@@ -8,12 +8,12 @@ use serde_json::json;
 
 use crate::Gateway;
 use crate::dispatch::{EVENTS, refusal};
-use crate::error::GatewayError;
-use crate::form::Form;
+use crate::error::{FieldProblem, GatewayError};
+use crate::form::{Form, UploadForm};
 use crate::inbound::{Inbound, Reply, ReplyBody};
 use crate::pass::{
-    At, Errand, Raw, Reading, Task, Whole, answer_members, can, error_in, native, native_stream,
-    speaks_openai,
+    At, Decode, FormTask, Raw, Reading, Task, Whole, answer_members, can, error_in, native,
+    native_stream, speaks_openai,
 };
 use crate::relay::{malformed, upstream_error};
 use crate::request::problem;
@@ -28,75 +28,116 @@ impl Gateway {
     pub async fn transcribe(
         &self,
         inbound: &Inbound,
+        upload: &mut UploadForm<'_>,
         operation: Operation,
     ) -> Result<Reply, GatewayError> {
-        let form = Form::of(inbound)?;
+        self.pass_form(inbound, &Transcribing { operation }, upload)
+            .await
+    }
+}
+
+/// Asks what was said in a recording.
+struct Transcribing {
+    operation: Operation,
+}
+
+/// What its form says of the answer.
+struct Wanted {
+    is_json: bool,
+    stream: bool,
+}
+
+impl FormTask for Transcribing {
+    fn operation(&self) -> Operation {
+        self.operation
+    }
+
+    fn check(&self, form: &Form) -> Result<Demand, GatewayError> {
         let mut problems = Vec::new();
-        let model = form.required_text("model", &mut problems);
-        let user = form.text("user", &mut problems);
-        let format = form.text("response_format", &mut problems);
-        let stream = form.flag("stream", &mut problems);
-        let file = form.file("file");
-        if file.is_none() {
+        form.required_text("model", &mut problems);
+        form.text("user", &mut problems);
+        Wanted::read(form, &mut problems);
+        let length = form.file_length("file");
+        if length.is_none() && form.is_complete() {
             problems.push(problem(&["file"], "missing", "Field required"));
         }
         if !problems.is_empty() {
             return Err(GatewayError::InvalidBody(problems));
         }
-        if file.is_some_and(|file| file.len() > FILE_BYTES_MAX) {
+        if length.is_some_and(|length| length > FILE_BYTES_MAX) {
             return Err(GatewayError::FileTooLarge {
                 max: FILE_BYTES_MAX,
             });
         }
-        let what = match operation {
+        Ok(Demand {
+            choices: 1,
+            unit: Unit::Calls,
+            ..Demand::default()
+        })
+    }
+
+    fn passes(&self, at: &At<'_>) -> Result<bool, GatewayError> {
+        let what = match self.operation {
             Operation::Translations => "audio translation",
             _ => "transcription",
         };
-        let errand = Errand {
-            inbound,
-            operation,
-            model,
-            user: user.filter(|user| !user.is_empty()),
-            demand: Demand {
-                choices: 1,
-                unit: Unit::Calls,
-                ..Demand::default()
-            },
-        };
-        let is_json = matches!(
-            format,
-            None | Some("" | "json" | "verbose_json" | "diarized_json")
-        );
-        let decode = |_: &At<'_>, raw: Raw| answer(raw, is_json);
-        let decode_heard = |_: &At<'_>, raw: Raw| heard(&raw, is_json);
-        let encode = |at: &At<'_>| {
-            let dialect = at.instance.provider.dialect;
-            if matches!(dialect, Dialect::Gemini | Dialect::Vertex) {
-                can(at.instance, operation, what)?;
-                let body = shown(&form, operation)?;
-                return Ok(if stream {
-                    let message = native_stream(Operation::Chat, body);
-                    let reader = Box::new(transcription::Reader::default());
-                    Task::one(message, Reading::Reshaped(EVENTS, reader))
-                } else {
-                    let message = native(Operation::Chat, body);
-                    Task::one(message, Reading::Whole(&decode_heard))
-                });
-            }
-            speaks_openai(at.instance, operation, what)?;
-            let reading = if stream {
-                Reading::Events(&decode)
+        let dialect = at.instance.provider.dialect;
+        if matches!(dialect, Dialect::Gemini | Dialect::Vertex) {
+            can(at.instance, self.operation, what)?;
+            return Ok(false);
+        }
+        speaks_openai(at.instance, self.operation, what)?;
+        Ok(true)
+    }
+
+    fn encode(&self, _: &At<'_>, form: &Form) -> Result<Task<'_>, GatewayError> {
+        let body = shown(form, self.operation)?;
+        let wanted = Wanted::read(form, &mut Vec::new());
+        Ok(if wanted.stream {
+            let message = native_stream(Operation::Chat, body);
+            let reader = Box::new(transcription::Reader::default());
+            Task::one(message, Reading::Reshaped(EVENTS, reader))
+        } else {
+            let message = native(Operation::Chat, body);
+            let heard: &Decode<'_> = if wanted.is_json {
+                &|_, raw| heard(&raw, true)
             } else {
-                Reading::Whole(&decode)
+                &|_, raw| heard(&raw, false)
             };
-            Ok(Task::one(form.message(at.model), reading))
+            Task::one(message, Reading::Whole(heard))
+        })
+    }
+
+    fn reading(&self, form: &Form) -> Reading<'_> {
+        let wanted = Wanted::read(form, &mut Vec::new());
+        let answer: &Decode<'_> = if wanted.is_json {
+            &|_, raw| answer(raw, true)
+        } else {
+            &|_, raw| answer(raw, false)
         };
-        self.pass(&errand, &encode).await
+        if wanted.stream {
+            Reading::Events(answer)
+        } else {
+            Reading::Whole(answer)
+        }
+    }
+}
+
+impl Wanted {
+    fn read(form: &Form, problems: &mut Vec<FieldProblem>) -> Self {
+        let format = form.text("response_format", problems);
+        Self {
+            is_json: matches!(
+                format,
+                None | Some("" | "json" | "verbose_json" | "diarized_json")
+            ),
+            stream: form.flag("stream", problems),
+        }
     }
 }
 
 /// The recording as a chat model gets it. It answers words and nothing of when they were said.
-fn shown(form: &Form<'_>, operation: Operation) -> Result<Vec<u8>, GatewayError> {
+fn shown(form: &Form, operation: Operation) -> Result<Vec<u8>, GatewayError> {
     let mut request = transcription::Request {
         sound: form.file("file").unwrap_or_default(),
         translate: operation == Operation::Translations,

@@ -68,6 +68,11 @@ impl KeyRing {
         &self.first
     }
 
+    /// All of them, in no one's turn.
+    pub(crate) fn all(&self) -> impl Iterator<Item = &Key> + Clone {
+        std::iter::once(&self.first).chain(&self.more)
+    }
+
     /// All of them, from the one whose turn it is; those that stand back come last.
     pub(crate) fn in_turn(&self) -> impl Iterator<Item = &Key> {
         let start = if self.more.is_empty() {
@@ -77,10 +82,7 @@ impl KeyRing {
         };
         let now = self.elapsed();
         let is_ready = move |key: &&Key| key.back_at.load(Ordering::Relaxed) <= now;
-        let all = move || {
-            let ring = std::iter::once(&self.first).chain(&self.more);
-            ring.cycle().skip(start).take(self.count())
-        };
+        let all = move || self.all().cycle().skip(start).take(self.count());
         let resting = all().filter(move |key| !is_ready(key));
         all().filter(is_ready).chain(resting)
     }

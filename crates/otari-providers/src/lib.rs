@@ -24,4 +24,6 @@ pub use key_ring::KeyRing;
 pub use operation::Operation;
 pub use options::{Environment, InstanceOptions};
 pub use provider::{AuthScheme, Capability, Dialect, Provider};
-pub use transport::{Answered, Outbound, Transport, UpstreamBody};
+pub use transport::{
+    Answered, Feed, LiveBody, Outbound, Transport, Turns, UpstreamBody, live_body,
+};

@@ -2,6 +2,7 @@
 
 mod echo;
 mod tls;
+mod upload;
 
 use std::fmt;
 use std::sync::OnceLock;
@@ -10,7 +11,7 @@ use std::time::Duration;
 use bytes::{Bytes, BytesMut};
 use http::{HeaderMap, Method, Request, Response, StatusCode, Uri};
 use http_body_util::{BodyExt, Full};
-use hyper::body::Incoming;
+use hyper::body::{Body, Incoming};
 use hyper_rustls::HttpsConnector;
 use hyper_util::client::legacy::Client;
 use hyper_util::client::legacy::connect::HttpConnector;
@@ -24,6 +25,8 @@ use crate::key_ring::Key;
 use crate::provider::Dialect;
 
 use echo::EchoBody;
+use upload::UploadPool;
+pub use upload::{BrokenOff, Feed, LiveBody, Turns, live_body};
 
 /// Below the idle timeouts of the usual providers and load balancers, so that a pooled connection is rarely dead.
 const POOL_IDLE: Duration = Duration::from_secs(55);
@@ -35,6 +38,7 @@ pub(crate) type Pool = Client<HttpsConnector<HttpConnector>, Full<Bytes>>;
 pub struct Transport {
     connect_timeout: Duration,
     pool: OnceLock<Pool>,
+    uploads: OnceLock<UploadPool>,
 }
 
 /// What to send.
@@ -76,6 +80,7 @@ impl Transport {
         Self {
             connect_timeout,
             pool: OnceLock::new(),
+            uploads: OnceLock::new(),
         }
     }
 
@@ -202,17 +207,23 @@ impl Transport {
     }
 
     pub(crate) fn pool(&self) -> &Pool {
-        self.pool.get_or_init(|| {
-            let mut connector = HttpConnector::new();
-            connector.set_nodelay(true);
-            connector.enforce_http(false);
-            connector.set_connect_timeout(Some(self.connect_timeout));
-            Client::builder(TokioExecutor::new())
-                .pool_timer(TokioTimer::new())
-                .pool_idle_timeout(POOL_IDLE)
-                .build(tls::connector(connector))
-        })
+        self.pool.get_or_init(|| client(self.connect_timeout))
     }
+}
+
+fn client<B>(connect_timeout: Duration) -> Client<HttpsConnector<HttpConnector>, B>
+where
+    B: Body + Send,
+    B::Data: Send,
+{
+    let mut connector = HttpConnector::new();
+    connector.set_nodelay(true);
+    connector.enforce_http(false);
+    connector.set_connect_timeout(Some(connect_timeout));
+    Client::builder(TokioExecutor::new())
+        .pool_timer(TokioTimer::new())
+        .pool_idle_timeout(POOL_IDLE)
+        .build(tls::connector(connector))
 }
 
 impl fmt::Debug for Transport {

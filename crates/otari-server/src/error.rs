@@ -243,7 +243,7 @@ impl From<GatewayError> for ApiError {
             | E::MissingToken => Self::unauthorized(text),
             E::Platform(error) => platform::answer(error),
             E::AuthUnavailable | E::CannotRecord => Self::unavailable(text),
-            E::UserRequired | E::InvalidRequest(_) => Self::bad_request(text),
+            E::UserRequired | E::InvalidRequest(_) | E::BodyBrokeOff => Self::bad_request(text),
             E::ToolUnavailable { .. } | E::SearchTool(_) | E::ToolSwitchedOff(_) | E::ToolNotPermitted(_)
             | E::ToolUnpriced(_) | E::NoSuchTool(_) | E::McpServerNotFound(_) | E::ContainerNotFound(_)
             | E::ToolLimit(_) | E::ToolLoopBroke | E::Mcp(_) | E::Sandbox(_) | E::Sealed { .. } => tools::answer(&error, text),
@@ -292,6 +292,8 @@ impl From<GatewayError> for ApiError {
                 Self::new(StatusCode::UNPROCESSABLE_ENTITY, "invalid_request_error", text)
                     .with_detail(json!([{"type": "json_invalid", "loc": ["body", offset], "msg": "JSON decode error"}]))
             }
+            E::BodyTooLarge { max } => Self::too_large(max),
+            E::BodyStalled => Self::new(StatusCode::REQUEST_TIMEOUT, "invalid_request_error", text).code("request_timeout"),
             E::FileTooLarge { .. } => {
                 let mut error = Self::new(StatusCode::PAYLOAD_TOO_LARGE, "invalid_request_error", text);
                 error.param = Some("file".to_owned());

@@ -11,11 +11,15 @@
 mod app;
 mod client;
 mod hybrid;
+mod intake;
+mod sending;
 mod storage;
 mod upstream;
 
 pub use app::{MASTER_KEY, TestApp, TestAppBuilder};
 pub use client::{Client, Response, StreamingResponse};
 pub use hybrid::{GATEWAY_TOKEN, Hybrid, HybridBuilder, USER_TOKEN};
+pub use intake::{Arriving, CutShort, Intake};
+pub use sending::Sending;
 pub use storage::Storage;
 pub use upstream::{Captured, Script, Step, Upstream};

@@ -74,7 +74,7 @@ pub(super) fn request(body: &[u8]) -> Result<Request, GatewayError> {
     images::parse(&members).map_err(refusal)
 }
 
-pub(super) fn request_of_form(form: &Form<'_>, count: i64) -> Result<Request, GatewayError> {
+pub(super) fn request_of_form(form: &Form, count: i64) -> Result<Request, GatewayError> {
     if form.file("mask").is_some() {
         return Err(GatewayError::Unsupported {
             member: "mask".to_owned(),

@@ -88,6 +88,16 @@ pub(crate) enum Reading<'a> {
     Reshaped(&'static str, Box<dyn Reshape>),
 }
 
+impl Reading<'_> {
+    /// What the answer is asked for as.
+    pub(super) fn accept(&self) -> &'static str {
+        match self {
+            Self::Whole(_) | Self::All(_) => "application/json, */*;q=0.5",
+            Self::AsItComes(_) | Self::Events(_) | Self::Reshaped(..) => "*/*",
+        }
+    }
+}
+
 impl<'a> Task<'a> {
     pub(crate) fn one(message: Message, reading: Reading<'a>) -> Self {
         Self {
@@ -121,11 +131,11 @@ impl Raw {
 impl Message {
     pub(super) fn post(
         self,
-        errand: &Errand<'_>,
+        usual: Operation,
         at: &At<'_>,
         accept: &'static str,
     ) -> Result<Post, GatewayError> {
-        let operation = self.operation.unwrap_or(errand.operation);
+        let operation = self.operation.unwrap_or(usual);
         let mut headers = self.headers;
         headers.insert(header::CONTENT_TYPE, self.content_type);
         Ok(Post {

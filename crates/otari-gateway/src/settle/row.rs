@@ -5,6 +5,7 @@ use std::sync::Arc;
 
 use otari_types::{CallStatus, UsageRecord, new_id};
 
+use super::CLIENT_CLOSED_REQUEST;
 use crate::Gateway;
 use crate::admit::{Billed, Refused};
 use crate::error::GatewayError;
@@ -107,6 +108,8 @@ pub(super) fn describe(error: &GatewayError) -> (String, Option<u16>) {
         | GatewayError::PreviousResponseNotFound(_)
         | GatewayError::Unsupported { .. } => (error.to_string(), Some(400)),
         GatewayError::BudgetRanOut(_)
+        | GatewayError::BudgetExceeded(_)
+        | GatewayError::UserMismatch
         | GatewayError::ToolNotPermitted(_)
         | GatewayError::ToolSwitchedOff(_) => (error.to_string(), Some(403)),
         GatewayError::GuardrailBlocked(blocked) => {
@@ -117,6 +120,14 @@ pub(super) fn describe(error: &GatewayError) -> (String, Option<u16>) {
                 .collect();
             let message = format!("{} ({})", blocked.message(), profiles.join(", "));
             (message, Some(403))
+        }
+        GatewayError::BodyBrokeOff => {
+            let message = "client disconnected before the upload was complete";
+            (message.to_owned(), Some(CLIENT_CLOSED_REQUEST))
+        }
+        GatewayError::BodyStalled => (error.to_string(), Some(408)),
+        GatewayError::BodyTooLarge { .. } | GatewayError::FileTooLarge { .. } => {
+            (error.to_string(), Some(413))
         }
         GatewayError::ToolLimit(_) => (error.to_string(), Some(422)),
         GatewayError::ContainerNotFound(_) | GatewayError::McpServerNotFound(_) => {

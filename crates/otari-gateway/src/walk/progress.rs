@@ -54,6 +54,12 @@ impl<'a> Walk<'a> {
         self.underway.aim(next);
     }
 
+    /// Whether another attempt may follow the current one.
+    pub(crate) fn may_go_on(&self) -> bool {
+        let retry = self.retry();
+        !self.rest.is_empty() || retry.is_some_and(|retry| self.repeated < retry.attempts)
+    }
+
     pub(super) fn repeat(&mut self) {
         self.repeated += 1;
     }
@@ -63,10 +69,7 @@ impl<'a> Walk<'a> {
         let GatewayError::Upstream(failure) = error else {
             return None;
         };
-        let retry = self.plan.resilience.retry.or_else(|| {
-            let times = self.current.target.instance.as_ref()?.max_retries;
-            (times > 0).then(|| RetrySpec::times(times))
-        })?;
+        let retry = self.retry()?;
         if self.repeated >= retry.attempts || !may_be_repeated(&failure.error) {
             return None;
         }
@@ -80,6 +83,13 @@ impl<'a> Walk<'a> {
             Some(asked) => Some(asked.max(backoff)),
             None => Some(backoff),
         }
+    }
+
+    fn retry(&self) -> Option<RetrySpec> {
+        self.plan.resilience.retry.or_else(|| {
+            let times = self.current.target.instance.as_ref()?.max_retries;
+            (times > 0).then(|| RetrySpec::times(times))
+        })
     }
 
     /// The current candidate, tried. The last has its own limits only: late is better than never.

@@ -5,6 +5,7 @@ mod cached;
 mod endpoint;
 mod fixed;
 mod tokens;
+mod uploads;
 
 use std::time::Duration;
 

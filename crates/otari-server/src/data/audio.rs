@@ -4,7 +4,7 @@ use axum::extract::{Request, State};
 use axum::response::Response;
 use otari_providers::Operation;
 
-use crate::data::inference::{inbound, respond};
+use crate::data::inference::{inbound, respond, with_form};
 use crate::error::ApiError;
 use crate::state::App;
 
@@ -46,6 +46,7 @@ pub(crate) async fn create_speech(
         (status = 400, description = "The provider has no transcription"),
         (status = 401, description = "Missing or invalid API key"),
         (status = 403, description = "Not permitted, blocked, or over budget"),
+        (status = 408, description = "The body did not arrive in time"),
         (status = 413, description = "The file is larger than 25 MiB"),
         (status = 422, description = "Invalid body"),
         (status = 429, description = "Rate limited, here or by the provider"),
@@ -56,12 +57,18 @@ pub(crate) async fn create_transcription(
     State(app): State<App>,
     request: Request,
 ) -> Result<Response, ApiError> {
-    let inbound = inbound(&app, request, "/v1/audio/transcriptions").await?;
-    let reply = app
-        .gateway
-        .transcribe(&inbound, Operation::Transcriptions)
-        .await?;
-    Ok(respond(reply, inbound.underway))
+    with_form(
+        &app,
+        request,
+        "/v1/audio/transcriptions",
+        async |inbound, upload| {
+            let gateway = &app.gateway;
+            gateway
+                .transcribe(inbound, upload, Operation::Transcriptions)
+                .await
+        },
+    )
+    .await
 }
 
 /// Turn speech into English text
@@ -76,6 +83,7 @@ pub(crate) async fn create_transcription(
         (status = 400, description = "The provider has no audio translation"),
         (status = 401, description = "Missing or invalid API key"),
         (status = 403, description = "Not permitted, blocked, or over budget"),
+        (status = 408, description = "The body did not arrive in time"),
         (status = 413, description = "The file is larger than 25 MiB"),
         (status = 422, description = "Invalid body"),
         (status = 429, description = "Rate limited, here or by the provider"),
@@ -86,10 +94,16 @@ pub(crate) async fn create_translation(
     State(app): State<App>,
     request: Request,
 ) -> Result<Response, ApiError> {
-    let inbound = inbound(&app, request, "/v1/audio/translations").await?;
-    let reply = app
-        .gateway
-        .transcribe(&inbound, Operation::Translations)
-        .await?;
-    Ok(respond(reply, inbound.underway))
+    with_form(
+        &app,
+        request,
+        "/v1/audio/translations",
+        async |inbound, upload| {
+            let gateway = &app.gateway;
+            gateway
+                .transcribe(inbound, upload, Operation::Translations)
+                .await
+        },
+    )
+    .await
 }

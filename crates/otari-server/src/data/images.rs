@@ -3,7 +3,7 @@
 use axum::extract::{Request, State};
 use axum::response::Response;
 
-use crate::data::inference::{inbound, respond};
+use crate::data::inference::{inbound, respond, with_form};
 use crate::error::ApiError;
 use crate::state::App;
 
@@ -45,6 +45,7 @@ pub(crate) async fn generate_images(
         (status = 401, description = "Missing or invalid API key"),
         (status = 402, description = "The model has no price of its own and `require_pricing` is on"),
         (status = 403, description = "Not permitted, blocked, or over budget"),
+        (status = 408, description = "The body did not arrive in time"),
         (status = 413, description = "The body is too large"),
         (status = 422, description = "Invalid body"),
         (status = 429, description = "Rate limited, here or by the provider"),
@@ -55,9 +56,13 @@ pub(crate) async fn edit_images(
     State(app): State<App>,
     request: Request,
 ) -> Result<Response, ApiError> {
-    let inbound = inbound(&app, request, "/v1/images/edits").await?;
-    let reply = app.gateway.edit_images(&inbound).await?;
-    Ok(respond(reply, inbound.underway))
+    with_form(
+        &app,
+        request,
+        "/v1/images/edits",
+        async |inbound, upload| app.gateway.edit_images(inbound, upload).await,
+    )
+    .await
 }
 
 /// Vary an image
@@ -72,6 +77,7 @@ pub(crate) async fn edit_images(
         (status = 401, description = "Missing or invalid API key"),
         (status = 402, description = "The model has no price of its own and `require_pricing` is on"),
         (status = 403, description = "Not permitted, blocked, or over budget"),
+        (status = 408, description = "The body did not arrive in time"),
         (status = 413, description = "The body is too large"),
         (status = 422, description = "Invalid body"),
         (status = 429, description = "Rate limited, here or by the provider"),
@@ -82,7 +88,11 @@ pub(crate) async fn vary_image(
     State(app): State<App>,
     request: Request,
 ) -> Result<Response, ApiError> {
-    let inbound = inbound(&app, request, "/v1/images/variations").await?;
-    let reply = app.gateway.vary_image(&inbound).await?;
-    Ok(respond(reply, inbound.underway))
+    with_form(
+        &app,
+        request,
+        "/v1/images/variations",
+        async |inbound, upload| app.gateway.vary_image(inbound, upload).await,
+    )
+    .await
 }

@@ -10,12 +10,13 @@ use axum::body::Body;
 use axum::extract::Request;
 use axum::response::{IntoResponse, Response};
 use bytes::Bytes;
-use futures_util::stream;
+use futures_util::{TryStreamExt, stream};
 use http::request::Parts;
 use http::{HeaderName, HeaderValue, header};
 use http_body::{Frame, SizeHint};
 use otari_gateway::{
-    ByteStream, GatewayError, Inbound, Origin, RelayStream, Reply, ReplyBody, Surface, Underway,
+    ByteStream, ClientBody, GatewayError, Inbound, Origin, RelayStream, Reply, ReplyBody, Surface,
+    Underway, UploadForm,
 };
 
 use crate::error::{ApiError, put_platform_headers, put_rate_headers};
@@ -89,6 +90,41 @@ pub(super) async fn inbound(
         behalf: None,
         underway: Underway::default(),
     })
+}
+
+/// Answers a form, which is read while the call is made.
+pub(super) async fn with_form(
+    app: &App,
+    request: Request,
+    endpoint: &'static str,
+    answer: impl AsyncFnOnce(&Inbound, &mut UploadForm<'_>) -> Result<Reply, GatewayError>,
+) -> Result<Response, ApiError> {
+    let (parts, body) = request.into_parts();
+    let origin = origin(app, &parts, endpoint);
+    let declared = content_length(&parts.headers);
+    let max = app.max_body_bytes();
+    if declared.is_some_and(|length| length > max) {
+        return Err(ApiError::too_large(max));
+    }
+    let chunks = body.into_data_stream().map_err(Into::into);
+    let mut body = ClientBody::new(chunks, declared, max);
+    let answered = async {
+        let mut upload = UploadForm::begin(&parts.headers, &mut body).await?;
+        let inbound = Inbound {
+            origin,
+            headers: parts.headers,
+            body: upload.head(),
+            named: None,
+            behalf: None,
+            underway: Underway::default(),
+        };
+        let reply = answer(&inbound, &mut upload).await?;
+        Ok::<_, GatewayError>(respond(reply, inbound.underway))
+    };
+    let answered = answered.await;
+    // While the answer goes out.
+    tokio::spawn(body.drain());
+    Ok(answered?)
 }
 
 /// Where a request comes from, seen now.

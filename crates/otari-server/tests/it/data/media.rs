@@ -3,6 +3,7 @@
 mod faults;
 mod permissions;
 mod streams;
+mod uploads;
 
 use bytes::Bytes;
 use http::Method;
