@@ -210,6 +210,22 @@ impl Post {
         origin: &Origin,
         instance: &Instance,
     ) -> Result<Answered, UpstreamError> {
+        let outbound = self.outbound(origin);
+        gateway.transport.send(instance, outbound).await
+    }
+
+    /// The same with the instance's first key only.
+    pub(crate) async fn send_as_first(
+        self,
+        gateway: &Gateway,
+        origin: &Origin,
+        instance: &Instance,
+    ) -> Result<Answered, UpstreamError> {
+        let outbound = self.outbound(origin);
+        gateway.transport.send_as_first(instance, outbound).await
+    }
+
+    fn outbound(self, origin: &Origin) -> Outbound {
         let mut headers = self.headers;
         headers
             .entry(header::ACCEPT)
@@ -217,13 +233,12 @@ impl Post {
         if let Some(trace) = &origin.traceparent {
             headers.insert(TRACEPARENT, trace.clone());
         }
-        let outbound = Outbound {
+        Outbound {
             method: Method::POST,
             uri: self.uri,
             headers,
             body: self.body,
-        };
-        gateway.transport.send(instance, outbound).await
+        }
     }
 }
 

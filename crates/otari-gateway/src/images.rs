@@ -3,6 +3,7 @@
 mod native;
 
 use otari_providers::{Operation, UpstreamError};
+use otari_translate::images::Kind;
 use serde_json::value::RawValue;
 
 use crate::Gateway;
@@ -65,7 +66,7 @@ impl Gateway {
         let drawn = |at: &At<'_>, raws: Vec<Raw>| native::decode(at, inbound, &raws);
         let encode = |at: &At<'_>| {
             if let Some(wire) = native::wire_of_edits(at)? {
-                let request = native::request_of_form(&form, sent.count)?;
+                let request = native::request_of_form(&form, Kind::Change, sent.count)?;
                 return native::encode(at, wire, &request, &drawn);
             }
             speaks_openai(at.instance, Operation::ImageEdits, "image editing")?;
@@ -82,7 +83,7 @@ impl Gateway {
         let drawn = |at: &At<'_>, raws: Vec<Raw>| native::decode(at, inbound, &raws);
         let encode = |at: &At<'_>| {
             if let Some(wire) = native::wire_of_variations(at)? {
-                let request = native::request_of_form(&form, sent.count)?;
+                let request = native::request_of_form(&form, Kind::Vary, sent.count)?;
                 return native::encode(at, wire, &request, &drawn);
             }
             speaks_openai(at.instance, Operation::ImageVariations, "image variations")?;

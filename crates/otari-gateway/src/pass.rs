@@ -2,6 +2,7 @@
 //! nothing is relayed event by event. Where a provider makes less at a time than was asked for, an attempt is several
 //! requests side by side.
 
+mod follow;
 mod shape;
 mod stream;
 mod task;
@@ -138,7 +139,9 @@ impl Gateway {
             self.make_room(demand, billed, at, settlement).await?;
         }
         let accept = match reading {
-            Reading::Whole(_) | Reading::All(_) => "application/json, */*;q=0.5",
+            Reading::Whole(_) | Reading::Made(_) | Reading::All(_) | Reading::Followed(..) => {
+                "application/json, */*;q=0.5"
+            }
             Reading::AsItComes(_) | Reading::Events(_) | Reading::Reshaped(..) => "*/*",
         };
         let mut posts = Vec::with_capacity(messages.len());
@@ -165,9 +168,20 @@ impl Gateway {
                 let raw = self.ask_whole(origin, at, post).await?;
                 Read::Whole(decode(at, raw)?)
             }
+            Reading::Made(decode) => {
+                let post = posts.pop().ok_or_else(only)?;
+                let raw = self.ask_whole(origin, at, post).await?;
+                Read::Whole(decode(at, raw)?)
+            }
             Reading::All(decode) => {
                 let raws = futures::iter(posts)
                     .map(|post| self.ask_whole(origin, at, post))
+                    .buffered(TOGETHER);
+                Read::Whole(decode(at, raws.try_collect().await?)?)
+            }
+            Reading::Followed(begin, decode) => {
+                let raws = futures::iter(posts)
+                    .map(|post| self.follow(origin, at, begin, post))
                     .buffered(TOGETHER);
                 Read::Whole(decode(at, raws.try_collect().await?)?)
             }

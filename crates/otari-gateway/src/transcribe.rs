@@ -1,21 +1,17 @@
 //! The walk of a transcription or translation: a flat price, the form passed on with the model's own name in it, or
 //! its recording shown to a model that hears.
 
+mod native;
+
 use http::{HeaderValue, header};
-use otari_providers::{Dialect, Operation, UpstreamError};
-use otari_translate::transcription;
-use serde_json::json;
+use otari_providers::{Operation, UpstreamError};
 
 use crate::Gateway;
-use crate::dispatch::{EVENTS, refusal};
 use crate::error::GatewayError;
 use crate::form::Form;
 use crate::inbound::{Inbound, Reply, ReplyBody};
-use crate::pass::{
-    At, Errand, Raw, Reading, Task, Whole, answer_members, can, error_in, native, native_stream,
-    speaks_openai,
-};
-use crate::relay::{malformed, upstream_error};
+use crate::pass::{At, Errand, Raw, Reading, Task, Whole, answer_members, error_in, speaks_openai};
+use crate::relay::malformed;
 use crate::request::problem;
 use crate::reserve::Demand;
 use crate::unit::Unit;
@@ -68,20 +64,9 @@ impl Gateway {
             None | Some("" | "json" | "verbose_json" | "diarized_json")
         );
         let decode = |_: &At<'_>, raw: Raw| answer(raw, is_json);
-        let decode_heard = |_: &At<'_>, raw: Raw| heard(&raw, is_json);
         let encode = |at: &At<'_>| {
-            let dialect = at.instance.provider.dialect;
-            if matches!(dialect, Dialect::Gemini | Dialect::Vertex) {
-                can(at.instance, operation, what)?;
-                let body = shown(&form, operation)?;
-                return Ok(if stream {
-                    let message = native_stream(Operation::Chat, body);
-                    let reader = Box::new(transcription::Reader::default());
-                    Task::one(message, Reading::Reshaped(EVENTS, reader))
-                } else {
-                    let message = native(Operation::Chat, body);
-                    Task::one(message, Reading::Whole(&decode_heard))
-                });
+            if let Some(ear) = native::ear(at, operation, what)? {
+                return native::task(at, ear, &form, operation, stream);
             }
             speaks_openai(at.instance, operation, what)?;
             let reading = if stream {
@@ -93,55 +78,6 @@ impl Gateway {
         };
         self.pass(&errand, &encode).await
     }
-}
-
-/// The recording as a chat model gets it. It answers words and nothing of when they were said.
-fn shown(form: &Form<'_>, operation: Operation) -> Result<Vec<u8>, GatewayError> {
-    let mut request = transcription::Request {
-        sound: form.file("file").unwrap_or_default(),
-        translate: operation == Operation::Translations,
-        language: None,
-        prompt: None,
-        temperature: None,
-    };
-    for (name, text) in form.texts().filter(|(_, text)| !text.is_empty()) {
-        match name {
-            "model" => {}
-            "language" => request.language = Some(text),
-            "prompt" => request.prompt = Some(text),
-            "temperature" => {
-                let number = text.trim().parse().map_err(|_| {
-                    GatewayError::field(&[name], "float_parsing", "Input should be a valid number")
-                })?;
-                request.temperature = Some(number);
-            }
-            "response_format" if matches!(text, "json" | "text") => {}
-            "response_format" => {
-                let message = "the provider of this model answers json and text only";
-                return Err(GatewayError::field(&[name], "invalid", message));
-            }
-            // OpenAI streams transcripts only.
-            "stream" if operation == Operation::Transcriptions => {}
-            "stream" if matches!(text, "false" | "False" | "0") => {}
-            _ => {
-                return Err(GatewayError::Unsupported {
-                    member: name.to_owned(),
-                });
-            }
-        }
-    }
-    transcription::encode(&request).map_err(refusal)
-}
-
-fn heard(raw: &Raw, is_json: bool) -> Result<Whole, UpstreamError> {
-    error_in(&raw.body)?;
-    let text = transcription::decode(&raw.body).map_err(|error| upstream_error(&error))?;
-    let body = if is_json {
-        ReplyBody::Json(json!({"text": text}).to_string().into())
-    } else {
-        ReplyBody::Typed(plain(), text.into())
-    };
-    Ok(Whole::of(body))
 }
 
 fn plain() -> HeaderValue {

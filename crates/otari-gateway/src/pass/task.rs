@@ -78,8 +78,12 @@ pub(crate) type DecodeAll<'a> =
 pub(crate) enum Reading<'a> {
     /// Of the only message.
     Whole(&'a Decode<'a>),
+    /// The same, by what was made for this message.
+    Made(Box<dyn Fn(&At<'_>, Raw) -> Result<Whole, UpstreamError> + Send + Sync + 'a>),
     /// Of every message, in their order.
     All(&'a DecodeAll<'a>),
+    /// The same, where each message begins work that is done later. It goes there, from the operation's own address.
+    Followed(&'static str, &'a DecodeAll<'a>),
     /// Of the only message, as it comes, with the type it has where the provider names none of use.
     AsItComes(&'static str),
     /// Of the only message: events as they come, or from who does not stream a whole answer.

@@ -230,12 +230,23 @@ pub(super) const DASHSCOPE: Provider = Provider {
     base_url_env: &["DASHSCOPE_API_BASE"],
     key_env: &["DASHSCOPE_API_KEY"],
     capabilities: CHAT.with(&[
-        Responses, Embeddings, Images, ImageEdit, Speech, Rerank, Batch, Files, Vision, Reasoning,
+        Responses,
+        Embeddings,
+        Images,
+        ImageEdit,
+        Speech,
+        Transcription,
+        Rerank,
+        Batch,
+        Files,
+        Vision,
+        Reasoning,
     ]),
     paths: Paths {
         rerank: "https://dashscope.aliyuncs.com/compatible-api/v1/reranks",
         images: DASHSCOPE_GENERATION,
         speech: DASHSCOPE_GENERATION,
+        transcriptions: DASHSCOPE_GENERATION,
         ..Paths::OPENAI
     },
     quirks: &[
@@ -243,6 +254,7 @@ pub(super) const DASHSCOPE: Provider = Provider {
         Speaks(Operation::ImageEdits, OwnFormat::DashScope),
         OwnShape(Operation::ImageVariations),
         Speaks(Operation::Speech, OwnFormat::DashScope),
+        Speaks(Operation::Transcriptions, OwnFormat::DashScope),
         MaxTokensField("max_tokens"),
         DropParams(&["frequency_penalty", "logit_bias", "user", "service_tier"]),
     ],

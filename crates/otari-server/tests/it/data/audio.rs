@@ -1,6 +1,7 @@
 //! `POST /v1/audio/speech`, `/v1/audio/transcriptions`, `/v1/audio/translations`
 
 mod native;
+mod times;
 
 use bytes::Bytes;
 use http::Method;
@@ -26,7 +27,14 @@ async fn start() -> (TestApp, Upstream, String) {
             }),
         )
         .set("require_pricing", json!(true))
-        .set("pricing", json!({"mock:voice": price, "mock:ear": price, "gemini:tts": price, "gemini:ear": price}))
+        .set(
+            "pricing",
+            json!({
+                "mock:voice": price, "mock:ear": price, "gemini:tts": price, "gemini:ear": price,
+                "gemini:gemini-3.5-transcribe": price, "dashscope:qwen3-asr-flash": price,
+                "dashscope:paraformer-v2": price,
+            }),
+        )
         .start()
         .await;
     let key = app.key("alice", json!({})).await;

@@ -112,12 +112,12 @@ async fn gemini_writes_down_what_it_hears() {
     assert_eq!(answer.status, 200, "{}", answer.text());
     assert!(upstream.last().json().to_string().contains("in English"));
     for (more, status, says) in [
-        (field("response_format", "srt"), 422, "json and text only"),
         (
-            field("timestamp_granularities[]", "word"),
-            400,
-            "timestamp_granularities",
+            field("response_format", "diarized_json"),
+            422,
+            "srt and vtt",
         ),
+        (field("include[]", "logprobs"), 400, "include[]"),
         (field("temperature", "hot"), 422, "temperature"),
     ] {
         let answer = upload(&app, path, &key, form(&more)).await;
