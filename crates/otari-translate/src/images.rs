@@ -13,6 +13,7 @@ mod request;
 mod size;
 mod stability;
 mod task;
+mod xai;
 
 pub(crate) use decode::BaseResp;
 pub use decode::decode;
@@ -53,6 +54,8 @@ pub enum ImageWire {
     Fireworks,
     /// <https://platform.minimax.io/docs/api-reference/image-generation-t2i>
     MiniMax,
+    /// Changes by xAI's models. <https://docs.x.ai/developers/model-capabilities/images/editing>
+    Xai,
 }
 
 impl ImageWire {

@@ -49,8 +49,11 @@ pub(super) fn wire_of_edits(at: &At<'_>) -> Result<Option<ImageWire>, GatewayErr
         let known = "Gemini's image models do, and on Vertex AI imagen-3.0-capability-001";
         return wire.map(Some).ok_or_else(|| unknown(at, "change", known));
     }
-    let is_own = own_format(provider.quirks, Operation::ImageEdits).is_some();
-    if is_own || dialect == Dialect::BedrockConverse {
+    let format = own_format(provider.quirks, Operation::ImageEdits);
+    if format == Some(OwnFormat::Xai) {
+        return Ok(Some(ImageWire::Xai));
+    }
+    if format.is_some() || dialect == Dialect::BedrockConverse {
         return wire(at);
     }
     Ok(None)
@@ -114,6 +117,7 @@ pub(super) fn encode<'a>(
 ) -> Result<Task<'a>, GatewayError> {
     let operation = match wire {
         ImageWire::Gemini => Operation::Chat,
+        ImageWire::Xai => Operation::ImageEdits,
         _ => Operation::Images,
     };
     let bodies = images::encode(wire, request, at.model).map_err(refusal)?;
@@ -138,7 +142,8 @@ pub(super) fn encode<'a>(
 }
 
 pub(super) fn decode(at: &At<'_>, inbound: &Inbound, raws: &[Raw]) -> Result<Whole, UpstreamError> {
-    let wire = wire(at).ok().flatten();
+    let of_edits = || wire_of_edits(at).ok().flatten();
+    let wire = wire(at).ok().flatten().or_else(of_edits);
     let wire = wire.ok_or_else(|| malformed("an answer nobody asked for"))?;
     let mut made = Vec::new();
     for raw in raws {

@@ -8,7 +8,7 @@ use crate::error::DecodeError;
 use crate::event::{Event, FinishReason};
 use crate::route::Wire;
 
-use super::{Image, ImageWire, Made, dashscope, task};
+use super::{Image, ImageWire, Made, dashscope, task, xai};
 
 type Result<T> = std::result::Result<T, DecodeError>;
 
@@ -24,6 +24,7 @@ pub fn decode(wire: ImageWire, body: &[u8]) -> Result<Vec<Made>> {
         ImageWire::DashScopeTask => task::decode(body),
         ImageWire::Fireworks => fireworks(body),
         ImageWire::MiniMax => minimax(body),
+        ImageWire::Xai => xai::decode(body),
     }?;
     if made.is_empty() {
         return Err(DecodeError::Malformed {

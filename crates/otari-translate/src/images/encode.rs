@@ -4,7 +4,7 @@ use crate::error::TranslateError;
 use crate::json::{Json, Object};
 
 use super::mask::{self, Changed};
-use super::{Format, ImageWire, Kind, Request, amazon, dashscope, google, stability, task};
+use super::{Format, ImageWire, Kind, Request, amazon, dashscope, google, stability, task, xai};
 
 type Result<T> = std::result::Result<T, TranslateError>;
 
@@ -51,6 +51,7 @@ fn at_once(wire: ImageWire) -> usize {
         ImageWire::Imagen | ImageWire::ImagenEdit | ImageWire::DashScopeTask => 4,
         ImageWire::Canvas => 5,
         ImageWire::MiniMax => 9,
+        ImageWire::Xai => 10,
         ImageWire::Gemini
         | ImageWire::Stability
         | ImageWire::StabilityXl
@@ -120,16 +121,16 @@ fn refused_settings(wire: ImageWire, request: &Request) -> Option<&'static str> 
         | ImageWire::DashScope
         | ImageWire::DashScopeTask => true,
         ImageWire::StabilityService(service) => service.takes_prompt(),
-        ImageWire::Gemini | ImageWire::Fireworks | ImageWire::MiniMax => false,
+        ImageWire::Gemini | ImageWire::Fireworks | ImageWire::MiniMax | ImageWire::Xai => false,
     };
     let links_only = matches!(wire, ImageWire::DashScope | ImageWire::DashScopeTask);
-    let links = links_only || wire == ImageWire::MiniMax;
+    let links = links_only || matches!(wire, ImageWire::MiniMax | ImageWire::Xai);
     let formats: &[Format] = match wire {
         ImageWire::Imagen | ImageWire::ImagenEdit | ImageWire::Stability => {
             &[Format::Png, Format::Jpeg]
         }
         ImageWire::StabilityService(_) => &[Format::Png, Format::Jpeg, Format::Webp],
-        ImageWire::MiniMax => &[Format::Jpeg],
+        ImageWire::MiniMax | ImageWire::Xai => &[Format::Jpeg],
         ImageWire::Gemini
         | ImageWire::Canvas
         | ImageWire::StabilityXl
@@ -161,7 +162,8 @@ fn refused_settings(wire: ImageWire, request: &Request) -> Option<&'static str> 
             "negative_prompt",
         ),
         (
-            request.seed.is_some() && service.is_some_and(|service| !service.takes_seed()),
+            request.seed.is_some()
+                && (wire == ImageWire::Xai || service.is_some_and(|service| !service.takes_seed())),
             "seed",
         ),
         (keeps_size && request.size.is_given(), "size"),
@@ -176,7 +178,8 @@ fn refused_pictures(wire: ImageWire, request: &Request, model: &str) -> Option<&
         | ImageWire::ImagenEdit
         | ImageWire::Canvas
         | ImageWire::StabilityService(_)
-        | ImageWire::DashScope => true,
+        | ImageWire::DashScope
+        | ImageWire::Xai => true,
         ImageWire::DashScopeTask => task::changes(model),
         // Core and Ultra only draw. https://docs.aws.amazon.com/bedrock/latest/userguide/model-parameters-diffusion-3-5-large.html
         ImageWire::Stability => model.contains("sd3"),
@@ -210,6 +213,7 @@ fn own_members(wire: ImageWire, kind: Kind) -> &'static [&'static str] {
         ImageWire::DashScopeTask => task::OWN,
         ImageWire::Fireworks => &["guidance_scale", "num_inference_steps"],
         ImageWire::MiniMax => &["prompt_optimizer", "style", "subject_reference"],
+        ImageWire::Xai => &["resolution"],
     }
 }
 
@@ -240,6 +244,7 @@ fn body(wire: ImageWire, drawing: &Drawing<'_>, model: &str, count: usize) -> Re
         ImageWire::StabilityService(service) => stability::service(service, drawing),
         ImageWire::DashScope => dashscope::encode(request, model, count),
         ImageWire::DashScopeTask => task::encode(drawing, model, count),
+        ImageWire::Xai => xai::encode(request, model, count),
         ImageWire::Fireworks => {
             let mut body = Object::new()
                 .with("prompt", &request.prompt)

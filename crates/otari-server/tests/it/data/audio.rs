@@ -23,6 +23,8 @@ async fn start() -> (TestApp, Upstream, String) {
                 "gemini": {"api_key": "k", "api_base": base},
                 "vertexai": {"api_key": "k", "api_base": base},
                 "minimax": {"api_key": "k", "api_base": base},
+                "mistral": {"api_key": "k", "api_base": base},
+                "xai": {"api_key": "k", "api_base": base},
                 "claude": {"provider_type": "anthropic-compatible", "api_key": "k", "api_base": base},
             }),
         )
@@ -32,7 +34,8 @@ async fn start() -> (TestApp, Upstream, String) {
             json!({
                 "mock:voice": price, "mock:ear": price, "gemini:tts": price, "gemini:ear": price,
                 "gemini:gemini-3.5-transcribe": price, "dashscope:qwen3-asr-flash": price,
-                "dashscope:paraformer-v2": price,
+                "dashscope:paraformer-v2": price, "mistral:voxtral-mini-tts-3-0": price, "xai:tts": price,
+                "xai:stt": price,
             }),
         )
         .start()

@@ -50,6 +50,11 @@ fn pictures_come_in_one_shape() {
             None,
         ),
         (
+            ImageWire::Xai,
+            r#"{"data":[{"b64_json":"AA==","mime_type":"image/jpeg","revised_prompt":""}]}"#,
+            Some("image/jpeg"),
+        ),
+        (
             ImageWire::DashScopeTask,
             r#"{"output":{"task_status":"SUCCEEDED","results":[{"code":"InternalError","message":"no"},{"url":"AA==","actual_prompt":"a big cat"}]}}"#,
             None,

@@ -203,6 +203,27 @@ fn dashscopes_tasks_draw_change_and_paint() {
 }
 
 #[test]
+fn xai_is_asked_in_json() {
+    let mut request = change(json!({"n": 2, "size": "1536x1024", "resolution": "2k"}));
+    let seen = json!({"type": "image_url", "url": "data:image/png;base64,AA=="});
+    assert_eq!(
+        super::tests::one(ImageWire::Xai, &request, "m"),
+        json!({
+            "model": "m", "prompt": "add a hat", "n": 2, "response_format": "b64_json", "aspect_ratio": "3:2",
+            "image": seen, "resolution": "2k",
+        })
+    );
+    request.pictures.push(picture("BB=="));
+    request.wants_url = true;
+    let body = super::tests::one(ImageWire::Xai, &request, "m");
+    assert_eq!(body["images"][0], seen);
+    assert_eq!(
+        (&body["response_format"], body.get("image")),
+        (&json!("url"), None)
+    );
+}
+
+#[test]
 fn what_a_model_cannot_change_is_refused_by_name() {
     let service = ImageWire::StabilityService;
     let mut two = masked(json!({}));
@@ -214,6 +235,8 @@ fn what_a_model_cannot_change_is_refused_by_name() {
     for (wire, request, model, says) in [
         (ImageWire::Gemini, masked(json!({})), "m", "mask"),
         (ImageWire::DashScope, masked(json!({})), "m", "mask"),
+        (ImageWire::Xai, masked(json!({})), "m", "mask"),
+        (ImageWire::Xai, change(json!({"seed": "1"})), "m", "seed"),
         (ImageWire::Canvas, change(json!({})), "m", "maskPrompt"),
         (ImageWire::Canvas, two.clone(), "m", "exactly 1"),
         (ImageWire::Canvas, nothing_to_change, "m", "transparent"),

@@ -34,15 +34,18 @@ async fn a_chat_model_says_when_it_was_said() {
         {"start": "00:00.100", "end": "00:01.500", "text": "Good day."},
         {"start": "01:02.000", "end": "01:03.250", "text": "Goodbye."},
     ])));
-    let asked = |format| ask(&app, &key, "gemini:ear", &[("response_format", format)]);
-    let answer = asked_of(asked("srt").await);
+    let asked = async |format| {
+        let fields = [("response_format", format)];
+        whole_text(ask(&app, &key, "gemini:ear", &fields).await)
+    };
+    let answer = asked("srt").await;
     assert_eq!(
         answer,
         "1\n00:00:00,100 --> 00:00:01,500\nGood day.\n\n2\n00:01:02,000 --> 00:01:03,250\nGoodbye.\n\n"
     );
     let config = &upstream.last().json()["generationConfig"];
     assert_eq!(config["responseMimeType"], "application/json");
-    let answer = asked_of(asked("vtt").await);
+    let answer = asked("vtt").await;
     assert!(answer.starts_with("WEBVTT\n\n00:00:00.100 --> 00:00:01.500\nGood day.\n\n"));
     let segmented = [
         ("response_format", "verbose_json"),
@@ -66,7 +69,7 @@ async fn a_chat_model_says_when_it_was_said() {
     assert_eq!(app.user("alice").await["spend"], 0.024);
 }
 
-fn asked_of(answer: Response) -> String {
+fn whole_text(answer: Response) -> String {
     assert_eq!(answer.status, 200, "{}", answer.text());
     assert_eq!(
         answer.header("content-type"),

@@ -12,6 +12,7 @@ const MASK: &str = "iVBORw0KGgoAAAANSUhEUgAAAAIAAAABCAYAAAD0In+KAAAAD0lEQVR4nGNg
 const PNG: &[u8] = b"\x89PNG\r\n\x1a\n1234";
 const CANVAS: &str = "bedrock:amazon.nova-canvas-v1:0";
 const INPAINT: &str = "bedrock:us.stability.stable-image-inpaint-v1:0";
+const XAI: &str = "xai:grok-imagine-image";
 const IMAGEN: &str = "vertexai:imagen-3.0-capability-001";
 
 struct Lab {
@@ -32,6 +33,7 @@ impl Lab {
             IMAGEN,
             "vertexai:imagen-4",
             "gemini:imagen-4",
+            XAI,
             "bedrock:amazon.nova-pro-v1:0",
         ];
         let prices: Value = models
@@ -44,6 +46,7 @@ impl Lab {
                 json!({
                     "gemini": {"api_key": "k", "api_base": base},
                     "vertexai": {"api_key": "k", "api_base": base},
+                    "xai": {"api_key": "k", "api_base": base},
                     "bedrock": {"api_base": root, "region": "us-east-1", "aws_access_key_id": "AKIAEXAMPLE", "aws_secret_access_key": "s"},
                 }),
             )
@@ -148,6 +151,32 @@ async fn a_mask_says_what_is_painted_anew() {
             "{model}"
         );
     }
+}
+
+#[tokio::test]
+async fn xai_is_shown_the_image_in_json() {
+    let lab = Lab::start().await;
+    let drawn =
+        json!({"data": [{"b64_json": "AA==", "mime_type": "image/jpeg", "revised_prompt": ""}]});
+    lab.upstream.enqueue(Script::json(200, &drawn));
+    let answer = lab.change(XAI, None, &[("size", "1024x1024")]).await;
+    let answer = answer.expect(200);
+    assert_eq!(answer["data"], json!([{"b64_json": "AA=="}]));
+    assert_eq!(answer["output_format"], "jpeg");
+    let sent = lab.upstream.last();
+    assert!(sent.path.ends_with("/v1/images/edits"), "{}", sent.path);
+    let picture = format!("data:image/png;base64,{}", STANDARD.encode(PNG));
+    assert_eq!(
+        sent.json(),
+        json!({
+            "model": "grok-imagine-image", "prompt": "add a hat", "n": 1, "response_format": "b64_json",
+            "aspect_ratio": "1:1", "image": {"type": "image_url", "url": picture},
+        })
+    );
+    assert_eq!(lab.app.user("alice").await["spend"], 0.04);
+    let refused = json!({"error": "Content was rejected by moderation", "code": "content_filter"});
+    lab.upstream.enqueue(Script::json(400, &refused));
+    assert_eq!(lab.change(XAI, None, &[]).await.status, 400);
 }
 
 #[tokio::test]
