@@ -16,10 +16,11 @@ from scripted.natives import MP3, RATE, SAID, SAMPLES, WAV, png
 IMAGEN, PAINTER = "gemini:imagen-4.0-generate-001", "gemini:gemini-2.5-flash-image"
 CANVAS, STABLE = "bedrock:amazon.nova-canvas-v1:0", "bedrock:stability.stable-image-core-v1:1"
 VOICE, EAR = "gemini:gemini-2.5-flash-preview-tts", "gemini:gemini-2.5-flash"
+XAI_VOICE, VOXTRAL = "xai:tts", "mistral:voxtral-mini-tts-3-0"
 QWEN_VOICE, QWEN = "dashscope:qwen3-tts-flash", "dashscope:qwen-image-edit-plus"
 NEW_VOICE = "gemini:gemini-3.8-flash-tts"
 IMAGEN_EDIT, INPAINT = "vertexai:imagen-3.0-capability-001", "bedrock:us.stability.stable-image-inpaint-v1:0"
-WAN, WANX = "dashscope:wan2.2-t2i-flash", "dashscope:wanx2.1-imageedit"
+GROK, WAN, WANX = "xai:grok-imagine-image", "dashscope:wan2.2-t2i-flash", "dashscope:wanx2.1-imageedit"
 WORD_EAR, QWEN_EAR = "gemini:gemini-3.5-transcribe", "dashscope:qwen3-asr-flash"
 WHISPER, TRANSCRIBER = "openai:whisper-1", "openai:gpt-4o-transcribe"
 RANKERS = ["cohere:rerank-v3.5", "voyage:rerank-2.5", "jina:jina-reranker-v2", "bedrock:amazon.rerank-v1:0"]
@@ -38,8 +39,10 @@ def node(tmp_path_factory):
             folder, f"sqlite:///{folder}/otari.db", providers=upstream.providers(), model_discovery=False,
             require_pricing=False, circuit_breaker_failures=0,
             pricing={
-                **dict.fromkeys([IMAGEN, PAINTER, CANVAS, STABLE, QWEN, IMAGEN_EDIT, INPAINT, WAN, WANX], price),
-                **dict.fromkeys([VOICE, NEW_VOICE, QWEN_VOICE, EAR, WORD_EAR, QWEN_EAR, WHISPER, TRANSCRIBER, *RANKERS], calls),
+                **dict.fromkeys([IMAGEN, PAINTER, CANVAS, STABLE, QWEN, IMAGEN_EDIT, INPAINT, GROK, WAN, WANX], price),
+                **dict.fromkeys([
+                    VOICE, NEW_VOICE, QWEN_VOICE, XAI_VOICE, VOXTRAL, EAR, WORD_EAR, QWEN_EAR, WHISPER, TRANSCRIBER, *RANKERS,
+                ], calls),
             },
         )
         with running(node):
@@ -89,6 +92,13 @@ def test_pictures_are_shown_and_changed(node, upstream, client):
     parts = upstream.sent[-1][1]["contents"][0]["parts"]
     assert [b64decode(part["inlineData"]["data"]) for part in parts[:2]] == [cat, hat]
     assert last_row(node)["cost"] == pytest.approx(EACH)
+
+
+def test_pictures_are_changed_by_who_wants_json(node, upstream, client):
+    for pictures in (("cat.png", png(1)), [("cat.png", png(1)), ("hat.png", png(2))]):
+        made = client.images.edit(model=GROK, image=pictures, prompt="add a hat", n=2, size="1024x1024")
+        assert [b64decode(picture.b64_json) for picture in made.data] == [png(9)] * 2 and made.output_format == "jpeg"
+        assert last_row(node)["cost"] == pytest.approx(2 * EACH)
 
 
 def test_pictures_that_are_links(node, upstream, client):
@@ -142,17 +152,16 @@ def test_pictures_made_by_tasks(node, upstream, client):
     with pytest.raises(openai.BadRequestError) as caught:
         client.images.generate(model=WAN, prompt="something forbidden")
     assert caught.value.code == "content_filter" and last_row(node)["cost"] in (None, 0)
-    assert not upstream.changing.called_off
+    assert upstream.changing.called_off.empty()
 
 
 def test_a_task_nobody_waits_for_is_called_off(node, upstream, client):
     upstream.changing.polls = 1000
     with pytest.raises(openai.APITimeoutError):
         client.with_options(timeout=1.5).images.generate(model=WAN, prompt="a cat")
-    while not upstream.changing.called_off:
-        pass
+    called_off = upstream.changing.called_off.get(timeout=30)
     upstream.changing.polls = 1
-    assert upstream.changing.called_off == [list(upstream.changing.tasks)[-1]]
+    assert called_off == list(upstream.changing.tasks)[-1]
     while node.manage("GET", "/v1/users/ada")["reserved"]:
         pass
 
@@ -254,6 +263,17 @@ def test_speech_that_is_mp3_or_not(node, client, upstream):
     with pytest.raises(openai.UnprocessableEntityError, match="wav, pcm"):
         client.audio.speech.create(model=VOICE, input="hello", voice="Kore", response_format="mp3")
     assert not upstream.sent
+
+
+@pytest.mark.parametrize("model", [XAI_VOICE, VOXTRAL])
+def test_speech_that_is_one_file(node, client, model):
+    said = client.audio.speech.create(model=model, input="hello", voice="Kore")
+    assert (said.response.headers["content-type"], said.content) == ("audio/mpeg", MP3)
+    assert last_row(node)["cost"] == pytest.approx(0.006)
+    for told, seen in (("400", openai.BadRequestError), ("429 retry 7", openai.RateLimitError), ("503", openai.InternalServerError)):
+        with pytest.raises(seen):
+            client.audio.speech.create(model=model, input=f"fail {told}", voice="Kore")
+        assert last_row(node)["status_code"] == int(told.split()[0])
 
 
 def test_recordings_are_written_down(node, client):

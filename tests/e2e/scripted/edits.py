@@ -2,6 +2,7 @@
 
 import base64
 import io
+from queue import SimpleQueue
 
 from PIL import Image
 
@@ -35,7 +36,7 @@ class Changing:
     def __init__(self, picture, fail):
         self.painted, self.picture, self.fail = None, picture, fail
         self.tasks = {}
-        self.called_off = []
+        self.called_off = SimpleQueue()
         self.polls = 1
         """How often a task is asked after before it is done."""
 
@@ -108,7 +109,7 @@ class Changing:
         return {"output": {**told, "results": [{"url": f"https://oss/{at}.png"} for at in range(count)]}}
 
     def cancel(self, name):
-        self.called_off.append(name)
+        self.called_off.put(name)
         return {"request_id": "d-3"}
 
     def invoke(self, model, body):
@@ -118,6 +119,15 @@ class Changing:
         if body.get("taskType") in ("INPAINTING", "OUTPAINTING"):
             return self.canvas(body)
         return None
+
+
+def xai(body, picture):
+    """In JSON, though its answer is OpenAI's."""
+    need_members(body, {"model", "prompt", "n", "image", "images", "response_format", "aspect_ratio", "resolution"})
+    shown = [body["image"]] if "image" in body else body["images"]
+    need(("image" in body) != ("images" in body), "one image, or several images")
+    need(all(one["type"] == "image_url" and one["url"].startswith("data:image/png;base64,") for one in shown), "image")
+    return {"data": [{"b64_json": picture, "mime_type": "image/jpeg", "revised_prompt": ""}] * body["n"]}
 
 
 def hear(body, said):

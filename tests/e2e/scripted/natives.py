@@ -73,9 +73,11 @@ class Natives:
                 "aws_access_key_id": signed.ACCESS_KEY, "aws_secret_access_key": signed.SECRET_KEY,
             },
             "vertexai": {
-                "provider_type": "vertexai", "api_base": f"{self.url}{VERTEX}", "api_key": "ya29.token",
-                "client_args": {"project": "p", "location": "l"},
+                "provider_type": "vertexai", "api_base": f"{self.url}/vertex/v1", "api_key": "ya29.token",
+                "project": "p", "location": "l",
             },
+            "xai": instance("xai", "/xai/v1"),
+            "mistral": instance("mistral", "/mistral/v1"),
             "cohere": instance("cohere", "/cohere"),
             "voyage": instance("voyage", "/voyage/v1"),
             "dashscope": instance("dashscope", "/compatible-mode/v1"),
@@ -94,6 +96,9 @@ class Natives:
             ("/model/{model}/invoke", None, self.invoke),
             ("/rerank", None, bedrock_rerank),
             ("/api/v1/services/aigc/multimodal-generation/generation", bearer, dashscope),
+            ("/xai/v1/images/edits", bearer, lambda _, body: edits.xai(body, text64(png(9)))),
+            ("/xai/v1/tts", bearer, xai_speech),
+            ("/mistral/v1/audio/speech", bearer, mistral_speech),
             ("/openai/v1/audio/transcriptions", bearer, transcribe),
             ("/openai/v1/audio/translations", bearer, transcribe),
             ("/cohere/v2/rerank", bearer, cohere_rerank),
@@ -125,12 +130,14 @@ class Natives:
                     signed.check(request, raw)
                 else:
                     need(request.headers.get(key[0]) == key[1], f"{key[0]} is not the provider's key")
-                body = form(await request.post()) if is_form else json.loads(raw or "null")
+                body = form(await request.post()) if is_form else json.loads(raw or "{}")
                 self.request = request
                 self.sent.append((request.path, body))
                 answer = handle(request.match_info.get("model"), body)
                 if isinstance(answer, str):
                     return web.Response(text=answer)
+                if isinstance(answer, bytes):
+                    return web.Response(body=answer, content_type="audio/mpeg")
                 if events := events_of(request, body, answer):
                     return await self.stream(request, events)
                 return web.json_response(answer)
@@ -328,6 +335,20 @@ def dashscope(_, body):
     fail_if_told(words["text"])
     choice = {"finish_reason": "stop", "message": {"role": "assistant", "content": [{"image": f"https://oss/{len(shown)}.png"}]}}
     return {"output": {"choices": [choice]}, "usage": {"image_count": 1}, "request_id": "d-1"}
+
+
+def xai_speech(_, body):
+    need_members(body, {"text", "voice_id", "language", "output_format", "speed"})
+    fail_if_told(body["text"])
+    need((body["language"], body["output_format"]) == ("auto", {"codec": "mp3"}), "language, output_format")
+    return MP3
+
+
+def mistral_speech(_, body):
+    need_members(body, {"model", "input", "voice_id", "ref_audio", "response_format"})
+    fail_if_told(body["input"])
+    need(body["response_format"] == "mp3" and body["voice_id"] == "Kore", "response_format, voice_id")
+    return {"audio_data": text64(MP3)}
 
 
 def transcribe(_, body):

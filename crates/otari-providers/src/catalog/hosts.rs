@@ -85,6 +85,9 @@ pub(super) const FIREWORKS: Provider = Provider {
     ]),
     paths: Paths {
         images: "/workflows/accounts/fireworks/models/{model}/text_to_image",
+        // Of whisper-v3; the faster model has a host of its own. https://docs.fireworks.ai/guides/querying-asr-models
+        transcriptions: "https://audio-prod.api.fireworks.ai/v1/audio/transcriptions",
+        translations: "https://audio-prod.api.fireworks.ai/v1/audio/translations",
         ..Paths::OPENAI
     },
     quirks: &[
