@@ -71,6 +71,8 @@ pub(crate) struct Raw {
 
 pub(crate) type Encode<'a> = dyn Fn(&At<'_>) -> Result<Task<'a>, GatewayError> + Sync + 'a;
 pub(crate) type Decode<'a> = dyn Fn(&At<'_>, Raw) -> Result<Whole, UpstreamError> + Sync + 'a;
+pub(crate) type DecodeMade<'a> =
+    dyn Fn(&At<'_>, Raw) -> Result<Whole, UpstreamError> + Send + Sync + 'a;
 pub(crate) type DecodeAll<'a> =
     dyn Fn(&At<'_>, Vec<Raw>) -> Result<Whole, UpstreamError> + Sync + 'a;
 
@@ -79,7 +81,7 @@ pub(crate) enum Reading<'a> {
     /// Of the only message.
     Whole(&'a Decode<'a>),
     /// The same, by what was made for this message.
-    Made(Box<dyn Fn(&At<'_>, Raw) -> Result<Whole, UpstreamError> + Send + Sync + 'a>),
+    Made(Box<DecodeMade<'a>>),
     /// Of every message, in their order.
     All(&'a DecodeAll<'a>),
     /// The same, where each message begins work that is done later. It goes there, from the operation's own address.

@@ -36,7 +36,6 @@ pub enum Service {
 struct Takes {
     /// And a negative one.
     prompt: bool,
-    seed: bool,
     mask: bool,
     shape: bool,
     /// Members of its own.
@@ -47,7 +46,6 @@ struct Takes {
 
 const NOTHING: Takes = Takes {
     prompt: false,
-    seed: false,
     mask: false,
     shape: false,
     own: &[],
@@ -55,7 +53,6 @@ const NOTHING: Takes = Takes {
 };
 const PROMPT: Takes = Takes {
     prompt: true,
-    seed: true,
     own: &["style_preset"],
     ..NOTHING
 };
@@ -90,7 +87,6 @@ impl Service {
                 ..PROMPT
             },
             Self::Erase => Takes {
-                seed: true,
                 mask: true,
                 own: &["grow_mask"],
                 ..NOTHING
@@ -149,7 +145,7 @@ impl Service {
     }
 
     pub(super) fn takes_seed(self) -> bool {
-        self.takes().seed
+        self.takes().prompt || self == Self::Erase
     }
 
     pub(super) fn takes_size(self) -> bool {
