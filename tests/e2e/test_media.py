@@ -10,13 +10,18 @@ import pytest
 
 from gateway import Gateway, running
 from scripted import natives as own
+from scripted.edits import mask
 from scripted.natives import MP3, RATE, SAID, SAMPLES, WAV, png
 
 IMAGEN, PAINTER = "gemini:imagen-4.0-generate-001", "gemini:gemini-2.5-flash-image"
 CANVAS, STABLE = "bedrock:amazon.nova-canvas-v1:0", "bedrock:stability.stable-image-core-v1:1"
 VOICE, EAR = "gemini:gemini-2.5-flash-preview-tts", "gemini:gemini-2.5-flash"
+XAI_VOICE, VOXTRAL = "xai:tts", "mistral:voxtral-mini-tts-3-0"
 QWEN_VOICE, QWEN = "dashscope:qwen3-tts-flash", "dashscope:qwen-image-edit-plus"
 NEW_VOICE = "gemini:gemini-3.8-flash-tts"
+IMAGEN_EDIT, INPAINT = "vertexai:imagen-3.0-capability-001", "bedrock:us.stability.stable-image-inpaint-v1:0"
+GROK, WAN, WANX = "xai:grok-imagine-image", "dashscope:wan2.2-t2i-flash", "dashscope:wanx2.1-imageedit"
+WORD_EAR, QWEN_EAR = "gemini:gemini-3.5-transcribe", "dashscope:qwen3-asr-flash"
 WHISPER, TRANSCRIBER = "openai:whisper-1", "openai:gpt-4o-transcribe"
 RANKERS = ["cohere:rerank-v3.5", "voyage:rerank-2.5", "jina:jina-reranker-v2", "bedrock:amazon.rerank-v1:0"]
 EACH = 0.04
@@ -34,8 +39,10 @@ def node(tmp_path_factory):
             folder, f"sqlite:///{folder}/otari.db", providers=upstream.providers(), model_discovery=False,
             require_pricing=False, circuit_breaker_failures=0,
             pricing={
-                **dict.fromkeys([IMAGEN, PAINTER, CANVAS, STABLE, QWEN], price),
-                **dict.fromkeys([VOICE, NEW_VOICE, QWEN_VOICE, EAR, WHISPER, TRANSCRIBER, *RANKERS], calls),
+                **dict.fromkeys([IMAGEN, PAINTER, CANVAS, STABLE, QWEN, IMAGEN_EDIT, INPAINT, GROK, WAN, WANX], price),
+                **dict.fromkeys([
+                    VOICE, NEW_VOICE, QWEN_VOICE, XAI_VOICE, VOXTRAL, EAR, WORD_EAR, QWEN_EAR, WHISPER, TRANSCRIBER, *RANKERS,
+                ], calls),
             },
         )
         with running(node):
@@ -87,12 +94,76 @@ def test_pictures_are_shown_and_changed(node, upstream, client):
     assert last_row(node)["cost"] == pytest.approx(EACH)
 
 
+def test_pictures_are_changed_by_who_wants_json(node, upstream, client):
+    for pictures in (("cat.png", png(1)), [("cat.png", png(1)), ("hat.png", png(2))]):
+        made = client.images.edit(model=GROK, image=pictures, prompt="add a hat", n=2, size="1024x1024")
+        assert [b64decode(picture.b64_json) for picture in made.data] == [png(9)] * 2 and made.output_format == "jpeg"
+        assert last_row(node)["cost"] == pytest.approx(2 * EACH)
+
+
 def test_pictures_that_are_links(node, upstream, client):
     made = client.images.generate(model=QWEN, prompt="a cat", n=2, size="1328x1328", extra_body={"watermark": False})
     assert [picture.url for picture in made.data] == ["https://oss/0.png"] * 2
     made = client.images.edit(model=QWEN, image=("cat.png", png(1)), prompt="add a hat", response_format="url")
     assert [picture.url for picture in made.data] == ["https://oss/1.png"]
     assert last_row(node)["cost"] == pytest.approx(EACH)
+
+
+CHANGED = [True, False, False, True, True]
+"""Of a row of pixels."""
+
+
+@pytest.mark.parametrize("model, options", [
+    (IMAGEN_EDIT, {}), (CANVAS, {"cfgScale": 7.5}), (CANVAS, {"outPaintingMode": "PRECISE"}), (INPAINT, {"grow_mask": 3}),
+])
+def test_a_mask_says_what_changes(node, upstream, client, model, options):
+    made = client.images.edit(model=model, image=("cat.png", png(1)), mask=("m.png", mask(CHANGED)), prompt="add a hat", n=2,
+                              extra_body=options)
+    assert all(b64decode(picture.b64_json).startswith(b"\x89PNG") for picture in made.data)
+    assert len(made.data) == 2 and upstream.changing.painted == CHANGED
+    row = last_row(node)
+    assert (row["status"], row["cost"], row["endpoint"]) == ("success", pytest.approx(2 * EACH), "/v1/images/edits")
+    for told, seen in (("400", openai.BadRequestError), ("429 retry 7", openai.RateLimitError), ("503", openai.InternalServerError)):
+        with pytest.raises(seen):
+            client.images.edit(model=model, image=("cat.png", png(1)), mask=("m.png", mask(CHANGED)), prompt=f"fail {told}",
+                               extra_body=options)
+        assert last_row(node)["status_code"] == int(told.split()[0])
+
+
+@pytest.mark.parametrize("model, masked, says", [
+    (PAINTER, mask(CHANGED), "mask"), (QWEN, mask(CHANGED), "mask"), (CANVAS, None, "maskPrompt"),
+    (CANVAS, png(1), "transparent"), (INPAINT, mask([False]), "transparent"), (IMAGEN, mask(CHANGED), "Vertex AI"),
+    (IMAGEN_EDIT, b"GIF89a", "whole PNG"),
+])
+def test_masks_that_cannot_be_used(client, upstream, model, masked, says):
+    options = {"mask": ("m.png", masked)} if masked else {}
+    with pytest.raises((openai.BadRequestError, openai.UnprocessableEntityError), match=says):
+        client.images.edit(model=model, image=("cat.png", png(1)), prompt="add a hat", **options)
+    assert not upstream.sent
+
+
+def test_pictures_made_by_tasks(node, upstream, client):
+    made = client.images.generate(model=WAN, prompt="a cat", n=6, size="1024x1024")
+    assert [picture.url for picture in made.data] == [f"https://oss/{at}.png" for at in (0, 1, 2, 3, 0, 1)]
+    row = last_row(node)
+    assert (row["status"], row["cost"]) == ("success", pytest.approx(6 * EACH))
+    made = client.images.edit(model=WANX, image=("cat.png", png(1)), mask=("m.png", mask(CHANGED)), prompt="add a hat")
+    assert [picture.url for picture in made.data] == ["https://oss/0.png"] and upstream.changing.painted == CHANGED
+    with pytest.raises(openai.BadRequestError) as caught:
+        client.images.generate(model=WAN, prompt="something forbidden")
+    assert caught.value.code == "content_filter" and last_row(node)["cost"] in (None, 0)
+    assert upstream.changing.called_off.empty()
+
+
+def test_a_task_nobody_waits_for_is_called_off(node, upstream, client):
+    upstream.changing.polls = 1000
+    with pytest.raises(openai.APITimeoutError):
+        client.with_options(timeout=1.5).images.generate(model=WAN, prompt="a cat")
+    called_off = upstream.changing.called_off.get(timeout=30)
+    upstream.changing.polls = 1
+    assert called_off == list(upstream.changing.tasks)[-1]
+    while node.manage("GET", "/v1/users/ada")["reserved"]:
+        pass
 
 
 @pytest.mark.parametrize("model, options, says", [
@@ -194,6 +265,17 @@ def test_speech_that_is_mp3_or_not(node, client, upstream):
     assert not upstream.sent
 
 
+@pytest.mark.parametrize("model", [XAI_VOICE, VOXTRAL])
+def test_speech_that_is_one_file(node, client, model):
+    said = client.audio.speech.create(model=model, input="hello", voice="Kore")
+    assert (said.response.headers["content-type"], said.content) == ("audio/mpeg", MP3)
+    assert last_row(node)["cost"] == pytest.approx(0.006)
+    for told, seen in (("400", openai.BadRequestError), ("429 retry 7", openai.RateLimitError), ("503", openai.InternalServerError)):
+        with pytest.raises(seen):
+            client.audio.speech.create(model=model, input=f"fail {told}", voice="Kore")
+        assert last_row(node)["status_code"] == int(told.split()[0])
+
+
 def test_recordings_are_written_down(node, client):
     file = ("said.wav", WAV)
     heard = client.audio.transcriptions.create(model=EAR, file=file, language="en", prompt="Otari")
@@ -241,11 +323,40 @@ def test_who_does_not_stream_answers_whole(node, upstream):
     assert upstream.sent[-1][1]["stream"] == "true"
 
 
-@pytest.mark.parametrize("form", ["srt", "vtt", "verbose_json"])
-def test_times_that_nobody_knows(client, upstream, form):
-    with pytest.raises(openai.UnprocessableEntityError, match="json and text only"):
-        client.audio.transcriptions.create(model=EAR, file=("said.wav", WAV), response_format=form)
+@pytest.mark.parametrize("model", [EAR, WORD_EAR])
+def test_transcripts_with_times(node, upstream, client, model):
+    ask = client.audio.transcriptions.create
+    for form, begins in (("srt", "1\n00:00:00,000 --> 00:00:0"), ("vtt", "WEBVTT\n\n00:00:00.000 --> 00:00:0")):
+        written = ask(model=model, file=("said.wav", WAV), response_format=form)
+        assert written.startswith(begins) and SAID in written
+    verbose = ask(model=model, file=("said.wav", WAV), response_format="verbose_json", timestamp_granularities=["segment"])
+    assert (verbose.text, verbose.segments[0].text, verbose.segments[0].start) == (SAID, SAID, 0.0)
+    assert verbose.duration == verbose.segments[0].end > 1
+    assert last_row(node)["cost"] == pytest.approx(0.006)
+
+
+def test_times_of_words(node, upstream, client):
+    ask = client.audio.transcriptions.create
+    options = {"file": ("said.wav", WAV), "response_format": "verbose_json", "timestamp_granularities": ["word"]}
+    verbose = ask(model=WORD_EAR, **options)
+    assert [word.word for word in verbose.words] == SAID.split()
+    assert (verbose.words[1].start, verbose.words[1].end) == (0.5, 0.9)
+    upstream.forget()
+    with pytest.raises(openai.UnprocessableEntityError, match="no times of words"):
+        ask(model=EAR, **options)
     assert not upstream.sent
+
+
+def test_another_ear(node, upstream, client):
+    for model in (QWEN_EAR, WORD_EAR):
+        heard = client.audio.transcriptions.create(model=model, file=("said.wav", WAV), language="en", prompt="Otari, Ada")
+        assert heard.text == SAID
+        assert client.audio.transcriptions.create(model=model, file=("said.wav", WAV), response_format="text") == SAID
+        with pytest.raises(openai.BadRequestError, match="/v1/audio/transcriptions"):
+            client.audio.translations.create(model=model, file=("said.wav", WAV))
+    with pytest.raises(openai.RateLimitError):
+        client.audio.transcriptions.create(model=QWEN_EAR, file=("said.wav", WAV), prompt="fail")
+    assert last_row(node)["status_code"] == 429
 
 
 @pytest.mark.parametrize("model", RANKERS)

@@ -214,6 +214,17 @@ impl Post {
         gateway.transport.send(instance, outbound).await
     }
 
+    /// The same with the instance's first key only.
+    pub(crate) async fn send_as_first(
+        self,
+        gateway: &Gateway,
+        origin: &Origin,
+        instance: &Instance,
+    ) -> Result<Answered, UpstreamError> {
+        let outbound = self.outbound(origin);
+        gateway.transport.send_as_first(instance, outbound).await
+    }
+
     pub(crate) fn outbound(self, origin: &Origin) -> Outbound {
         let mut headers = self.headers;
         headers

@@ -3,7 +3,7 @@
 mod native;
 
 use otari_providers::{Operation, UpstreamError};
-use otari_translate::images::ImageWire;
+use otari_translate::images::{ImageWire, Kind};
 use serde_json::value::RawValue;
 
 use crate::Gateway;
@@ -150,7 +150,12 @@ impl FormTask for Pictures<'_> {
         let Some(wire) = self.wire(at)? else {
             return Ok(Task::one(form.message(at.model), self.reading(form)));
         };
-        let request = native::request_of_form(form, count(form, &mut Vec::new()))?;
+        let kind = if self.is_edit() {
+            Kind::Change
+        } else {
+            Kind::Vary
+        };
+        let request = native::request_of_form(form, kind, count(form, &mut Vec::new()))?;
         native::encode(at, wire, &request, self.drawn)
     }
 

@@ -31,8 +31,6 @@ use signal::Signal;
 use choice::Declined;
 pub use teach::{Lesson, Pools, TeachError};
 
-/// Longest a decision may take; a caller waits for it.
-const DECISION_MAX: Duration = Duration::from_secs(5);
 const DECISIONS_MAX: u64 = 10_000;
 const TASK_HEADER: &str = "otari-router-task";
 
@@ -48,6 +46,8 @@ pub struct LearnedOptions {
     pub confidence_floor: f64,
     /// Examples it wants before it decides anything.
     pub seed_count: u32,
+    /// Longest a decision may take; a caller waits for it.
+    pub decision_max: Duration,
     /// What one decision covers.
     pub granularity: RouterGranularity,
     /// Examples kept for one user; 0 for all.
@@ -106,7 +106,8 @@ pub(crate) struct Asked<'a> {
 impl Asked<'_> {
     /// The models of `entry`, the best first.
     pub(crate) async fn rank(&self, entry: &Entry) -> Result<Vec<String>, Declined> {
-        let ranked = timeout(DECISION_MAX, self.decide(entry)).await;
+        let longest = self.gateway.learned.options.decision_max;
+        let ranked = timeout(longest, self.decide(entry)).await;
         let ranked = ranked.unwrap_or(Err(Declined::TooSlow));
         if let Err(why) = &ranked {
             let request_id = &self.inbound.origin.request_id;

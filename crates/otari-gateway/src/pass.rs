@@ -2,6 +2,7 @@
 //! nothing is relayed event by event. Where a provider makes less at a time than was asked for, an attempt is several
 //! requests side by side.
 
+mod follow;
 mod shape;
 mod stream;
 mod task;
@@ -228,6 +229,12 @@ async fn ask_for(
             .buffered(TOGETHER);
         return Ok(Read::Whole(decode(at, raws.try_collect().await?)?));
     }
+    if let Reading::Followed(begin, decode) = reading {
+        let raws = futures::iter(posts)
+            .map(|post| gateway.follow(origin, at, begin, post))
+            .buffered(TOGETHER);
+        return Ok(Read::Whole(decode(at, raws.try_collect().await?)?));
+    }
     let post = posts.pop().ok_or_else(|| malformed("nothing was asked"))?;
     read(at, send(post).await?, reading).await
 }
@@ -241,7 +248,10 @@ async fn read(
     let instance = &at.instance.name;
     Ok(match reading {
         Reading::Whole(decode) => Read::Whole(decode(at, Raw::collect(answered).await?)?),
-        Reading::All(decode) => Read::Whole(decode(at, vec![Raw::collect(answered).await?])?),
+        Reading::Made(decode) => Read::Whole(decode(at, Raw::collect(answered).await?)?),
+        Reading::All(decode) | Reading::Followed(_, decode) => {
+            Read::Whole(decode(at, vec![Raw::collect(answered).await?])?)
+        }
         Reading::Events(decode) if stream::is_whole(&answered) => {
             Read::Whole(decode(at, Raw::collect(answered).await?)?)
         }

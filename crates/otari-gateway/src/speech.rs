@@ -1,6 +1,6 @@
 //! The walk of a speech call: a flat price, the sound passed on as it comes.
 
-use http::{HeaderName, HeaderValue};
+use http::{HeaderName, HeaderValue, header};
 use otari_providers::quirk::{OwnFormat, own_format};
 use otari_providers::{Dialect, Operation};
 use otari_translate::speech::{self, SoundFormat, SpeechWire};
@@ -79,6 +79,8 @@ fn wire(at: &At<'_>) -> Result<Option<SpeechWire>, GatewayError> {
     Ok(match (provider.dialect, format) {
         (_, Some(OwnFormat::DashScope)) => Some(SpeechWire::DashScope),
         (_, Some(OwnFormat::MiniMax)) => Some(SpeechWire::MiniMax),
+        (_, Some(OwnFormat::Mistral)) => Some(SpeechWire::Mistral),
+        (_, Some(OwnFormat::Xai)) => Some(SpeechWire::Xai),
         (Dialect::Gemini | Dialect::Vertex, _) => Some(SpeechWire::Gemini),
         _ => None,
     })
@@ -104,6 +106,10 @@ fn task<'a>(
     } else {
         native(Operation::Speech, body)
     };
+    if wire == SpeechWire::Xai {
+        let sound = HeaderValue::from_static("audio/*, */*;q=0.5");
+        message.headers.insert(header::ACCEPT, sound);
+    }
     if wire == SpeechWire::DashScope {
         let (name, value) = DASHSCOPE_STREAMS;
         message

@@ -1,21 +1,19 @@
 //! The walk of a transcription or translation: a flat price, the form passed on with the model's own name in it, or
 //! its recording shown to a model that hears.
 
+mod native;
+
 use http::{HeaderValue, header};
-use otari_providers::{Dialect, Operation, UpstreamError};
-use otari_translate::transcription;
-use serde_json::json;
+use otari_providers::{Operation, UpstreamError};
 
 use crate::Gateway;
-use crate::dispatch::{EVENTS, refusal};
 use crate::error::{FieldProblem, GatewayError};
 use crate::form::{Form, UploadForm};
 use crate::inbound::{Inbound, Reply, ReplyBody};
 use crate::pass::{
-    At, Decode, FormTask, Raw, Reading, Task, Whole, answer_members, can, error_in, native,
-    native_stream, speaks_openai,
+    At, Decode, FormTask, Raw, Reading, Task, Whole, answer_members, error_in, speaks_openai,
 };
-use crate::relay::{malformed, upstream_error};
+use crate::relay::malformed;
 use crate::request::problem;
 use crate::reserve::Demand;
 use crate::unit::Unit;
@@ -45,6 +43,15 @@ struct Transcribing {
 struct Wanted {
     is_json: bool,
     stream: bool,
+}
+
+impl Transcribing {
+    fn what(&self) -> &'static str {
+        match self.operation {
+            Operation::Translations => "audio translation",
+            _ => "transcription",
+        }
+    }
 }
 
 impl FormTask for Transcribing {
@@ -77,35 +84,19 @@ impl FormTask for Transcribing {
     }
 
     fn passes(&self, at: &At<'_>) -> Result<bool, GatewayError> {
-        let what = match self.operation {
-            Operation::Translations => "audio translation",
-            _ => "transcription",
-        };
-        let dialect = at.instance.provider.dialect;
-        if matches!(dialect, Dialect::Gemini | Dialect::Vertex) {
-            can(at.instance, self.operation, what)?;
+        if native::ear(at, self.operation, self.what())?.is_some() {
             return Ok(false);
         }
-        speaks_openai(at.instance, self.operation, what)?;
+        speaks_openai(at.instance, self.operation, self.what())?;
         Ok(true)
     }
 
-    fn encode(&self, _: &At<'_>, form: &Form) -> Result<Task<'_>, GatewayError> {
-        let body = shown(form, self.operation)?;
+    fn encode(&self, at: &At<'_>, form: &Form) -> Result<Task<'_>, GatewayError> {
+        let Some(ear) = native::ear(at, self.operation, self.what())? else {
+            return Ok(Task::one(form.message(at.model), self.reading(form)));
+        };
         let wanted = Wanted::read(form, &mut Vec::new());
-        Ok(if wanted.stream {
-            let message = native_stream(Operation::Chat, body);
-            let reader = Box::new(transcription::Reader::default());
-            Task::one(message, Reading::Reshaped(EVENTS, reader))
-        } else {
-            let message = native(Operation::Chat, body);
-            let heard: &Decode<'_> = if wanted.is_json {
-                &|_, raw| heard(&raw, true)
-            } else {
-                &|_, raw| heard(&raw, false)
-            };
-            Task::one(message, Reading::Whole(heard))
-        })
+        native::task(at, ear, form, self.operation, wanted.stream)
     }
 
     fn reading(&self, form: &Form) -> Reading<'_> {
@@ -134,55 +125,6 @@ impl Wanted {
             stream: form.flag("stream", problems),
         }
     }
-}
-
-/// The recording as a chat model gets it. It answers words and nothing of when they were said.
-fn shown(form: &Form, operation: Operation) -> Result<Vec<u8>, GatewayError> {
-    let mut request = transcription::Request {
-        sound: form.file("file").unwrap_or_default(),
-        translate: operation == Operation::Translations,
-        language: None,
-        prompt: None,
-        temperature: None,
-    };
-    for (name, text) in form.texts().filter(|(_, text)| !text.is_empty()) {
-        match name {
-            "model" => {}
-            "language" => request.language = Some(text),
-            "prompt" => request.prompt = Some(text),
-            "temperature" => {
-                let number = text.trim().parse().map_err(|_| {
-                    GatewayError::field(&[name], "float_parsing", "Input should be a valid number")
-                })?;
-                request.temperature = Some(number);
-            }
-            "response_format" if matches!(text, "json" | "text") => {}
-            "response_format" => {
-                let message = "the provider of this model answers json and text only";
-                return Err(GatewayError::field(&[name], "invalid", message));
-            }
-            // OpenAI streams transcripts only.
-            "stream" if operation == Operation::Transcriptions => {}
-            "stream" if matches!(text, "false" | "False" | "0") => {}
-            _ => {
-                return Err(GatewayError::Unsupported {
-                    member: name.to_owned(),
-                });
-            }
-        }
-    }
-    transcription::encode(&request).map_err(refusal)
-}
-
-fn heard(raw: &Raw, is_json: bool) -> Result<Whole, UpstreamError> {
-    error_in(&raw.body)?;
-    let text = transcription::decode(&raw.body).map_err(|error| upstream_error(&error))?;
-    let body = if is_json {
-        ReplyBody::Json(json!({"text": text}).to_string().into())
-    } else {
-        ReplyBody::Typed(plain(), text.into())
-    };
-    Ok(Whole::of(body))
 }
 
 fn plain() -> HeaderValue {

@@ -43,6 +43,8 @@ pub enum OwnFormat {
     DashScope,
     Fireworks,
     MiniMax,
+    Mistral,
+    Xai,
 }
 
 /// What becomes of a top-level member of a chat request.

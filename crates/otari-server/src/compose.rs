@@ -211,6 +211,7 @@ fn learned(config: &Config) -> LearnedOptions {
         alpha: section.router_alpha,
         confidence_floor: section.router_confidence_floor,
         seed_count: section.router_seed_count,
+        decision_max: Duration::from_millis(section.router_decision_timeout_ms.into()),
         granularity: section.router_granularity,
         keep: section.router_max_records_per_user,
     }

@@ -3,16 +3,24 @@
 //! Some make one picture a call: a request becomes as many calls as it needs. What a format has no place for is
 //! refused by name, because a picture cannot be compared with what was asked for.
 
+mod amazon;
 mod dashscope;
 mod decode;
 mod encode;
+mod google;
+mod mask;
 mod request;
 mod size;
+mod stability;
+mod task;
+mod xai;
 
 pub(crate) use decode::BaseResp;
 pub use decode::decode;
 pub use encode::encode;
-pub use request::parse;
+pub use request::{parse, parse_form};
+pub use stability::Service;
+pub use task::{Progress, begin, progress};
 
 use crate::json::{Json, Object, Raw};
 use size::Size;
@@ -24,6 +32,9 @@ pub enum ImageWire {
     Gemini,
     /// `predict` of Imagen. <https://ai.google.dev/gemini-api/docs/imagen>
     Imagen,
+    /// The same of the model that changes pictures, on Vertex AI.
+    /// <https://cloud.google.com/vertex-ai/generative-ai/docs/model-reference/imagen-api-edit>
+    ImagenEdit,
     /// Amazon's Titan Image Generator and Nova Canvas, by `InvokeModel`.
     /// <https://docs.aws.amazon.com/nova/latest/userguide/image-gen-access.html>
     Canvas,
@@ -32,13 +43,19 @@ pub enum ImageWire {
     Stability,
     /// Stable Diffusion XL, by `InvokeModel`.
     StabilityXl,
+    /// Stability AI's models that change pictures, by `InvokeModel`.
+    StabilityService(Service),
     /// Qwen-Image and newer Wan models, by DashScope's call without a task.
     /// <https://www.alibabacloud.com/help/en/model-studio/qwen-image-api>
     DashScope,
+    /// Older Wan models, by DashScope's tasks.
+    DashScopeTask,
     /// Fireworks' workflows. <https://docs.fireworks.ai/api-reference/generate-a-new-image-from-a-text-prompt>
     Fireworks,
     /// <https://platform.minimax.io/docs/api-reference/image-generation-t2i>
     MiniMax,
+    /// Changes by xAI's models. <https://docs.x.ai/developers/model-capabilities/images/editing>
+    Xai,
 }
 
 impl ImageWire {
@@ -52,6 +69,24 @@ impl ImageWire {
         }
     }
 
+    /// By the name of a model of Google's that shall change pictures; on the Gemini API only Gemini's own do.
+    pub fn of_google_edits(model: &str, on_vertex: bool) -> Option<Self> {
+        match Self::of_google(model) {
+            Self::Imagen if !(on_vertex && model.contains("capability")) => None,
+            Self::Imagen => Some(Self::ImagenEdit),
+            other => Some(other),
+        }
+    }
+
+    /// By the name of a model of Alibaba's.
+    pub fn of_dashscope(model: &str) -> Self {
+        if task::is_for(model) {
+            Self::DashScopeTask
+        } else {
+            Self::DashScope
+        }
+    }
+
     /// By the id of a model on Bedrock; `None` for one that is not known to make pictures.
     pub fn of_bedrock(model: &str) -> Option<Self> {
         if model.contains("titan-image") || model.contains("nova-canvas") {
@@ -59,16 +94,28 @@ impl ImageWire {
         } else if model.contains("stable-diffusion-xl") {
             Some(Self::StabilityXl)
         } else if model.contains("stability.") {
-            Some(Self::Stability)
+            Some(Service::of(model).map_or(Self::Stability, Self::StabilityService))
         } else {
             None
         }
     }
 }
 
+/// What is wanted of the pictures that are shown.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Kind {
+    /// There are none.
+    #[default]
+    Make,
+    Change,
+    /// Others like them.
+    Vary,
+}
+
 /// One request for pictures.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct Request {
+    pub kind: Kind,
     pub prompt: String,
     /// At least one.
     pub count: usize,
@@ -80,6 +127,8 @@ pub struct Request {
     pub negative_prompt: Option<String>,
     /// To draw after, for an edit.
     pub pictures: Vec<Picture>,
+    /// A PNG whose transparent pixels are what changes.
+    pub mask: Option<Vec<u8>>,
     size: Size,
     is_fine: bool,
     format: Option<Format>,
@@ -166,9 +215,25 @@ mod tests {
             ("us.amazon.nova-canvas-v1:0", Some(W::Canvas)),
             ("stability.stable-diffusion-xl-v1", Some(W::StabilityXl)),
             ("us.stability.stable-image-core-v1:1", Some(W::Stability)),
+            (
+                "us.stability.stable-image-inpaint-v1:0",
+                Some(W::StabilityService(Service::Inpaint)),
+            ),
+            (
+                "stability.stable-creative-upscale-v1:0",
+                Some(W::StabilityService(Service::UpscaleCreative)),
+            ),
             ("anthropic.claude-opus-4-1-v1:0", None),
         ] {
             assert_eq!(W::of_bedrock(model), wire, "{model}");
+        }
+        for (model, on_vertex, wire) in [
+            ("imagen-3.0-capability-001", true, Some(W::ImagenEdit)),
+            ("imagen-3.0-capability-001", false, None),
+            ("imagen-4.0-generate-001", true, None),
+            ("gemini-2.5-flash-image", false, Some(W::Gemini)),
+        ] {
+            assert_eq!(W::of_google_edits(model, on_vertex), wire, "{model}");
         }
     }
 

@@ -3,7 +3,9 @@
 mod dashscope;
 mod gemini;
 mod minimax;
+mod mistral;
 mod sound;
+mod xai;
 
 use serde_json::{Map, Value};
 
@@ -23,6 +25,10 @@ pub enum SpeechWire {
     DashScope,
     /// <https://platform.minimax.io/docs/api-reference/speech-t2a-http>
     MiniMax,
+    /// <https://docs.mistral.ai/studio/audio/text-to-speech/overview>
+    Mistral,
+    /// <https://docs.x.ai/developers/model-capabilities/audio/text-to-speech>
+    Xai,
 }
 
 /// How sound is written.
@@ -118,6 +124,8 @@ pub fn encode(wire: SpeechWire, request: &Request, model: &str) -> Result<Vec<u8
         SpeechWire::Gemini => (gemini::formats(model), &gemini::OWN),
         SpeechWire::DashScope => (&sound::OF_SAMPLES, &dashscope::OWN),
         SpeechWire::MiniMax => (&minimax::FORMATS, &minimax::OWN),
+        SpeechWire::Mistral => (&mistral::FORMATS, &mistral::OWN),
+        SpeechWire::Xai => (&xai::FORMATS, &xai::OWN),
     };
     if request
         .format
@@ -135,13 +143,18 @@ pub fn encode(wire: SpeechWire, request: &Request, model: &str) -> Result<Vec<u8
         SpeechWire::Gemini => gemini::encode(request, model),
         SpeechWire::DashScope => dashscope::encode(request, model),
         SpeechWire::MiniMax => minimax::encode(request, model),
+        SpeechWire::Mistral => mistral::encode(request, model),
+        SpeechWire::Xai => xai::encode(request),
     }
 }
 
-/// Whether the provider makes it bit by bit.
+/// Whether the provider answers with events.
 pub fn is_streamed(wire: SpeechWire, request: &Request) -> bool {
-    let is_whole = request.format.and_then(gemini::compressed).is_some();
-    !(wire == SpeechWire::Gemini && is_whole)
+    match wire {
+        SpeechWire::Gemini => request.format.and_then(gemini::compressed).is_none(),
+        SpeechWire::DashScope | SpeechWire::MiniMax => true,
+        SpeechWire::Mistral | SpeechWire::Xai => false,
+    }
 }
 
 /// Reads the answer to `request` as it comes.
@@ -151,6 +164,8 @@ pub fn reader(wire: SpeechWire, request: &Request) -> Box<dyn Reshape> {
         SpeechWire::Gemini => Box::new(gemini::Reader::new(sound)),
         SpeechWire::DashScope => Box::new(Sse::new(dashscope::Reader::new(sound))),
         SpeechWire::MiniMax => Box::new(Sse::new(minimax::Reader::new(sound))),
+        SpeechWire::Mistral => Box::new(mistral::Reader::new(sound)),
+        SpeechWire::Xai => Box::new(xai::Reader::new(sound)),
     }
 }
 
@@ -167,7 +182,7 @@ pub fn media_type(wire: SpeechWire, request: &Request) -> &'static str {
 fn made(wire: SpeechWire, request: &Request) -> SoundFormat {
     request.format.unwrap_or(match wire {
         SpeechWire::Gemini | SpeechWire::DashScope => SoundFormat::Wav,
-        SpeechWire::MiniMax => SoundFormat::Mp3,
+        SpeechWire::MiniMax | SpeechWire::Mistral | SpeechWire::Xai => SoundFormat::Mp3,
     })
 }
 
@@ -193,3 +208,6 @@ fn unsupported(name: &str) -> TranslateError {
         member: name.to_owned(),
     }
 }
+
+#[cfg(test)]
+mod tests;

@@ -14,7 +14,7 @@ from contextlib import contextmanager
 
 from aiohttp import web
 
-from . import signed
+from . import edits, signed
 from .model import FAIL, Failure, Malformed, need, need_members, pieces
 from .upstream import KEY, listening
 
@@ -23,6 +23,7 @@ SAMPLES = struct.pack("<8h", 0, 1000, 2000, 3000, -3000, -2000, -1000, 0) * 4000
 """What the speech models say, whatever is asked."""
 MP3 = b"ID3sound" * 4000
 SAID = "Good day to you."
+VERTEX = "/vertex/v1/projects/p/locations/l"
 """What the models that hear have heard, whatever is played to them."""
 WAV = b"RIFF\x24\0\0\0WAVEfmt \x10\0\0\0\x01\0\x01\0\xc0\x5d\0\0\x80\xbb\0\0\x02\0\x10\0data\0\0\0\0"
 
@@ -54,6 +55,7 @@ class Natives:
         self.malformed = []
         self.may_go_on = threading.Event()
         self.url = None
+        self.changing = edits.Changing(lambda at: text64(png(at)), fail_if_told)
 
     def forget(self):
         self.sent.clear()
@@ -70,6 +72,12 @@ class Natives:
                 "provider_type": "bedrock", "api_base": self.url, "region": signed.REGION,
                 "aws_access_key_id": signed.ACCESS_KEY, "aws_secret_access_key": signed.SECRET_KEY,
             },
+            "vertexai": {
+                "provider_type": "vertexai", "api_base": f"{self.url}/vertex/v1", "api_key": "ya29.token",
+                "project": "p", "location": "l",
+            },
+            "xai": instance("xai", "/xai/v1"),
+            "mistral": instance("mistral", "/mistral/v1"),
             "cohere": instance("cohere", "/cohere"),
             "voyage": instance("voyage", "/voyage/v1"),
             "dashscope": instance("dashscope", "/compatible-mode/v1"),
@@ -82,11 +90,15 @@ class Natives:
         bearer, google = ("authorization", f"Bearer {KEY}"), ("x-goog-api-key", KEY)
         for path, key, handle in (
             ("/gemini/v1beta/models/{model}:predict", google, imagen),
+            (f"{VERTEX}/publishers/google/models/{{model}}:predict", ("authorization", "Bearer ya29.token"), self.imagen_edit),
             ("/gemini/v1beta/models/{model}:generateContent", google, generate),
             ("/gemini/v1beta/models/{model}:streamGenerateContent", google, generate),
-            ("/model/{model}/invoke", None, invoke),
+            ("/model/{model}/invoke", None, self.invoke),
             ("/rerank", None, bedrock_rerank),
             ("/api/v1/services/aigc/multimodal-generation/generation", bearer, dashscope),
+            ("/xai/v1/images/edits", bearer, lambda _, body: edits.xai(body, text64(png(9)))),
+            ("/xai/v1/tts", bearer, xai_speech),
+            ("/mistral/v1/audio/speech", bearer, mistral_speech),
             ("/openai/v1/audio/transcriptions", bearer, transcribe),
             ("/openai/v1/audio/translations", bearer, transcribe),
             ("/cohere/v2/rerank", bearer, cohere_rerank),
@@ -94,7 +106,20 @@ class Natives:
             ("/jina/v1/rerank", bearer, jina_rerank),
         ):
             app.router.add_post(path, self.at(key, handle))
+        for where in ("text2image", "image2image"):
+            app.router.add_post(f"/api/v1/services/aigc/{where}/image-synthesis", self.at(bearer, self.begin))
+        app.router.add_get("/api/v1/tasks/{model}", self.at(bearer, lambda name, _: self.changing.after(name)))
+        app.router.add_post("/api/v1/tasks/{model}/cancel", self.at(bearer, lambda name, _: self.changing.cancel(name)))
         return app
+
+    def imagen_edit(self, _, body):
+        return self.changing.imagen(body)
+
+    def invoke(self, model, body):
+        return self.changing.invoke(model, body) or invoke(model, body)
+
+    def begin(self, _, body):
+        return self.changing.begin(self.request, body)
 
     def at(self, key, handle):
         async def handler(request):
@@ -105,11 +130,14 @@ class Natives:
                     signed.check(request, raw)
                 else:
                     need(request.headers.get(key[0]) == key[1], f"{key[0]} is not the provider's key")
-                body = form(await request.post()) if is_form else json.loads(raw)
+                body = form(await request.post()) if is_form else json.loads(raw or "{}")
+                self.request = request
                 self.sent.append((request.path, body))
                 answer = handle(request.match_info.get("model"), body)
                 if isinstance(answer, str):
                     return web.Response(text=answer)
+                if isinstance(answer, bytes):
+                    return web.Response(body=answer, content_type="audio/mpeg")
                 if events := events_of(request, body, answer):
                     return await self.stream(request, events)
                 return web.json_response(answer)
@@ -203,10 +231,33 @@ def generate(model, body):
         return drawn(content["parts"], config, words)
     if "tts" in model:
         return spoken(model, content["parts"], config)
-    need_members(config, {"temperature"})
+    if "transcribe" in model:
+        return transcribed(content["parts"], config)
+    need_members(config, {"temperature", "responseMimeType", "responseSchema"})
     [sound] = [part["inlineData"] for part in content["parts"] if "inlineData" in part]
     need(sound["mimeType"].startswith("audio/") and base64.b64decode(sound["data"]), "no sound")
+    if "responseSchema" in config:
+        need(config["responseMimeType"] == "application/json" and "MM:SS" in words, "times")
+        segments = [{"start": "00:00.000", "end": "00:02.500", "text": SAID}]
+        return candidate({"text": json.dumps({"language": "english", "segments": segments})})
     return candidate({"text": SAID})
+
+
+def transcribed(parts, config):
+    """A model that takes sound alone."""
+    need_members(config, {"audioTranscriptionConfig", "temperature"})
+    how = config["audioTranscriptionConfig"]
+    need_members(how, {"languageCodes", "customVocabulary", "wordTimestamp"})
+    need(not ("customVocabulary" in how and how.get("wordTimestamp")), "vocabulary and times together")
+    [part] = parts
+    need(part["inlineData"]["mimeType"].startswith("audio/"), "no sound")
+    told = {"text": SAID}
+    if how.get("wordTimestamp"):
+        told["words"] = [
+            {"word": word, "startOffset": f"{at * 0.5:.3f}s", "endOffset": f"{at * 0.5 + 0.4:.3f}s"}
+            for at, word in enumerate(SAID.split())
+        ]
+    return candidate({"audioTranscription": told})
 
 
 def drawn(parts, config, words):
@@ -267,6 +318,8 @@ def invoke(model, body):
 
 
 def dashscope(_, body):
+    if "asr" in body["model"]:
+        return edits.hear(body, SAID)
     need_members(body, {"model", "input", "parameters"})
     if "voice" in body["input"]:
         need_members(body["input"], {"text", "voice", "instructions", "language_type"})
@@ -282,6 +335,20 @@ def dashscope(_, body):
     fail_if_told(words["text"])
     choice = {"finish_reason": "stop", "message": {"role": "assistant", "content": [{"image": f"https://oss/{len(shown)}.png"}]}}
     return {"output": {"choices": [choice]}, "usage": {"image_count": 1}, "request_id": "d-1"}
+
+
+def xai_speech(_, body):
+    need_members(body, {"text", "voice_id", "language", "output_format", "speed"})
+    fail_if_told(body["text"])
+    need((body["language"], body["output_format"]) == ("auto", {"codec": "mp3"}), "language, output_format")
+    return MP3
+
+
+def mistral_speech(_, body):
+    need_members(body, {"model", "input", "voice_id", "ref_audio", "response_format"})
+    fail_if_told(body["input"])
+    need(body["response_format"] == "mp3" and body["voice_id"] == "Kore", "response_format, voice_id")
+    return {"audio_data": text64(MP3)}
 
 
 def transcribe(_, body):

@@ -51,6 +51,8 @@ section! {
         router_confidence_floor: f64 = 0.0 => Between(0.0, 1.0);
         /// Learned routing: examples needed before it decides.
         router_seed_count: u32 = 20;
+        /// Learned routing: how long a caller waits for a decision, embedding included; then the default answers.
+        router_decision_timeout_ms: u32 = 5000 => AtLeast(1.0);
         /// Learned routing: what one decision covers.
         router_granularity: RouterGranularity = RouterGranularity::TraceSticky;
         /// Learned routing: examples kept for one user; 0 for all.

@@ -2,10 +2,11 @@
 
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
+use http::{HeaderName, HeaderValue};
 use otari_documents::looks_like_image;
 use otari_providers::quirk::{OwnFormat, own_format};
 use otari_providers::{Dialect, Operation, UpstreamError};
-use otari_translate::images::{self, ImageWire, Picture, Request};
+use otari_translate::images::{self, ImageWire, Kind, Picture, Request};
 use serde_json::{Map, Value, json};
 
 use crate::dispatch::{is_kept_back, refusal};
@@ -15,25 +16,24 @@ use crate::inbound::{Inbound, ReplyBody};
 use crate::pass::{At, DecodeAll, Raw, Reading, Task, Whole, can, error_in, native};
 use crate::relay::{malformed, upstream_error};
 
+/// What makes DashScope begin a task instead of refusing.
+const DASHSCOPE_TASKS: (HeaderName, &str) =
+    (HeaderName::from_static("x-dashscope-async"), "enable");
+
 /// The provider's own format of image generation; `None` where it speaks OpenAI's.
 pub(super) fn wire(at: &At<'_>) -> Result<Option<ImageWire>, GatewayError> {
     can(at.instance, Operation::Images, "image generation")?;
     let provider = at.instance.provider;
     let format = own_format(provider.quirks, Operation::Images);
     Ok(match (provider.dialect, format) {
-        (_, Some(OwnFormat::DashScope)) => Some(ImageWire::DashScope),
+        (_, Some(OwnFormat::DashScope)) => Some(ImageWire::of_dashscope(at.model)),
         (_, Some(OwnFormat::Fireworks)) => Some(ImageWire::Fireworks),
         (_, Some(OwnFormat::MiniMax)) => Some(ImageWire::MiniMax),
         (Dialect::Gemini | Dialect::Vertex, _) => Some(ImageWire::of_google(at.model)),
         (Dialect::BedrockConverse, _) => {
-            let wire = ImageWire::of_bedrock(at.model);
-            Some(wire.ok_or_else(|| {
-                GatewayError::InvalidRequest(format!(
-                    "'{}' is not known to make images; on Bedrock Titan Image Generator, Nova Canvas and Stability AI's \
-                     models do",
-                    at.model
-                ))
-            })?)
+            let known = "Titan Image Generator, Nova Canvas and Stability AI's models do";
+            let unknown = || unknown(at, "make", &format!("on Bedrock {known}"));
+            Some(ImageWire::of_bedrock(at.model).ok_or_else(unknown)?)
         }
         _ => None,
     })
@@ -43,11 +43,25 @@ pub(super) fn wire(at: &At<'_>) -> Result<Option<ImageWire>, GatewayError> {
 pub(super) fn wire_of_edits(at: &At<'_>) -> Result<Option<ImageWire>, GatewayError> {
     can(at.instance, Operation::ImageEdits, "image editing")?;
     let provider = at.instance.provider;
-    let is_own = own_format(provider.quirks, Operation::ImageEdits).is_some();
-    if is_own || matches!(provider.dialect, Dialect::Gemini | Dialect::Vertex) {
+    let dialect = provider.dialect;
+    if matches!(dialect, Dialect::Gemini | Dialect::Vertex) {
+        let wire = ImageWire::of_google_edits(at.model, dialect == Dialect::Vertex);
+        let known = "Gemini's image models do, and on Vertex AI imagen-3.0-capability-001";
+        return wire.map(Some).ok_or_else(|| unknown(at, "change", known));
+    }
+    let format = own_format(provider.quirks, Operation::ImageEdits);
+    if format == Some(OwnFormat::Xai) {
+        return Ok(Some(ImageWire::Xai));
+    }
+    if format.is_some() || dialect == Dialect::BedrockConverse {
         return wire(at);
     }
     Ok(None)
+}
+
+fn unknown(at: &At<'_>, verb: &str, known: &str) -> GatewayError {
+    let text = format!("'{}' is not known to {verb} images; {known}", at.model);
+    GatewayError::InvalidRequest(text)
 }
 
 /// The same for variations.
@@ -57,12 +71,8 @@ pub(super) fn wire_of_variations(at: &At<'_>) -> Result<Option<ImageWire>, Gatew
         return Ok(None);
     }
     let wire = ImageWire::of_bedrock(at.model).filter(|wire| *wire == ImageWire::Canvas);
-    wire.map(Some).ok_or_else(|| {
-        GatewayError::InvalidRequest(format!(
-            "'{}' is not known to vary images; on Bedrock Titan Image Generator and Nova Canvas do",
-            at.model
-        ))
-    })
+    let known = "on Bedrock Titan Image Generator and Nova Canvas do";
+    wire.map(Some).ok_or_else(|| unknown(at, "vary", known))
 }
 
 pub(super) fn request(body: &[u8]) -> Result<Request, GatewayError> {
@@ -74,18 +84,18 @@ pub(super) fn request(body: &[u8]) -> Result<Request, GatewayError> {
     images::parse(&members).map_err(refusal)
 }
 
-pub(super) fn request_of_form(form: &Form, count: i64) -> Result<Request, GatewayError> {
-    if form.file("mask").is_some() {
-        return Err(GatewayError::Unsupported {
-            member: "mask".to_owned(),
-        });
-    }
+pub(super) fn request_of_form(
+    form: &Form,
+    kind: Kind,
+    count: i64,
+) -> Result<Request, GatewayError> {
     let texts = form.texts().filter(|(_, text)| !text.is_empty());
     let mut members: Map<String, Value> = texts
         .map(|(name, text)| (name.to_owned(), text.into()))
         .collect();
     members.insert("n".to_owned(), json!(count));
-    let mut request = images::parse(&members).map_err(refusal)?;
+    let mut request = images::parse_form(kind, &members).map_err(refusal)?;
+    request.mask = form.file("mask").map(<[u8]>::to_vec);
     for image in form.files("image") {
         let Some(mime) = looks_like_image(image) else {
             let message = "Input should be a png, jpeg, gif or webp image";
@@ -107,19 +117,33 @@ pub(super) fn encode<'a>(
 ) -> Result<Task<'a>, GatewayError> {
     let operation = match wire {
         ImageWire::Gemini => Operation::Chat,
+        ImageWire::Xai => Operation::ImageEdits,
         _ => Operation::Images,
     };
     let bodies = images::encode(wire, request, at.model).map_err(refusal)?;
-    let messages = bodies.into_iter().map(|body| native(operation, body));
+    let messages = bodies.into_iter().map(|body| {
+        let mut message = native(operation, body);
+        if wire == ImageWire::DashScopeTask {
+            let (name, value) = DASHSCOPE_TASKS;
+            message
+                .headers
+                .insert(name, HeaderValue::from_static(value));
+        }
+        message
+    });
     Ok(Task {
         messages: messages.collect(),
-        reading: Reading::All(read),
+        reading: match wire {
+            ImageWire::DashScopeTask => Reading::Followed(images::begin(at.model), read),
+            _ => Reading::All(read),
+        },
         demand: None,
     })
 }
 
 pub(super) fn decode(at: &At<'_>, inbound: &Inbound, raws: &[Raw]) -> Result<Whole, UpstreamError> {
-    let wire = wire(at).ok().flatten();
+    let of_edits = || wire_of_edits(at).ok().flatten();
+    let wire = wire(at).ok().flatten().or_else(of_edits);
     let wire = wire.ok_or_else(|| malformed("an answer nobody asked for"))?;
     let mut made = Vec::new();
     for raw in raws {

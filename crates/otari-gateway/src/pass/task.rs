@@ -71,6 +71,8 @@ pub(crate) struct Raw {
 
 pub(crate) type Encode<'a> = dyn Fn(&At<'_>) -> Result<Task<'a>, GatewayError> + Sync + 'a;
 pub(crate) type Decode<'a> = dyn Fn(&At<'_>, Raw) -> Result<Whole, UpstreamError> + Sync + 'a;
+pub(crate) type DecodeMade<'a> =
+    dyn Fn(&At<'_>, Raw) -> Result<Whole, UpstreamError> + Send + Sync + 'a;
 pub(crate) type DecodeAll<'a> =
     dyn Fn(&At<'_>, Vec<Raw>) -> Result<Whole, UpstreamError> + Sync + 'a;
 
@@ -78,8 +80,12 @@ pub(crate) type DecodeAll<'a> =
 pub(crate) enum Reading<'a> {
     /// Of the only message.
     Whole(&'a Decode<'a>),
+    /// The same, by what was made for this message.
+    Made(Box<DecodeMade<'a>>),
     /// Of every message, in their order.
     All(&'a DecodeAll<'a>),
+    /// The same, where each message begins work that is done later. It goes there, from the operation's own address.
+    Followed(&'static str, &'a DecodeAll<'a>),
     /// Of the only message, as it comes, with the type it has where the provider names none of use.
     AsItComes(&'static str),
     /// Of the only message: events as they come, or from who does not stream a whole answer.
@@ -92,7 +98,9 @@ impl Reading<'_> {
     /// What the answer is asked for as.
     pub(super) fn accept(&self) -> &'static str {
         match self {
-            Self::Whole(_) | Self::All(_) => "application/json, */*;q=0.5",
+            Self::Whole(_) | Self::Made(_) | Self::All(_) | Self::Followed(..) => {
+                "application/json, */*;q=0.5"
+            }
             Self::AsItComes(_) | Self::Events(_) | Self::Reshaped(..) => "*/*",
         }
     }

@@ -241,6 +241,35 @@ fn google_models_are_known_by_each_of_their_names() {
 }
 
 #[test]
+fn sound_and_pictures_have_places_of_their_own() {
+    let dashscope =
+        "https://dashscope.aliyuncs.com/api/v1/services/aigc/multimodal-generation/generation";
+    for (id, operation, expected) in [
+        ("xai", Operation::Speech, "https://api.x.ai/v1/tts"),
+        ("xai", Operation::Transcriptions, "https://api.x.ai/v1/stt"),
+        (
+            "xai",
+            Operation::ImageEdits,
+            "https://api.x.ai/v1/images/edits",
+        ),
+        (
+            "openrouter",
+            Operation::Images,
+            "https://openrouter.ai/api/v1/images",
+        ),
+        (
+            "fireworks",
+            Operation::Transcriptions,
+            "https://audio-prod.api.fireworks.ai/v1/audio/transcriptions",
+        ),
+        ("dashscope", Operation::Transcriptions, dashscope),
+        ("dashscope", Operation::Images, dashscope),
+    ] {
+        assert_eq!(address(id, json!({}), operation, "m"), expected, "{id}");
+    }
+}
+
+#[test]
 fn vertex_has_other_hosts_for_the_world_and_for_continents() {
     for (location, host) in [
         ("us-central1", "us-central1-aiplatform.googleapis.com"),

@@ -85,6 +85,9 @@ pub(super) const FIREWORKS: Provider = Provider {
     ]),
     paths: Paths {
         images: "/workflows/accounts/fireworks/models/{model}/text_to_image",
+        // Of whisper-v3; the faster model has a host of its own. https://docs.fireworks.ai/guides/querying-asr-models
+        transcriptions: "https://audio-prod.api.fireworks.ai/v1/audio/transcriptions",
+        translations: "https://audio-prod.api.fireworks.ai/v1/audio/translations",
         ..Paths::OPENAI
     },
     quirks: &[
@@ -230,12 +233,23 @@ pub(super) const DASHSCOPE: Provider = Provider {
     base_url_env: &["DASHSCOPE_API_BASE"],
     key_env: &["DASHSCOPE_API_KEY"],
     capabilities: CHAT.with(&[
-        Responses, Embeddings, Images, ImageEdit, Speech, Rerank, Batch, Files, Vision, Reasoning,
+        Responses,
+        Embeddings,
+        Images,
+        ImageEdit,
+        Speech,
+        Transcription,
+        Rerank,
+        Batch,
+        Files,
+        Vision,
+        Reasoning,
     ]),
     paths: Paths {
         rerank: "https://dashscope.aliyuncs.com/compatible-api/v1/reranks",
         images: DASHSCOPE_GENERATION,
         speech: DASHSCOPE_GENERATION,
+        transcriptions: DASHSCOPE_GENERATION,
         ..Paths::OPENAI
     },
     quirks: &[
@@ -243,6 +257,7 @@ pub(super) const DASHSCOPE: Provider = Provider {
         Speaks(Operation::ImageEdits, OwnFormat::DashScope),
         OwnShape(Operation::ImageVariations),
         Speaks(Operation::Speech, OwnFormat::DashScope),
+        Speaks(Operation::Transcriptions, OwnFormat::DashScope),
         MaxTokensField("max_tokens"),
         DropParams(&["frequency_penalty", "logit_bias", "user", "service_tier"]),
     ],

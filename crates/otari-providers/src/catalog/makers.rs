@@ -10,7 +10,7 @@ use crate::provider::{
 };
 use crate::quirk::OwnFormat;
 use crate::quirk::Quirk::{
-    DropParams, Int8Vectors, MaxTokensField, NoStreamOptions, ReasoningOutsideCompletion,
+    DropParams, Int8Vectors, MaxTokensField, NoStreamOptions, OwnShape, ReasoningOutsideCompletion,
     RenameParam, ReplaysReasoning, Speaks, ThoughtsInText,
 };
 
@@ -136,6 +136,7 @@ pub(super) const MISTRAL: Provider = Provider {
         ..Paths::OPENAI
     },
     quirks: &[
+        Speaks(Operation::Speech, OwnFormat::Mistral),
         MaxTokensField("max_tokens"),
         NoStreamOptions,
         RenameParam("seed", "random_seed"),
@@ -214,8 +215,21 @@ pub(super) const XAI: Provider = Provider {
         Vision,
         Reasoning,
     ]),
+    paths: Paths {
+        speech: "/tts",
+        // OpenAI's form, and more in the answer.
+        transcriptions: "/stt",
+        ..Paths::OPENAI
+    },
     // Reasoning models also refuse penalties and `stop`; the others take them, so they are left in.
-    quirks: &[ReasoningOutsideCompletion, DropParams(&["logit_bias"])],
+    quirks: &[
+        ReasoningOutsideCompletion,
+        DropParams(&["logit_bias"]),
+        Speaks(Operation::ImageEdits, OwnFormat::Xai),
+        OwnShape(Operation::ImageVariations),
+        Speaks(Operation::Speech, OwnFormat::Xai),
+        OwnShape(Operation::Translations),
+    ],
     ..OPENAI_COMPATIBLE
 };
 

@@ -84,6 +84,11 @@ pub(super) const OPENROUTER: Provider = Provider {
     capabilities: CHAT.with(&[
         Responses, Messages, Embeddings, Images, Vision, Pdf, Reasoning,
     ]),
+    paths: Paths {
+        // OpenAI's question and answer. https://openrouter.ai/docs/guides/overview/multimodal/image-generation
+        images: "/images",
+        ..Paths::OPENAI
+    },
     ..OPENAI_COMPATIBLE
 };
 

@@ -3,32 +3,37 @@
 use crate::error::TranslateError;
 use crate::json::{Json, Object};
 
-use super::size::invalid;
-use super::{Format, ImageWire, Request, dashscope};
+use super::mask::{self, Changed};
+use super::{Format, ImageWire, Kind, Request, amazon, dashscope, google, stability, task, xai};
 
 type Result<T> = std::result::Result<T, TranslateError>;
 
-const GEMINI_SHAPES: &[&str] = &[
-    "1:1", "3:2", "2:3", "4:3", "3:4", "5:4", "4:5", "16:9", "9:16", "21:9",
-];
-const IMAGEN_SHAPES: &[&str] = &["1:1", "4:3", "3:4", "16:9", "9:16"];
-const STABILITY_SHAPES: &[&str] = &[
-    "1:1", "3:2", "2:3", "5:4", "4:5", "16:9", "9:16", "21:9", "9:21",
-];
 const FIREWORKS_SHAPES: &[&str] = &[
     "1:1", "3:2", "2:3", "4:3", "3:4", "5:4", "4:5", "16:9", "9:16", "21:9", "9:21",
 ];
 const MINIMAX_SHAPES: &[&str] = &["1:1", "3:2", "2:3", "4:3", "3:4", "16:9", "9:16", "21:9"];
 
+/// A request, and what was made of it for all of its calls.
+pub(super) struct Drawing<'a> {
+    pub(super) request: &'a Request,
+    /// Base64 of a PNG in black and white.
+    pub(super) mask: Option<String>,
+}
+
 /// Writes the bodies of the calls; their pictures follow each other. `model` as the provider knows it.
 pub fn encode(wire: ImageWire, request: &Request, model: &str) -> Result<Vec<Vec<u8>>> {
-    check(wire, request)?;
+    check(wire, request, model)?;
+    let painted = |mask: &Vec<u8>| mask::painted(mask, changed(wire, request));
+    let drawing = Drawing {
+        request,
+        mask: request.mask.as_ref().map(painted).transpose()?,
+    };
     let most = at_once(wire);
     let mut left = request.count;
     let mut bodies = Vec::with_capacity(left.div_ceil(most));
     while left > 0 {
         let count = left.min(most);
-        let mut body = body(wire, request, model, count)?;
+        let mut body = body(wire, &drawing, model, count)?;
         // Seeds are for the same picture again: the second of two calls must not draw the first's.
         let more = i64::try_from(request.count - left).unwrap_or_default();
         if let Some(seed) = request.seed {
@@ -43,52 +48,113 @@ pub fn encode(wire: ImageWire, request: &Request, model: &str) -> Result<Vec<Vec
 /// The most pictures one call makes.
 fn at_once(wire: ImageWire) -> usize {
     match wire {
-        ImageWire::Imagen => 4,
+        ImageWire::Imagen | ImageWire::ImagenEdit | ImageWire::DashScopeTask => 4,
         ImageWire::Canvas => 5,
         ImageWire::MiniMax => 9,
+        ImageWire::Xai => 10,
         ImageWire::Gemini
         | ImageWire::Stability
         | ImageWire::StabilityXl
+        | ImageWire::StabilityService(_)
         | ImageWire::DashScope
         | ImageWire::Fireworks => 1,
     }
 }
 
+fn changed(wire: ImageWire, request: &Request) -> Changed {
+    match wire {
+        ImageWire::Canvas => amazon::changed(request),
+        _ => Changed::White,
+    }
+}
+
 /// What has no place is refused by name.
-fn check(wire: ImageWire, request: &Request) -> Result<()> {
-    let negative = matches!(
-        wire,
+fn check(wire: ImageWire, request: &Request, model: &str) -> Result<()> {
+    let refused = refused_settings(wire, request)
+        .or_else(|| refused_pictures(wire, request, model))
+        .or_else(|| {
+            let own = own_members(wire, request.kind);
+            let mut names = request.extra.iter().map(|(name, _)| name.as_str());
+            names.find(|name| !own.contains(name))
+        });
+    if let Some(member) = refused {
+        return Err(TranslateError::Unsupported {
+            member: member.to_owned(),
+        });
+    }
+    let must_see = match wire {
+        ImageWire::ImagenEdit | ImageWire::StabilityService(_) => true,
+        ImageWire::DashScopeTask => task::changes(model),
+        _ => false,
+    };
+    if must_see && request.pictures.is_empty() {
+        let problem = "this model changes images: send them to /v1/images/edits";
+        return Err(missing("image", problem));
+    }
+    let most = match wire {
+        ImageWire::StabilityService(service) => service.pictures(),
+        ImageWire::ImagenEdit | ImageWire::Stability => 1,
+        ImageWire::Canvas if request.kind == Kind::Change => 1,
+        ImageWire::DashScopeTask if task::is_function(model) => 1,
+        _ => usize::MAX,
+    };
+    let shown = request.pictures.len();
+    let too_few = matches!(wire, ImageWire::StabilityService(_)) && shown < most;
+    if shown > most || too_few {
+        let problem = format!("this model wants exactly {most} of them");
+        return Err(missing("image", &problem));
+    }
+    Ok(())
+}
+
+fn refused_settings(wire: ImageWire, request: &Request) -> Option<&'static str> {
+    let service = match wire {
+        ImageWire::StabilityService(service) => Some(service),
+        _ => None,
+    };
+    let negative = match wire {
         ImageWire::Imagen
-            | ImageWire::Canvas
-            | ImageWire::Stability
-            | ImageWire::StabilityXl
-            | ImageWire::DashScope
-    );
-    let links = matches!(wire, ImageWire::MiniMax | ImageWire::DashScope);
+        | ImageWire::ImagenEdit
+        | ImageWire::Canvas
+        | ImageWire::Stability
+        | ImageWire::StabilityXl
+        | ImageWire::DashScope
+        | ImageWire::DashScopeTask => true,
+        ImageWire::StabilityService(service) => service.takes_prompt(),
+        ImageWire::Gemini | ImageWire::Fireworks | ImageWire::MiniMax | ImageWire::Xai => false,
+    };
+    let links_only = matches!(wire, ImageWire::DashScope | ImageWire::DashScopeTask);
+    let links = links_only || matches!(wire, ImageWire::MiniMax | ImageWire::Xai);
     let formats: &[Format] = match wire {
-        ImageWire::Imagen | ImageWire::Stability => &[Format::Png, Format::Jpeg],
-        ImageWire::MiniMax => &[Format::Jpeg],
+        ImageWire::Imagen | ImageWire::ImagenEdit | ImageWire::Stability => {
+            &[Format::Png, Format::Jpeg]
+        }
+        ImageWire::StabilityService(_) => &[Format::Png, Format::Jpeg, Format::Webp],
+        ImageWire::MiniMax | ImageWire::Xai => &[Format::Jpeg],
         ImageWire::Gemini
         | ImageWire::Canvas
         | ImageWire::StabilityXl
         | ImageWire::DashScope
+        | ImageWire::DashScopeTask
         | ImageWire::Fireworks => &[Format::Png],
     };
+    let is_unknown = |format| !formats.contains(&format);
+    let keeps_size = match wire {
+        ImageWire::ImagenEdit => true,
+        ImageWire::Stability => !request.pictures.is_empty(),
+        _ => service.is_some_and(|service| !service.takes_size()),
+    };
+    let imagens = matches!(wire, ImageWire::Imagen | ImageWire::ImagenEdit);
     let refused = [
         (request.wants_url && !links, "response_format 'url'"),
         (
-            request.wants_data && wire == ImageWire::DashScope,
+            request.wants_data && links_only,
             "response_format 'b64_json'",
         ),
         (request.is_fine && wire != ImageWire::Canvas, "quality"),
+        (request.format.is_some_and(is_unknown), "output_format"),
         (
-            request
-                .format
-                .is_some_and(|format| !formats.contains(&format)),
-            "output_format",
-        ),
-        (
-            request.compression.is_some() && wire != ImageWire::Imagen,
+            request.compression.is_some() && !imagens,
             "output_compression",
         ),
         (
@@ -96,44 +162,58 @@ fn check(wire: ImageWire, request: &Request) -> Result<()> {
             "negative_prompt",
         ),
         (
-            !request.pictures.is_empty()
-                && !matches!(
-                    wire,
-                    ImageWire::Gemini | ImageWire::Canvas | ImageWire::DashScope
-                ),
-            "image",
+            request.seed.is_some()
+                && (wire == ImageWire::Xai || service.is_some_and(|service| !service.takes_seed())),
+            "seed",
         ),
+        (keeps_size && request.size.is_given(), "size"),
     ];
     let refused = refused.iter().find(|(is_asked, _)| *is_asked);
-    let unknown = || {
-        let mut names = request.extra.iter().map(|(name, _)| name.as_str());
-        names.find(|name| !own_members(wire).contains(name))
+    refused.map(|(_, member)| *member)
+}
+
+fn refused_pictures(wire: ImageWire, request: &Request, model: &str) -> Option<&'static str> {
+    let sees = match wire {
+        ImageWire::Gemini
+        | ImageWire::ImagenEdit
+        | ImageWire::Canvas
+        | ImageWire::StabilityService(_)
+        | ImageWire::DashScope
+        | ImageWire::Xai => true,
+        ImageWire::DashScopeTask => task::changes(model),
+        // Core and Ultra only draw. https://docs.aws.amazon.com/bedrock/latest/userguide/model-parameters-diffusion-3-5-large.html
+        ImageWire::Stability => model.contains("sd3"),
+        ImageWire::Imagen | ImageWire::StabilityXl | ImageWire::Fireworks | ImageWire::MiniMax => {
+            false
+        }
     };
-    match refused.map(|(_, member)| *member).or_else(unknown) {
-        Some(member) => Err(TranslateError::Unsupported {
-            member: member.to_owned(),
-        }),
-        None => Ok(()),
+    let takes_mask = match wire {
+        ImageWire::ImagenEdit | ImageWire::Canvas => true,
+        ImageWire::StabilityService(service) => service.takes_mask(),
+        ImageWire::DashScopeTask => task::is_function(model),
+        _ => false,
+    };
+    if !sees && !request.pictures.is_empty() {
+        return Some("image");
     }
+    (!takes_mask && request.mask.is_some()).then_some("mask")
 }
 
 /// The provider's own members, which clients may send along.
-fn own_members(wire: ImageWire) -> &'static [&'static str] {
+fn own_members(wire: ImageWire, kind: Kind) -> &'static [&'static str] {
     match wire {
         ImageWire::Gemini => &[],
-        ImageWire::Imagen => &[
-            "addWatermark",
-            "enhancePrompt",
-            "language",
-            "personGeneration",
-            "safetySetting",
-        ],
-        ImageWire::Canvas => &["cfgScale"],
-        ImageWire::Stability => &["mode", "style_preset"],
+        ImageWire::Imagen => google::IMAGEN,
+        ImageWire::ImagenEdit => google::IMAGEN_EDIT,
+        ImageWire::Canvas => amazon::own_members(kind),
+        ImageWire::Stability => &["mode", "style_preset", "strength"],
         ImageWire::StabilityXl => &["cfg_scale", "steps", "style_preset", "sampler"],
+        ImageWire::StabilityService(service) => service.own_members(),
         ImageWire::DashScope => &["prompt_extend", "watermark"],
+        ImageWire::DashScopeTask => task::OWN,
         ImageWire::Fireworks => &["guidance_scale", "num_inference_steps"],
         ImageWire::MiniMax => &["prompt_optimizer", "style", "subject_reference"],
+        ImageWire::Xai => &["resolution"],
     }
 }
 
@@ -143,23 +223,28 @@ pub(super) fn own(request: &Request, into: &mut Object) {
     }
 }
 
-fn body(wire: ImageWire, request: &Request, model: &str, count: usize) -> Result<Object> {
+/// What the model cannot do without, or not with.
+pub(super) fn missing(member: &str, problem: &str) -> TranslateError {
+    TranslateError::Invalid {
+        loc: member.to_owned(),
+        problem: problem.to_owned(),
+    }
+}
+
+fn body(wire: ImageWire, drawing: &Drawing<'_>, model: &str, count: usize) -> Result<Object> {
     let count = i64::try_from(count).unwrap_or(1);
+    let request = drawing.request;
     match wire {
-        ImageWire::Gemini => gemini(request),
-        ImageWire::Imagen => imagen(request, count),
-        ImageWire::Canvas => canvas(request, count),
-        ImageWire::Stability => {
-            let mut body = Object::new()
-                .with("prompt", &request.prompt)
-                .with_some("aspect_ratio", request.size.shape(STABILITY_SHAPES)?)
-                .with_some("output_format", request.format.map(Format::name))
-                .with_some("negative_prompt", request.negative_prompt.as_ref());
-            own(request, &mut body);
-            Ok(body)
-        }
-        ImageWire::StabilityXl => stability_xl(request),
+        ImageWire::Gemini => google::gemini(request),
+        ImageWire::Imagen => google::imagen(request, count),
+        ImageWire::ImagenEdit => google::imagen_edit(drawing, count),
+        ImageWire::Canvas => amazon::canvas(drawing, count),
+        ImageWire::Stability => stability::image(request),
+        ImageWire::StabilityXl => stability::xl(request),
+        ImageWire::StabilityService(service) => stability::service(service, drawing),
         ImageWire::DashScope => dashscope::encode(request, model, count),
+        ImageWire::DashScopeTask => task::encode(drawing, model, count),
+        ImageWire::Xai => xai::encode(request, model, count),
         ImageWire::Fireworks => {
             let mut body = Object::new()
                 .with("prompt", &request.prompt)
@@ -181,114 +266,13 @@ fn body(wire: ImageWire, request: &Request, model: &str, count: usize) -> Result
     }
 }
 
-fn gemini(request: &Request) -> Result<Object> {
-    let pictures = request.pictures.iter().map(|picture| {
-        let data = Object::new()
-            .with("mimeType", &picture.mime)
-            .with("data", &picture.data);
-        Json::Object(Object::new().with("inlineData", data))
-    });
-    let text = Json::Object(Object::new().with("text", &request.prompt));
-    let parts: Json = pictures.chain([text]).collect();
-    let content = Object::new().with("role", "user").with("parts", parts);
-    let fine = request.size.longest().unwrap_or_default();
-    let image = Object::new()
-        .with_some("aspectRatio", request.size.shape(GEMINI_SHAPES)?)
-        .with_some("imageSize", resolution(fine));
-    // Vertex AI refuses pictures alone.
-    let kinds = ["TEXT", "IMAGE"].into_iter().map(Json::from);
-    let mut config = Object::new().with("responseModalities", kinds.collect::<Json>());
-    if !image.is_empty() {
-        config.set("imageConfig", image);
-    }
-    Ok(Object::new()
-        .with("contents", vec![Json::Object(content)])
-        .with("generationConfig", config))
-}
-
-/// What is more than the usual thousand pixels.
-fn resolution(longest: u32) -> Option<&'static str> {
-    match longest {
-        0..2048 => None,
-        2048..4096 => Some("2K"),
-        _ => Some("4K"),
-    }
-}
-
-fn imagen(request: &Request, count: i64) -> Result<Object> {
-    let size = resolution(request.size.longest().unwrap_or_default());
-    if size == Some("4K") {
-        return Err(invalid("the model draws up to 2048 pixels".to_owned()));
-    }
-    let mut parameters = Object::new()
-        .with("sampleCount", count)
-        .with_some("aspectRatio", request.size.shape(IMAGEN_SHAPES)?)
-        .with_some("sampleImageSize", size)
-        .with_some("negativePrompt", request.negative_prompt.as_ref());
-    if request.format.is_some() || request.compression.is_some() {
-        let format = request.format.unwrap_or(Format::Jpeg);
-        let output = Object::new()
-            .with("mimeType", format!("image/{}", format.name()))
-            .with_some("compressionQuality", request.compression);
-        parameters.set("outputOptions", output);
-    }
-    own(request, &mut parameters);
-    let instance = Object::new().with("prompt", &request.prompt);
-    Ok(Object::new()
-        .with("instances", vec![Json::Object(instance)])
-        .with("parameters", parameters))
-}
-
-fn canvas(request: &Request, count: i64) -> Result<Object> {
-    let prompt = (!request.prompt.is_empty()).then_some(&request.prompt);
-    let mut task = Object::new()
-        .with_some("text", prompt)
-        .with_some("negativeText", request.negative_prompt.as_ref());
-    let (kind, member) = if request.pictures.is_empty() {
-        ("TEXT_IMAGE", "textToImageParams")
-    } else {
-        let pictures = request.pictures.iter();
-        let pictures = pictures.map(|picture| Json::from(&picture.data));
-        task.set("images", pictures.collect::<Json>());
-        ("IMAGE_VARIATION", "imageVariationParams")
-    };
-    let pixels = request.size.pixels()?;
-    let mut config = Object::new()
-        .with("numberOfImages", count)
-        .with_some("quality", request.is_fine.then_some("premium"))
-        .with_some("width", pixels.map(|(width, _)| width))
-        .with_some("height", pixels.map(|(_, height)| height));
-    own(request, &mut config);
-    Ok(Object::new()
-        .with("taskType", kind)
-        .with(member, task)
-        .with("imageGenerationConfig", config))
-}
-
-fn stability_xl(request: &Request) -> Result<Object> {
-    let weighted = |text: &String, weight: i64| {
-        Json::Object(Object::new().with("text", text).with("weight", weight))
-    };
-    let mut prompts = vec![weighted(&request.prompt, 1)];
-    prompts.extend(
-        request
-            .negative_prompt
-            .iter()
-            .map(|text| weighted(text, -1)),
-    );
-    let pixels = request.size.pixels()?;
-    let mut body = Object::new()
-        .with("text_prompts", prompts)
-        .with_some("width", pixels.map(|(width, _)| width))
-        .with_some("height", pixels.map(|(_, height)| height));
-    own(request, &mut body);
-    Ok(body)
-}
-
 fn set_seed(wire: ImageWire, body: &mut Object, seed: i64) {
     let within = match wire {
         ImageWire::Gemini => Some("generationConfig"),
-        ImageWire::Imagen | ImageWire::DashScope => Some("parameters"),
+        ImageWire::Imagen
+        | ImageWire::ImagenEdit
+        | ImageWire::DashScope
+        | ImageWire::DashScopeTask => Some("parameters"),
         ImageWire::Canvas => Some("imageGenerationConfig"),
         _ => None,
     };
@@ -303,7 +287,7 @@ fn set_seed(wire: ImageWire, body: &mut Object, seed: i64) {
 }
 
 impl Format {
-    fn name(self) -> &'static str {
+    pub(super) fn name(self) -> &'static str {
         match self {
             Self::Png => "png",
             Self::Jpeg => "jpeg",
@@ -312,5 +296,7 @@ impl Format {
     }
 }
 
+#[cfg(test)]
+mod edits;
 #[cfg(test)]
 mod tests;

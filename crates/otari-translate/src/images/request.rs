@@ -6,7 +6,7 @@ use crate::error::TranslateError;
 use crate::json::Raw;
 
 use super::size::Size;
-use super::{Format, Request};
+use super::{Format, Kind, Request};
 
 type Result<T> = std::result::Result<T, TranslateError>;
 
@@ -25,6 +25,31 @@ pub fn parse(members: &Map<String, Value>) -> Result<Request> {
         }
     }
     Ok(request)
+}
+
+/// The same where they came in a form, which has texts only: a provider's own members are numbers and truths again.
+pub fn parse_form(kind: Kind, members: &Map<String, Value>) -> Result<Request> {
+    let mut request = parse(members)?;
+    request.kind = kind;
+    for (_, raw) in &mut request.extra {
+        let Value::String(text) = raw.value() else {
+            continue;
+        };
+        if let Ok(value @ (Value::Number(_) | Value::Bool(_))) = serde_json::from_str(&text) {
+            *raw = Raw::from(&value);
+        }
+    }
+    Ok(request)
+}
+
+impl Request {
+    /// A member that only some provider knows.
+    pub(super) fn own(&self, name: &str) -> Option<&Raw> {
+        let mut extra = self.extra.iter();
+        extra
+            .find(|(known, _)| known == name)
+            .map(|(_, value)| value)
+    }
 }
 
 fn read(request: &mut Request, name: &str, value: &Value) -> Result<()> {

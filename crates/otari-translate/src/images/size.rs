@@ -59,6 +59,10 @@ impl Size {
         }
     }
 
+    pub(super) fn is_given(self) -> bool {
+        self != Self::Auto
+    }
+
     /// The longer side, where it is given.
     pub(super) fn longest(self) -> Option<u32> {
         match self {

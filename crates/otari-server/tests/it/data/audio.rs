@@ -1,6 +1,7 @@
 //! `POST /v1/audio/speech`, `/v1/audio/transcriptions`, `/v1/audio/translations`
 
 mod native;
+mod times;
 
 use bytes::Bytes;
 use http::Method;
@@ -22,11 +23,21 @@ async fn start() -> (TestApp, Upstream, String) {
                 "gemini": {"api_key": "k", "api_base": base},
                 "vertexai": {"api_key": "k", "api_base": base},
                 "minimax": {"api_key": "k", "api_base": base},
+                "mistral": {"api_key": "k", "api_base": base},
+                "xai": {"api_key": "k", "api_base": base},
                 "claude": {"provider_type": "anthropic-compatible", "api_key": "k", "api_base": base},
             }),
         )
         .set("require_pricing", json!(true))
-        .set("pricing", json!({"mock:voice": price, "mock:ear": price, "gemini:tts": price, "gemini:ear": price}))
+        .set(
+            "pricing",
+            json!({
+                "mock:voice": price, "mock:ear": price, "gemini:tts": price, "gemini:ear": price,
+                "gemini:gemini-3.5-transcribe": price, "dashscope:qwen3-asr-flash": price,
+                "dashscope:paraformer-v2": price, "mistral:voxtral-mini-tts-3-0": price, "xai:tts": price,
+                "xai:stt": price,
+            }),
+        )
         .start()
         .await;
     let key = app.key("alice", json!({})).await;

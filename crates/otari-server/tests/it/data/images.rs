@@ -1,6 +1,8 @@
 //! `POST /v1/images/generations`, `POST /v1/images/edits`, `POST /v1/images/variations`
 
+mod edits;
 mod native;
+mod tasks;
 
 use bytes::Bytes;
 use http::Method;

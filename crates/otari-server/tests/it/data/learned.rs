@@ -249,6 +249,38 @@ async fn a_provider_embeds_where_that_is_configured_and_is_paid_for_it() {
     );
 }
 
+/// The embedder's answer would come after the test's end: the call does not wait for it.
+#[tokio::test]
+async fn an_embedder_that_does_not_answer_holds_no_call() {
+    let lab = Lab::with(json!({
+        "router_embedding_model": "mock:embed", "router_seed_count": 1, "router_k": 1, "router_decision_timeout_ms": 50,
+    }))
+    .await;
+    let vector = json!([{"object": "embedding", "index": 0, "embedding": [1.0, 0.0]}]);
+    let usage = json!({"prompt_tokens": 7, "total_tokens": 7});
+    let body = json!({"object": "list", "model": "embed", "data": vector, "usage": usage});
+    lab.app.upstream.enqueue(Script::json(200, &body));
+    let scores = json!({"mock:small": 0.9, "mock:big": 0.95});
+    lab.teach(json!([{"prompt": "one", "scores": scores}]), 200)
+        .await;
+    lab.app.upstream.enqueue(Script::hang());
+    assert_eq!(lab.ask(user("two")).await, "plain");
+    lab.app.upstream.abandoned().await;
+    let asked = lab.app.upstream.captured();
+    let waited_for = &asked[asked.len() - 2];
+    assert!(
+        waited_for.path.ends_with("/embeddings"),
+        "{}",
+        waited_for.path
+    );
+    while lab.app.user("alice").await["reserved"] != 0.0 {
+        tokio::task::yield_now().await;
+    }
+    // What was given up is not kept as a decision: the next call asks again.
+    lab.app.upstream.enqueue(Script::json(200, &body));
+    assert_ne!(lab.ask(user("two")).await, "plain");
+}
+
 #[tokio::test]
 async fn what_cannot_be_learned_is_told() {
     let lab = Lab::start().await;

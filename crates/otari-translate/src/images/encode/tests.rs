@@ -1,7 +1,16 @@
 use serde_json::{Value, json};
 
-use super::super::{ImageWire, Picture, parse};
+use super::super::{ImageWire, Kind, Picture, Request, parse};
 use super::encode;
+
+/// The only call a request becomes.
+pub(super) fn one(wire: ImageWire, request: &Request, model: &str) -> Value {
+    let bodies = encode(wire, request, model).unwrap();
+    let [body] = bodies.as_slice() else {
+        panic!("{} calls", bodies.len())
+    };
+    serde_json::from_slice(body).unwrap()
+}
 
 fn bodies(wire: ImageWire, asked: Value) -> Result<Vec<Value>, String> {
     let Value::Object(members) = asked else {
@@ -139,7 +148,8 @@ fn what_has_no_place_is_refused_by_name() {
 
 #[test]
 fn a_variation_needs_no_words() {
-    let request = super::super::Request {
+    let request = Request {
+        kind: Kind::Vary,
         count: 2,
         pictures: vec![Picture {
             mime: "image/png".to_owned(),

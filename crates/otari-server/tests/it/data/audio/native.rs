@@ -81,6 +81,71 @@ async fn minimax_speaks_in_digits() {
 }
 
 #[tokio::test]
+async fn mistral_speaks_in_json_and_xai_in_sound() {
+    let (app, upstream, key) = start().await;
+    let speak = |model: &str, format: &str| {
+        let body = json!({"model": model, "input": "hi", "voice": "eve", "response_format": format, "user": "alice"});
+        let (client, key) = (app.client.clone(), key.clone());
+        async move { client.post("/v1/audio/speech", &key, &body).await }
+    };
+    let file = json!({"audio_data": "SUQz"});
+    upstream.enqueue(Script::json(200, &file));
+    let answer = speak("mistral:voxtral-mini-tts-3-0", "mp3").await;
+    assert_eq!(
+        (answer.status.as_u16(), &answer.body[..]),
+        (200, &b"ID3"[..])
+    );
+    assert_eq!(answer.header("content-type"), Some("audio/mpeg"));
+    assert_eq!(
+        upstream.last().json(),
+        json!({"model": "voxtral-mini-tts-3-0", "input": "hi", "response_format": "mp3", "voice_id": "eve"})
+    );
+    upstream.enqueue(Script::whole(200, "audio/mpeg", "ID3"));
+    let answer = speak("xai:tts", "mp3").await;
+    assert_eq!(
+        (answer.status.as_u16(), &answer.body[..]),
+        (200, &b"ID3"[..])
+    );
+    let sent = upstream.last();
+    assert!(sent.path.ends_with("/v1/tts"), "{}", sent.path);
+    assert!(sent.headers["accept"].starts_with("audio/"));
+    assert_eq!(
+        sent.json(),
+        json!({"text": "hi", "voice_id": "eve", "language": "auto", "output_format": {"codec": "mp3"}})
+    );
+    assert_eq!(app.user("alice").await["spend"], 0.012);
+    let failures = [
+        ("mistral:voxtral-mini-tts-3-0", 200, json!({}), 502),
+        (
+            "mistral:voxtral-mini-tts-3-0",
+            429,
+            json!({"message": "slow"}),
+            429,
+        ),
+        ("xai:tts", 400, json!({"error": "no such voice"}), 400),
+    ];
+    for (model, status, answered, told) in failures {
+        upstream.enqueue(Script::json(status, &answered));
+        let answer = speak(model, "mp3").await;
+        assert_eq!(answer.status, told, "{}", answer.text());
+    }
+    let asked = upstream.captured().len();
+    for (model, format) in [("mistral:voxtral-mini-tts-3-0", "pcm"), ("xai:tts", "opus")] {
+        assert_eq!(speak(model, format).await.status, 422);
+    }
+    assert_eq!(upstream.captured().len(), asked);
+    upstream.enqueue(Script::json(
+        200,
+        &json!({"text": "Good day.", "language": "en", "duration": 1.0, "words": []}),
+    ));
+    let form = field("model", "xai:stt") + &super::file(WAV);
+    let answer = upload(&app, "/v1/audio/transcriptions", &key, form).await;
+    assert_eq!(answer.expect(200)["text"], "Good day.");
+    assert!(upstream.last().path.ends_with("/v1/stt"));
+    assert_eq!(app.user("alice").await["spend"], 0.018);
+}
+
+#[tokio::test]
 async fn gemini_writes_down_what_it_hears() {
     let (app, upstream, key) = start().await;
     upstream.always(Script::json(200, &gemini(&json!({"text": "Good day.\n"}))));
@@ -112,12 +177,12 @@ async fn gemini_writes_down_what_it_hears() {
     assert_eq!(answer.status, 200, "{}", answer.text());
     assert!(upstream.last().json().to_string().contains("in English"));
     for (more, status, says) in [
-        (field("response_format", "srt"), 422, "json and text only"),
         (
-            field("timestamp_granularities[]", "word"),
-            400,
-            "timestamp_granularities",
+            field("response_format", "diarized_json"),
+            422,
+            "srt and vtt",
         ),
+        (field("include[]", "logprobs"), 400, "include[]"),
         (field("temperature", "hot"), 422, "temperature"),
     ] {
         let answer = upload(&app, path, &key, form(&more)).await;
