@@ -11,12 +11,12 @@ mod line;
 mod parcel;
 mod search;
 mod service;
+mod watch;
 
 use std::collections::HashMap;
 use std::sync::Arc;
-use std::time::Duration;
 
-use otari_providers::{Instance, UpstreamErrorKind};
+use otari_providers::Instance;
 use otari_store::batch_lines::{self, BatchLine, LineResult};
 use otari_store::batches::{self as rows, BatchRow};
 use otari_translate::Surface;
@@ -30,12 +30,10 @@ use super::engine::Engine;
 use super::error_json;
 
 use answer::Answer;
-use service::{Service, State};
+use service::Service;
 
 /// Lines looked up, or noted, together.
 const TOGETHER: i64 = 100;
-/// Between two looks at the provider.
-const EVERY: Duration = Duration::from_secs(15);
 
 pub(super) fn foreign(name: &str, model: &str) -> GatewayError {
     GatewayError::InvalidRequest(format!(
@@ -132,79 +130,6 @@ impl Engine {
 }
 
 impl Native {
-    async fn run(mut self) -> Result<bool, GatewayError> {
-        match self.handed_over().await {
-            Ok(true) => {}
-            Ok(false) => return Ok(false),
-            Err(GatewayError::Upstream(failure)) if !passes(failure.error.kind) => {
-                let told = failure.error.client_message();
-                let told = told.unwrap_or_else(|| "The provider refused the batch".to_owned());
-                return self.give_up("provider_refused", &told).await;
-            }
-            Err(error) => return Err(error),
-        }
-        let Some(id) = self.batch.native_id.clone() else {
-            return self
-                .give_up(
-                    "batch_cancelled",
-                    "The batch was cancelled before it was begun",
-                )
-                .await;
-        };
-        self.hold_again().await?;
-        let mut cancelled = false;
-        loop {
-            if self.batch.cancelling_at.is_some() && !cancelled {
-                cancelled = self
-                    .service
-                    .cancel(self.gateway(), &self.instance, &id)
-                    .await
-                    .is_ok();
-            }
-            match self.service.look(self.gateway(), &self.instance, &id).await {
-                Ok(State::Running) => {}
-                Ok(State::Ended(sources)) => {
-                    let answers =
-                        self.service
-                            .answers(self.gateway(), &self.instance, &id, &sources);
-                    let answers = answers.await?;
-                    return self.collect(answers).await;
-                }
-                Ok(State::Failed(told)) => return self.give_up("provider_failed", &told).await,
-                Err(error) => {
-                    let (batch, told) = (&self.batch.id, error.client_message());
-                    tracing::warn!(batch, told, "the provider cannot be asked about a batch");
-                }
-            }
-            if !self.wait_for_news().await? {
-                return Ok(false);
-            }
-        }
-    }
-
-    /// Until it is time to look again, or somebody cancels a batch on this node. `false`: another process goes on with it.
-    async fn wait_for_news(&mut self) -> Result<bool, GatewayError> {
-        let engine = Arc::clone(&self.engine);
-        tokio::select! {
-            // Safe to drop: it writes only once its time is over.
-            waited = self.wait(EVERY) => return waited,
-            () = engine.batches.cancelled.notified() => {}
-        }
-        self.keep().await
-    }
-
-    /// `false`: another process goes on with it.
-    async fn wait(&mut self, time: Duration) -> Result<bool, GatewayError> {
-        tokio::select! {
-            () = tokio::time::sleep(time) => self.keep().await,
-            () = self.engine.stop.cancelled() => {
-                let Engine { node, .. } = &*self.engine;
-                rows::release(&self.gateway().store, &self.batch.id, node).await?;
-                Ok(false)
-            }
-        }
-    }
-
     /// What stands in the provider's batch for a line.
     fn custom_id(&self, line: i64) -> String {
         self.service.custom_id(&self.batch.id, line)
@@ -290,18 +215,4 @@ impl Native {
             answer,
         }
     }
-}
-
-/// Whether it may go away by itself.
-fn passes(kind: UpstreamErrorKind) -> bool {
-    use UpstreamErrorKind as Kind;
-    matches!(
-        kind,
-        Kind::Timeout
-            | Kind::Unreachable
-            | Kind::RateLimited
-            | Kind::Overloaded
-            | Kind::Provider
-            | Kind::Malformed
-    )
 }

@@ -9,7 +9,8 @@ use otari_types::Timestamp;
 use crate::error::GatewayError;
 
 use super::search::{Found, Wanted};
-use super::{EVERY, Native, parcel};
+use super::watch::EVERY;
+use super::{Native, parcel};
 
 /// A request that was under way in a crash has ended at the provider by then.
 const SETTLED_SECS: i64 = 10;
