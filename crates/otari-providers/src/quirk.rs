@@ -37,12 +37,14 @@ pub enum Quirk {
     Speaks(Operation, OwnFormat),
 }
 
-/// A vendor's own format of pictures and sound.
+/// A vendor's own format of pictures, sound or batches.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum OwnFormat {
     DashScope,
     Fireworks,
     MiniMax,
+    /// OpenAI's batches with other names, and without metadata.
+    Together,
 }
 
 /// What becomes of a top-level member of a chat request.
