@@ -87,11 +87,15 @@ impl BatchBucket {
                     min_lines: min_lines(options)?,
                 }))))
             }
+            Dialect::Vertex if place.project.is_none() => Err(missing("project")),
             Dialect::Vertex => Ok(Some(Self::Google(GoogleBatches {
                 folder: Folder::read(&given, "gs://")?,
                 endpoint: endpoint.unwrap_or_else(|| GOOGLE.to_owned()),
             }))),
-            _ => Err(wrong(BUCKET, "has a meaning for Bedrock and Vertex AI only")),
+            _ => Err(wrong(
+                BUCKET,
+                "has a meaning for Bedrock and Vertex AI only",
+            )),
         }
     }
 }
@@ -239,7 +243,12 @@ mod tests {
         };
         assert_eq!(made.folder, folder("my_bucket", ""));
         assert_eq!(made.endpoint, GOOGLE);
-        assert!(instance("openai", json!({})).unwrap().batch_bucket.is_none());
+        assert!(
+            instance("openai", json!({}))
+                .unwrap()
+                .batch_bucket
+                .is_none()
+        );
     }
 
     #[test]
@@ -247,20 +256,52 @@ mod tests {
         let role = "arn:aws:iam::123456789012:role/batches";
         let bucket = "s3://bucket/path";
         for (provider, options, told) in [
-            ("bedrock", json!({"batch_bucket": bucket}), "`batch_role_arn`"),
+            (
+                "bedrock",
+                json!({"batch_bucket": bucket}),
+                "`batch_role_arn`",
+            ),
             ("bedrock", json!({"batch_role_arn": role}), "`batch_bucket`"),
-            ("bedrock", json!({"batch_bucket": bucket, "batch_role_arn": "batches"}), "as `arn:aws"),
-            ("bedrock", json!({"batch_bucket": "bucket", "batch_role_arn": role}), "as `s3://bucket/path`"),
-            ("bedrock", json!({"batch_bucket": "gs://bucket", "batch_role_arn": role}), "as `s3://bucket/path`"),
-            ("bedrock", json!({"batch_bucket": "s3://b/../c", "batch_role_arn": role}), "as `s3://bucket/path`"),
-            ("bedrock", json!({"batch_bucket": bucket, "batch_role_arn": role, "batch_min_lines": 0}), "1 or more"),
+            (
+                "bedrock",
+                json!({"batch_bucket": bucket, "batch_role_arn": "batches"}),
+                "as `arn:aws",
+            ),
+            (
+                "bedrock",
+                json!({"batch_bucket": "bucket", "batch_role_arn": role}),
+                "as `s3://bucket/path`",
+            ),
+            (
+                "bedrock",
+                json!({"batch_bucket": "gs://bucket", "batch_role_arn": role}),
+                "as `s3://bucket/path`",
+            ),
+            (
+                "bedrock",
+                json!({"batch_bucket": "s3://b/../c", "batch_role_arn": role}),
+                "as `s3://bucket/path`",
+            ),
+            (
+                "bedrock",
+                json!({"batch_bucket": bucket, "batch_role_arn": role, "batch_min_lines": 0}),
+                "1 or more",
+            ),
             (
                 "bedrock",
                 json!({"batch_bucket": bucket, "batch_role_arn": role, "batch_bucket_endpoint": "minio"}),
                 "`batch_bucket_endpoint` should be an http(s) address",
             ),
-            ("vertexai", json!({"batch_bucket": "s3://bucket"}), "as `gs://bucket/path`"),
-            ("openai", json!({"batch_bucket": bucket}), "Bedrock and Vertex AI only"),
+            (
+                "vertexai",
+                json!({"batch_bucket": "s3://bucket"}),
+                "as `gs://bucket/path`",
+            ),
+            (
+                "openai",
+                json!({"batch_bucket": bucket}),
+                "Bedrock and Vertex AI only",
+            ),
         ] {
             let mut options = options;
             options["region"] = json!("us-east-1");
