@@ -83,29 +83,23 @@ impl Engine {
         let instances = self.instances(batch, &reading.models).await?;
         let provider = instances.first().cloned().flatten();
         let only = provider.clone().filter(|_| instances.len() == 1);
-        let native = match (&batch.native, only) {
-            (Some(name), only) if only.as_ref() != Some(name) => {
-                let message = format!("Some lines are for other models than those of '{name}'");
-                let mistake = json!([{"code": "mismatched_provider", "message": message, "param": null, "line": null}]);
+        let native = match self.native_of(batch, only, &reading) {
+            Ok(native) => native,
+            Err((code, message)) => {
+                let mistake =
+                    json!([{"code": code, "message": message, "param": null, "line": null}]);
                 batch_lines::clear(store, &batch.id).await?;
-                rows::end(
+                let mistake = mistake.to_string();
+                let end = rows::end(
                     store,
                     &batch.id,
                     &self.node,
                     BatchStatus::Failed,
-                    Some(&mistake.to_string()),
-                )
-                .await?;
+                    Some(&mistake),
+                );
+                end.await?;
                 return Ok(None);
             }
-            (Some(name), _) => Some(name.clone()),
-            (None, Some(only)) if reading.models.len() < MODELS_MAX => {
-                Endpoint::parse(&batch.endpoint).and_then(|endpoint| {
-                    let models = reading.models.len();
-                    self.gateway.native_by_choice(&only, endpoint, models)
-                })
-            }
-            (None, _) => None,
         };
         let begun = rows::begin(
             store,
@@ -121,6 +115,39 @@ impl Engine {
         } else {
             None
         })
+    }
+
+    /// Whose own batches it goes to. `only`: the instance that all lines are for.
+    fn native_of(
+        &self,
+        batch: &BatchRow,
+        only: Option<String>,
+        reading: &Reading,
+    ) -> Result<Option<String>, (&'static str, String)> {
+        let endpoint = Endpoint::parse(&batch.endpoint);
+        let Some(endpoint) = endpoint else {
+            return Ok(batch.native.clone());
+        };
+        match (&batch.native, only) {
+            (Some(name), only) if only.as_ref() != Some(name) => {
+                let message = format!("Some lines are for other models than those of '{name}'");
+                Err(("mismatched_provider", message))
+            }
+            (Some(name), _) => {
+                let lines = Some(reading.stored);
+                let native = self.gateway.native_or_refuse(name, endpoint, lines);
+                native
+                    .map(Some)
+                    .map_err(|error| ("provider_refused", error.to_string()))
+            }
+            (None, Some(only)) if reading.models.len() < MODELS_MAX => {
+                let models = reading.models.len();
+                Ok(self
+                    .gateway
+                    .native_by_choice(&only, endpoint, models, reading.stored))
+            }
+            (None, _) => Ok(None),
+        }
     }
 
     /// `false`: it is another node's by now.

@@ -5,12 +5,16 @@
 
 mod answer;
 mod ask;
+mod bedrock;
+mod bucket;
 mod gemini;
 mod handover;
 mod line;
+mod openai;
 mod parcel;
 mod search;
 mod service;
+mod vertex;
 mod watch;
 
 use std::collections::HashMap;
@@ -42,21 +46,33 @@ pub(super) fn foreign(name: &str, model: &str) -> GatewayError {
 }
 
 impl Gateway {
-    /// The instance, if its own batches can hold calls of this endpoint.
+    /// The instance, if its own batches can hold so many calls of this endpoint. `lines`: as many as are known of.
     pub(super) fn native_or_refuse(
         &self,
         name: &str,
         endpoint: Endpoint,
+        lines: Option<usize>,
     ) -> Result<String, GatewayError> {
-        if self.service(name, endpoint).is_some() {
-            return Ok(name.to_owned());
+        const INSTEAD: &str = "leave `provider` out and the gateway runs the batch";
+        let Some((instance, _)) = self.service(name, endpoint) else {
+            let needs_bucket = match self.targets.instances.load().get(name) {
+                Some(instance) if Service::could_be(instance) => {
+                    " (it needs the `batch_bucket` of its entry in `providers`)"
+                }
+                _ => "",
+            };
+            let text = format!(
+                "'{name}' has no batches of its own that could hold calls of {}{needs_bucket}; {INSTEAD}",
+                endpoint.path()
+            );
+            return Err(GatewayError::InvalidRequest(text));
+        };
+        let min = Service::min_lines(&instance);
+        if lines.is_some_and(|lines| lines < min) {
+            let text = format!("'{name}' takes batches of {min} lines and more; {INSTEAD}");
+            return Err(GatewayError::InvalidRequest(text));
         }
-        let text = format!(
-            "'{name}' has no batches of its own that could hold calls of {}; leave `provider` out and the gateway runs \
-             the batch",
-            endpoint.path()
-        );
-        Err(GatewayError::InvalidRequest(text))
+        Ok(name.to_owned())
     }
 
     /// The same, where the configuration names the instance. `models`: how many the lines are for.
@@ -65,11 +81,14 @@ impl Gateway {
         name: &str,
         endpoint: Endpoint,
         models: usize,
+        lines: usize,
     ) -> Option<String> {
         let options = &self.batches.as_ref()?.options;
         let wanted = options.native.iter().any(|native| native == name);
-        let (_, service) = self.service(name, endpoint).filter(|_| wanted)?;
-        (models <= 1 || !service.is_of_one_model()).then(|| name.to_owned())
+        let (instance, service) = self.service(name, endpoint).filter(|_| wanted)?;
+        let fits =
+            (models <= 1 || !service.is_of_one_model()) && lines >= Service::min_lines(&instance);
+        fits.then(|| name.to_owned())
     }
 
     fn service(&self, name: &str, endpoint: Endpoint) -> Option<(Arc<Instance>, Service)> {

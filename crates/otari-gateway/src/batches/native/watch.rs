@@ -4,7 +4,7 @@ use std::collections::HashMap;
 use std::sync::Arc;
 use std::time::Duration;
 
-use otari_providers::UpstreamErrorKind;
+use otari_providers::{UpstreamError, UpstreamErrorKind};
 use otari_store::batches as rows;
 use otari_types::Timestamp;
 
@@ -26,8 +26,12 @@ const MISSED_SECS: i64 = 60;
 enum Sight {
     Running,
     Answers(HashMap<String, Answer>),
-    Failed(String),
+    /// The code and the message for every line that is open.
+    Over(&'static str, String),
 }
+
+const GONE: &str = "The provider does not know this batch, or its answers, any more: it was deleted there, or its time \
+                    is over. Ask again in a new batch";
 
 /// Looks in a row at which the provider knew nothing of the batch, or of its answers.
 #[derive(Default)]
@@ -66,29 +70,28 @@ impl Native {
             return self.give_up("batch_cancelled", told).await;
         };
         self.hold_again().await?;
+        self.watch(&id).await
+    }
+
+    async fn watch(mut self, id: &str) -> Result<bool, GatewayError> {
         let mut cancelled = false;
         let mut misses = Misses::default();
         loop {
             if self.batch.cancelling_at.is_some() && !cancelled {
-                let cancel = self.service.cancel(self.gateway(), &self.instance, &id);
+                let cancel = self.service.cancel(self.gateway(), &self.instance, id);
                 cancelled = cancel.await.is_ok();
             }
-            match self.look(&id).await {
-                Ok(Sight::Answers(answers)) => return self.collect(answers).await,
-                Ok(Sight::Failed(told)) => return self.give_up("provider_failed", &told).await,
-                Ok(Sight::Running) => misses = Misses::default(),
-                Err(error) => {
-                    let (batch, told) = (&self.batch.id, told(&error));
-                    tracing::warn!(batch, told, "the provider cannot be asked about a batch");
-                    if is_not_found(&error) {
-                        misses.add(self.gateway().clock.now());
-                    }
+            let sight = match self.look(id).await {
+                Ok(sight) => {
+                    misses = Misses::default();
+                    sight
                 }
-            }
-            if misses.are_final(self.gateway().clock.now()) {
-                let told = "The provider does not know this batch, or its answers, any more: it was deleted there, or \
-                            its time is over. Ask again in a new batch";
-                return self.give_up("provider_batch_gone", told).await;
+                Err(error) => self.without_answer(&error, &mut misses),
+            };
+            match sight {
+                Sight::Running => {}
+                Sight::Answers(answers) => return self.collect(answers).await,
+                Sight::Over(code, told) => return self.give_up(code, &told).await,
             }
             if !self.wait_for_news().await? {
                 return Ok(false);
@@ -96,12 +99,36 @@ impl Native {
         }
     }
 
+    /// What a look that failed is taken for.
+    fn without_answer(&self, error: &GatewayError, misses: &mut Misses) -> Sight {
+        let told = told(error);
+        let batch = &self.batch.id;
+        tracing::warn!(batch, told, "the provider cannot be asked about a batch");
+        let GatewayError::Upstream(failure) = error else {
+            return Sight::Running;
+        };
+        let now = self.gateway().clock.now();
+        if is_gone(&failure.error) {
+            misses.add(now);
+            return match misses.are_final(now) {
+                false => Sight::Running,
+                true if self.batch.cancelling_at.is_some() => Sight::Answers(HashMap::new()),
+                true => Sight::Over("provider_batch_gone", GONE.to_owned()),
+            };
+        }
+        // Whoever runs the gateway has had that long to mend what is refused.
+        if !passes(failure.error.kind) && now >= self.batch.expires_at {
+            return Sight::Over("provider_refused", told);
+        }
+        Sight::Running
+    }
+
     async fn look(&self, id: &str) -> Result<Sight, GatewayError> {
         let (gateway, instance) = (self.gateway(), &*self.instance);
         let state = self.service.look(gateway, instance, id).await;
         match state.map_err(|error| GatewayError::upstream(&instance.name, error))? {
             State::Running => Ok(Sight::Running),
-            State::Failed(told) => Ok(Sight::Failed(told)),
+            State::Failed(told) => Ok(Sight::Over("provider_failed", told)),
             State::Ended(sources) => {
                 let answers = self.service.answers(gateway, instance, id, &sources);
                 Ok(Sight::Answers(answers.await?))
@@ -141,13 +168,8 @@ fn told(error: &GatewayError) -> String {
     }
 }
 
-fn is_not_found(error: &GatewayError) -> bool {
-    match error {
-        GatewayError::Upstream(failure) => {
-            failure.error.kind == UpstreamErrorKind::NotFound || failure.error.status == Some(410)
-        }
-        _ => false,
-    }
+fn is_gone(error: &UpstreamError) -> bool {
+    error.kind == UpstreamErrorKind::NotFound || error.status == Some(410)
 }
 
 /// Whether it may go away by itself.

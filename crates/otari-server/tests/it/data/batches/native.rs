@@ -1,7 +1,10 @@
 //! Batches that go to a provider's own.
 
+mod bedrock;
 mod gemini;
 mod gone;
+mod together;
+mod vertex;
 
 use otari_testkit::{MASTER_KEY, Script, Step, TestApp, TestAppBuilder, Upstream};
 use serde_json::{Value, json};
@@ -24,7 +27,7 @@ async fn start(provider: &str, native: bool) -> (TestApp, Upstream, String) {
 fn builder(provider: &str, upstream: &Upstream) -> TestAppBuilder {
     let base = upstream.base();
     // Theirs have a version of their own.
-    let versioned = ["anthropic", "gemini"].contains(&provider);
+    let versioned = ["anthropic", "azureopenai", "gemini"].contains(&provider);
     let base = base.trim_end_matches(if versioned { "/v1" } else { "" });
     let model = format!("{provider}:m");
     let price = json!({"input_price_per_million": PRICE, "output_price_per_million": PRICE});

@@ -1,10 +1,10 @@
 //! A provider that does not know a batch any more, or lost its answers.
 
-use otari_testkit::{Script, TestApp, Upstream};
+use otari_testkit::{MASTER_KEY, Script, TestApp, Upstream};
 use otari_types::ManualClock;
 use serde_json::{Value, json};
 
-use super::super::{codes, create, ended, requests};
+use super::super::{codes, create, ended, get, requests};
 use super::{builder, chat, lines};
 
 /// Longer than a provider may forget a batch for.
@@ -32,15 +32,13 @@ impl Stage {
         let body = json!({"model": "echo:echo", "requests": requests(1)});
         let bell = create(&app, &key, body).await;
         let bell = ended(&app, &key, &bell).await;
-        let bell = bell["id"].as_str().unwrap().to_owned();
+        let bell = bell.get("id").and_then(Value::as_str).unwrap().to_owned();
         upstream.enqueue(Script::json(200, &json!({"id": "file-up"})));
         upstream.enqueue(Script::json(200, &json!({"id": "batch-up"})));
         for look in looks {
             upstream.enqueue(look.clone());
         }
-        let mut requests = requests(2);
-        requests[0]["body"]["max_tokens"] = json!(10);
-        let body = json!({"model": "openai:m", "requests": requests});
+        let body = json!({"model": "openai:m", "requests": requests(2)});
         let batch = create(&app, &key, body).await;
         let stage = Self {
             app,
@@ -73,19 +71,21 @@ impl Stage {
     }
 
     async fn held(&self) -> f64 {
-        let budgets = self.app.client.get("/v1/budgets", otari_testkit::MASTER_KEY);
-        budgets.await.expect(200)[0]["total_reserved"]
-            .as_f64()
-            .unwrap()
+        let budgets = self.app.client.get("/v1/budgets", MASTER_KEY);
+        let budgets = budgets.await.expect(200);
+        let held = budgets.pointer("/0/total_reserved");
+        held.and_then(Value::as_f64).unwrap()
     }
 
     async fn status(&self) -> Value {
-        super::super::get(&self.app, &self.key, &self.batch).await["status"].clone()
+        let now = get(&self.app, &self.key, &self.batch).await;
+        now.get("status").unwrap().clone()
     }
 }
 
 fn unknown() -> Script {
-    let told = json!({"error": {"message": "No such batch: batch-up", "type": "invalid_request_error"}});
+    let told =
+        json!({"error": {"message": "No such batch: batch-up", "type": "invalid_request_error"}});
     Script::json(404, &told)
 }
 
@@ -137,7 +137,11 @@ async fn a_batch_that_is_found_again_goes_on() {
 async fn answers_that_are_gone_for_good_end_the_batch_too() {
     let done = json!({"id": "batch-up", "status": "completed", "output_file_id": "file-out"});
     let done = Script::json(200, &done);
-    let stage = Stage::start(&[done.clone(), unknown(), done.clone(), unknown()], unknown()).await;
+    let stage = Stage::start(
+        &[done.clone(), unknown(), done.clone(), unknown()],
+        unknown(),
+    )
+    .await;
     assert_eq!(stage.status().await, "in_progress");
     stage.clock.advance_secs(LONG_SECS);
     stage.upstream.enqueue(done);
