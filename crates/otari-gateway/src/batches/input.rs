@@ -14,6 +14,7 @@ use crate::error::GatewayError;
 
 use super::endpoint::Endpoint;
 use super::engine::Engine;
+use super::native::Lines;
 use super::request::CUSTOM_ID_MAX;
 
 /// Lines put into the store together, and their bytes.
@@ -83,7 +84,12 @@ impl Engine {
         let instances = self.instances(batch, &reading.models).await?;
         let provider = instances.first().cloned().flatten();
         let only = provider.clone().filter(|_| instances.len() == 1);
-        let native = match self.native_of(batch, only, &reading) {
+        let lines = Lines {
+            instance: only,
+            models: Some(reading.models.len()).filter(|models| *models < MODELS_MAX),
+            count: reading.stored,
+        };
+        let native = match self.gateway.native_of(batch, lines) {
             Ok(native) => native,
             Err((code, message)) => {
                 let mistake =
@@ -115,39 +121,6 @@ impl Engine {
         } else {
             None
         })
-    }
-
-    /// Whose own batches it goes to. `only`: the instance that all lines are for.
-    fn native_of(
-        &self,
-        batch: &BatchRow,
-        only: Option<String>,
-        reading: &Reading,
-    ) -> Result<Option<String>, (&'static str, String)> {
-        let endpoint = Endpoint::parse(&batch.endpoint);
-        let Some(endpoint) = endpoint else {
-            return Ok(batch.native.clone());
-        };
-        match (&batch.native, only) {
-            (Some(name), only) if only.as_ref() != Some(name) => {
-                let message = format!("Some lines are for other models than those of '{name}'");
-                Err(("mismatched_provider", message))
-            }
-            (Some(name), _) => {
-                let lines = Some(reading.stored);
-                let native = self.gateway.native_or_refuse(name, endpoint, lines);
-                native
-                    .map(Some)
-                    .map_err(|error| ("provider_refused", error.to_string()))
-            }
-            (None, Some(only)) if reading.models.len() < MODELS_MAX => {
-                let models = reading.models.len();
-                Ok(self
-                    .gateway
-                    .native_by_choice(&only, endpoint, models, reading.stored))
-            }
-            (None, _) => Ok(None),
-        }
     }
 
     /// `false`: it is another node's by now.

@@ -39,6 +39,23 @@ use service::Service;
 /// Lines looked up, or noted, together.
 const TOGETHER: i64 = 100;
 
+/// What the lines of a file are for.
+pub(super) struct Lines {
+    /// That of all of them; `None` where they are for several.
+    pub(super) instance: Option<String>,
+    /// How many models; `None` for more than are counted.
+    pub(super) models: Option<usize>,
+    pub(super) count: usize,
+}
+
+/// Whether providers' batches can hold calls of it.
+fn speaks(endpoint: Endpoint) -> bool {
+    matches!(
+        endpoint,
+        Endpoint::Generate(Surface::Chat | Surface::Messages, _)
+    )
+}
+
 pub(super) fn foreign(name: &str, model: &str) -> GatewayError {
     GatewayError::InvalidRequest(format!(
         "Model '{model}' is not one of '{name}' alone, so the batch cannot go to the batches of that provider"
@@ -53,26 +70,54 @@ impl Gateway {
         endpoint: Endpoint,
         lines: Option<usize>,
     ) -> Result<String, GatewayError> {
+        match self.refusal(name, endpoint, lines) {
+            None => Ok(name.to_owned()),
+            Some(told) => Err(GatewayError::InvalidRequest(told)),
+        }
+    }
+
+    fn refusal(&self, name: &str, endpoint: Endpoint, lines: Option<usize>) -> Option<String> {
         const INSTEAD: &str = "leave `provider` out and the gateway runs the batch";
         let Some((instance, _)) = self.service(name, endpoint) else {
-            let needs_bucket = match self.targets.instances.load().get(name) {
-                Some(instance) if Service::could_be(instance) => {
+            let bucket = match self.targets.instances.load().get(name) {
+                Some(instance) if speaks(endpoint) && Service::lacks_bucket(instance) => {
                     " (it needs the `batch_bucket` of its entry in `providers`)"
                 }
                 _ => "",
             };
-            let text = format!(
-                "'{name}' has no batches of its own that could hold calls of {}{needs_bucket}; {INSTEAD}",
-                endpoint.path()
-            );
-            return Err(GatewayError::InvalidRequest(text));
+            let path = endpoint.path();
+            return Some(format!(
+                "'{name}' has no batches of its own that could hold calls of {path}{bucket}; {INSTEAD}"
+            ));
         };
         let min = Service::min_lines(&instance);
-        if lines.is_some_and(|lines| lines < min) {
-            let text = format!("'{name}' takes batches of {min} lines and more; {INSTEAD}");
-            return Err(GatewayError::InvalidRequest(text));
+        let too_few = lines.is_some_and(|lines| lines < min);
+        too_few.then(|| format!("'{name}' takes batches of {min} lines and more; {INSTEAD}"))
+    }
+
+    /// Whose own batches the lines of a file go to, or the code and the text of the mistake.
+    pub(super) fn native_of(
+        &self,
+        batch: &BatchRow,
+        lines: Lines,
+    ) -> Result<Option<String>, (&'static str, String)> {
+        let Some(endpoint) = Endpoint::parse(&batch.endpoint) else {
+            return Ok(batch.native.clone());
+        };
+        match (&batch.native, lines.instance) {
+            (Some(name), instance) if instance.as_ref() != Some(name) => {
+                let message = format!("Some lines are for other models than those of '{name}'");
+                Err(("mismatched_provider", message))
+            }
+            (Some(name), _) => match self.refusal(name, endpoint, Some(lines.count)) {
+                None => Ok(Some(name.clone())),
+                Some(told) => Err(("provider_refused", told)),
+            },
+            (None, Some(instance)) => Ok(lines.models.and_then(|models| {
+                self.native_by_choice(&instance, endpoint, models, lines.count)
+            })),
+            (None, None) => Ok(None),
         }
-        Ok(name.to_owned())
     }
 
     /// The same, where the configuration names the instance. `models`: how many the lines are for.
@@ -92,16 +137,12 @@ impl Gateway {
     }
 
     fn service(&self, name: &str, endpoint: Endpoint) -> Option<(Arc<Instance>, Service)> {
-        let speaks = matches!(
-            endpoint,
-            Endpoint::Generate(Surface::Chat | Surface::Messages, _)
-        );
         let instance = self
             .targets
             .instances
             .load()
             .get(name)
-            .filter(|_| speaks)?
+            .filter(|_| speaks(endpoint))?
             .clone();
         let service = Service::of(&instance)?;
         Some((instance, service))

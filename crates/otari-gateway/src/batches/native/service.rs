@@ -72,10 +72,11 @@ impl Service {
         }
     }
 
-    /// Whether it has batches over a bucket, if it had one.
-    pub(super) fn could_be(instance: &Instance) -> bool {
+    /// Whether it would have batches of its own if it named a bucket for them.
+    pub(super) fn lacks_bucket(instance: &Instance) -> bool {
         let provider = instance.provider;
-        provider.can(Capability::Batch)
+        instance.batch_bucket.is_none()
+            && provider.can(Capability::Batch)
             && matches!(provider.dialect, Dialect::BedrockConverse | Dialect::Vertex)
     }
 

@@ -151,3 +151,20 @@ async fn answers_that_are_gone_for_good_end_the_batch_too() {
     let told = codes(&stage.app, &stage.key, &batch).await;
     assert_eq!(told, ["provider_batch_gone", "provider_batch_gone"]);
 }
+
+#[tokio::test]
+async fn a_refusal_can_be_mended_until_the_window_is_over() {
+    let told = json!({"error": {"message": "The key was revoked"}});
+    let refusal = Script::json(401, &told);
+    let stage = Stage::start(&[refusal.clone(), refusal.clone()], refusal).await;
+    stage.clock.advance_secs(23 * 3600);
+    stage.ring(2).await;
+    assert_eq!(stage.status().await, "in_progress");
+    assert!(stage.held().await > 0.0);
+    stage.clock.advance_secs(3600);
+    stage.ring(1).await;
+    let batch = ended(&stage.app, &stage.key, &stage.batch).await;
+    let told = codes(&stage.app, &stage.key, &batch).await;
+    assert_eq!(told, ["provider_refused", "provider_refused"]);
+    assert!(stage.held().await.abs() < f64::EPSILON);
+}
