@@ -139,7 +139,7 @@ class Provider(http.server.BaseHTTPRequestHandler):
     def shown_as_job(self, batch):
         done = self.server.done.is_set() or batch["cancelled"]
         out = batch["metadata"]["out"]
-        if self.server.kind == "vertexai":
+        if self.server.kind.startswith("vertexai"):
             state = "CANCELLED" if batch["cancelled"] else "SUCCEEDED" if done else "RUNNING"
             info = {"outputInfo": {"gcsOutputDirectory": out}} if done else {}
             return {"name": f"{VERTEX.removeprefix('/v1/')}/{batch['id']}", "state": f"JOB_STATE_{state}",
@@ -157,7 +157,7 @@ class Provider(http.server.BaseHTTPRequestHandler):
         if "prefix" in query:
             [batch] = [batch for batch in self.server.batches if folder(batch) + "/" == query["prefix"][0]]
             return self.answer({"items": [{"name": f"{folder(batch)}/predictions.jsonl"}]})
-        if self.server.kind == "vertexai":
+        if self.server.kind.startswith("vertexai"):
             name = unquote(url.path.removeprefix("/storage/v1/b/bucket/o/"))
             [batch] = [batch for batch in self.server.batches if f"{folder(batch)}/predictions.jsonl" == name]
             return self.answer_lines(batch, self.vertex_line)
@@ -188,7 +188,7 @@ class Provider(http.server.BaseHTTPRequestHandler):
         done = self.server.done.is_set() or batch["cancelled"]
         if "/v1beta/" in self.path:
             return self.shown_as_operation(batch, done)
-        if self.server.kind in ("vertexai", "bedrock"):
+        if self.server.kind in ("vertexai", "vertexaianthropic", "bedrock"):
             return self.shown_as_job(batch)
         shown = {"id": batch["id"], "metadata": batch["metadata"]}
         if self.server.kind == "together":
@@ -235,6 +235,10 @@ class Provider(http.server.BaseHTTPRequestHandler):
         return {"key": line["key"], "response": answer}
 
     def vertex_line(self, line):
+        if self.server.kind == "vertexaianthropic":
+            result = self.anthropic_line(line)["result"]
+            status = json.dumps({"error": {"code": 400, **result["error"]["error"]}}) if "refused" in line else ""
+            return {**line, "status": status, "response": result.get("message")}
         answer = self.gemini_line({"key": "", **line})
         status = json.dumps({"error": answer["error"] | {"code": 400}}) if "refused" in line else ""
         return {"status": status, "request": line["request"], "response": answer.get("response", {})}
@@ -307,7 +311,7 @@ class Server(http.server.ThreadingHTTPServer):
     def made_by_others(self, count, lines, provider):
         """Batches that somebody else has there, of the same size."""
         theirs = {"displayName": "theirs", "out": "gs://bucket/theirs"}
-        metadata = {"anthropic": None, "gemini": {"displayName": "theirs"}, "vertexai": theirs,
+        metadata = {"anthropic": None, "gemini": {"displayName": "theirs"}, "vertexai": theirs, "vertexaianthropic": theirs,
                     "bedrock": {"jobName": "theirs", "out": "s3://bucket/theirs/"}}.get(provider, {})
         for number in range(count):
             others = [{"custom_id": f"theirs-{number}-{line}"} for line in range(lines)]

@@ -17,7 +17,8 @@ def upstream():
 
 
 # What the engines do otherwise is the same for every provider.
-PROVIDERS = ("openai", "azureopenai", "together", "mistral", "anthropic", "gemini", "vertexai", "bedrock")
+PROVIDERS = (
+    "openai", "azureopenai", "together", "mistral", "anthropic", "gemini", "vertexai", "vertexaianthropic", "bedrock")
 SETTINGS = [("openai", "postgres")] + [(provider, "sqlite") for provider in PROVIDERS]
 
 
@@ -42,9 +43,10 @@ def node(database, upstream, provider, tmp_path):
     upstream.kind = provider
     base = upstream.address + {"anthropic": "", "azureopenai": "", "bedrock": "", "gemini": "/v1beta"}.get(provider, "/v1")
     bucket = {"batch_bucket_endpoint": upstream.address}
+    google = {"api_key": "ya29.token", "project": "p", "location": "us-central1", "batch_bucket": "gs://bucket", **bucket}
     entry = {"api_base": base} | {
-        "vertexai": {"api_key": "ya29.token", "project": "p", "location": "us-central1", "batch_bucket": "gs://bucket",
-                     **bucket},
+        "vertexai": google,
+        "vertexaianthropic": google,
         "bedrock": {"region": "us-east-1", "aws_access_key_id": "AKIAEXAMPLE", "aws_secret_access_key": "s",
                     "batch_bucket": "s3://bucket/path", "batch_role_arn": "arn:aws:iam::123456789012:role/batches",
                     "batch_min_lines": 1, **bucket},

@@ -87,8 +87,10 @@ impl BatchBucket {
                     min_lines: min_lines(options)?,
                 }))))
             }
-            Dialect::Vertex if place.project.is_none() => Err(missing("project")),
-            Dialect::Vertex => Ok(Some(Self::Google(GoogleBatches {
+            Dialect::Vertex | Dialect::VertexAnthropic if place.project.is_none() => {
+                Err(missing("project"))
+            }
+            Dialect::Vertex | Dialect::VertexAnthropic => Ok(Some(Self::Google(GoogleBatches {
                 folder: Folder::read(&given, "gs://")?,
                 endpoint: endpoint.unwrap_or_else(|| GOOGLE.to_owned()),
             }))),

@@ -106,7 +106,7 @@ impl Ask<'_> {
     fn first_page(&self, wanted: &Wanted<'_>) -> String {
         match self.service {
             Service::Bedrock => format!("nameContains={}", bedrock::name(wanted.batch)),
-            Service::Vertex => vertex::shown_as(wanted.batch),
+            Service::Vertex | Service::VertexClaude => vertex::shown_as(wanted.batch),
             Service::Mistral => format!("page_size={PAGE}&page=0"),
             Service::Gemini => format!("pageSize={PAGE_OF_LARGE}"),
             _ => format!("limit={PAGE}"),
@@ -122,7 +122,7 @@ impl Ask<'_> {
         match self.service {
             Service::Gemini => "operations",
             Service::Bedrock => "invocationJobSummaries",
-            Service::Vertex => "batchPredictionJobs",
+            Service::Vertex | Service::VertexClaude => "batchPredictionJobs",
             _ => "data",
         }
     }
@@ -137,7 +137,9 @@ impl Ask<'_> {
                 let number: usize = number.parse().ok()?;
                 (!batches.is_empty()).then(|| format!("{head}={}", number + 1))
             }
-            Service::Gemini | Service::Vertex => go_on(query, "pageToken", page, "nextPageToken"),
+            Service::Gemini | Service::Vertex | Service::VertexClaude => {
+                go_on(query, "pageToken", page, "nextPageToken")
+            }
             Service::Bedrock => go_on(query, "nextToken", page, "nextToken"),
             _ if has_more != Some(true) => None,
             Service::Anthropic => Some(format!("limit={PAGE}&after_id={}", last()?)),
@@ -160,7 +162,7 @@ impl Ask<'_> {
                 let name = batch.get("jobName").and_then(Value::as_str);
                 Some((name, bedrock::name(wanted.batch)))
             }
-            Service::Vertex => {
+            Service::Vertex | Service::VertexClaude => {
                 let name = batch.get("displayName").and_then(Value::as_str);
                 Some((name, wanted.batch.to_owned()))
             }

@@ -31,6 +31,8 @@ pub(super) enum Service {
     Gemini,
     Bedrock,
     Vertex,
+    /// Anthropic's models there.
+    VertexClaude,
 }
 
 /// Where a provider's batch stands.
@@ -66,6 +68,9 @@ impl Service {
             Dialect::Gemini => Some(Self::Gemini),
             _ => match &instance.batch_bucket {
                 Some(BatchBucket::S3(_)) => Some(Self::Bedrock),
+                Some(BatchBucket::Google(_)) if provider.dialect == Dialect::VertexAnthropic => {
+                    Some(Self::VertexClaude)
+                }
                 Some(BatchBucket::Google(_)) => Some(Self::Vertex),
                 None => None,
             },
@@ -77,7 +82,10 @@ impl Service {
         let provider = instance.provider;
         instance.batch_bucket.is_none()
             && provider.can(Capability::Batch)
-            && matches!(provider.dialect, Dialect::BedrockConverse | Dialect::Vertex)
+            && matches!(
+                provider.dialect,
+                Dialect::BedrockConverse | Dialect::Vertex | Dialect::VertexAnthropic
+            )
     }
 
     /// Fewer lines than this are not taken.
@@ -97,7 +105,9 @@ impl Service {
     /// Whether its batches hold bodies of this operation.
     pub(super) fn takes(self, operation: Operation) -> bool {
         match self {
-            Self::Anthropic => matches!(operation, Operation::Chat | Operation::Messages),
+            Self::Anthropic | Self::VertexClaude => {
+                matches!(operation, Operation::Chat | Operation::Messages)
+            }
             _ => operation == Operation::Chat,
         }
     }
@@ -126,7 +136,7 @@ impl Service {
         match self {
             Self::Gemini => gemini::pack(&ask, &parcel, batch).await,
             Self::Bedrock => bedrock::pack(&ask, &parcel, batch).await,
-            Self::Vertex => vertex::pack(&ask, &parcel, batch).await,
+            Self::Vertex | Self::VertexClaude => vertex::pack(&ask, &parcel, batch).await,
             Self::Anthropic => {
                 let mut body = b"{\"requests\":[".to_vec();
                 body.extend(parcel.written("custom_id", "", "params", ","));
@@ -159,7 +169,7 @@ impl Service {
         match self {
             Self::Gemini => gemini::id(batch),
             Self::Bedrock => bedrock::id(batch),
-            Self::Vertex => vertex::id(batch),
+            Self::Vertex | Self::VertexClaude => vertex::id(batch),
             _ => openai::id(batch),
         }
     }
@@ -185,7 +195,7 @@ impl Service {
         Ok(match self {
             Self::Gemini => gemini::state(&batch),
             Self::Bedrock => bedrock::state(&batch),
-            Self::Vertex => vertex::state(&batch),
+            Self::Vertex | Self::VertexClaude => vertex::state(&batch),
             Self::Anthropic if text(&batch, "processing_status").as_deref() == Some("ended") => {
                 State::Ended(Vec::new())
             }
@@ -202,7 +212,9 @@ impl Service {
     ) -> Result<(), UpstreamError> {
         let ask = self.ask(gateway, instance);
         let uri = match self {
-            Self::Gemini | Self::Vertex => ask.batches(&format!("/{id}:cancel"))?,
+            Self::Gemini | Self::Vertex | Self::VertexClaude => {
+                ask.batches(&format!("/{id}:cancel"))?
+            }
             Self::Bedrock => ask.batches(&format!("/{id}/stop"))?,
             _ => ask.batches(&format!("/{id}/cancel"))?,
         };
@@ -222,7 +234,9 @@ impl Service {
         let told = |error| crate::GatewayError::upstream(&instance.name, error);
         match self {
             Self::Bedrock => return bedrock::answers(&ask, files).await.map_err(told),
-            Self::Vertex => return vertex::answers(&ask, files).await.map_err(told),
+            Self::Vertex | Self::VertexClaude => {
+                return vertex::answers(&ask, files).await.map_err(told);
+            }
             _ => {}
         }
         let mut addresses = Vec::new();

@@ -1,11 +1,12 @@
 //! Batches of Vertex AI: jobs over lines in a Cloud Storage bucket of the customer's.
 //!
-//! Answers come in no certain order and have no key. They repeat the request that they are for, and a request may have
+//! Answers come in no certain order. Claude's have the name of their line, Gemini's have none. They repeat the request that they are for, and a request may have
 //! labels: those say which line it is. A key of a label is dropped once it had more than a thousand values, so that a
 //! line's number stands in two labels of at most a thousand values each.
 //!
 //! <https://docs.cloud.google.com/vertex-ai/generative-ai/docs/multimodal/batch-prediction-from-cloud-storage>,
 //! <https://cloud.google.com/vertex-ai/generative-ai/docs/multimodal/add-labels-to-api-calls>,
+//! <https://cloud.google.com/vertex-ai/generative-ai/docs/partner-models/claude-batch>,
 //! <https://cloud.google.com/storage/docs/json_api/v1/objects>
 
 use std::collections::HashMap;
@@ -22,7 +23,7 @@ use super::answer::Answer;
 use super::ask::{Ask, malformed, text};
 use super::bucket::{self, refused};
 use super::parcel::Parcel;
-use super::service::{BATCH_ID, Packed, State};
+use super::service::{BATCH_ID, Packed, Service, State};
 
 const LINES_TYPE: &str = "application/jsonl";
 const THOUSANDS: &str = "otari_line_thousands";
@@ -50,7 +51,10 @@ pub(super) async fn pack(
     let place = place(ask)?;
     let model = publisher_model(ask, parcel.model())?;
     let folder = format!("{}{batch}", place.folder.prefix);
-    let lines = parcel.within("{\"request\":{\"labels\":{", "},");
+    let lines = match ask.service {
+        Service::VertexClaude => parcel.written("custom_id", "", "request", "\n"),
+        _ => parcel.within("{\"request\":{\"labels\":{", "},"),
+    };
     let to = format!(
         "/upload/storage/v1/b/{}/o?uploadType=media&name={}",
         place.folder.bucket,
@@ -81,9 +85,11 @@ fn publisher_model(ask: &Ask<'_>, model: &str) -> Result<String, UpstreamError> 
     let chat = ask.model_address(Operation::Chat, model)?;
     let path = chat.path();
     let model = path.find("publishers/").and_then(|at| path.get(at..));
-    let model = model.and_then(|model| model.split(':').next());
-    model.map(str::to_owned).ok_or_else(|| {
-        let told = "Batches of Vertex AI are for Google's own models here; leave `provider` out and the gateway runs \
+    // Without the method at its end.
+    let model = model.and_then(|model| model.rsplit_once(':'));
+    let model = model.and_then(|(model, _)| decoded(model));
+    model.ok_or_else(|| {
+        let told = "Batches of Vertex AI are for Google's and Anthropic's own models here; leave `provider` out and the gateway runs \
                     the batch";
         UpstreamError::new(UpstreamErrorKind::InvalidRequest, told)
     })
@@ -116,7 +122,7 @@ pub(super) fn state(job: &Value) -> State {
     }
 }
 
-/// All answers, by the labels of their requests.
+/// All answers, by their lines' names.
 pub(super) async fn answers(
     ask: &Ask<'_>,
     folders: &[String],
@@ -176,6 +182,7 @@ async fn files(
 fn answer(line: &[u8]) -> Option<(String, Answer)> {
     #[derive(Deserialize)]
     struct Line<'a> {
+        custom_id: Option<String>,
         request: Request,
         #[serde(borrow)]
         response: Option<&'a RawValue>,
@@ -184,11 +191,16 @@ fn answer(line: &[u8]) -> Option<(String, Answer)> {
     }
     #[derive(Deserialize)]
     struct Request {
+        #[serde(default)]
         labels: HashMap<String, String>,
     }
     let line: Line<'_> = serde_json::from_slice(line).ok()?;
     let number = |label: &str| line.request.labels.get(label)?.parse::<i64>().ok();
-    let id = custom_id(number(THOUSANDS)?.checked_mul(1000)? + number(ONES)?);
+    let labelled = || {
+        let thousands = number(THOUSANDS)?.checked_mul(1000)?;
+        thousands.checked_add(number(ONES)?).map(custom_id)
+    };
+    let id = line.custom_id.clone().or_else(labelled)?;
     let answered = line
         .response
         .filter(|_| line.status.is_empty())
@@ -234,6 +246,12 @@ fn encoded(text: &str) -> String {
     form_urlencoded::byte_serialize(text.as_bytes())
         .collect::<String>()
         .replace('+', "%20")
+}
+
+fn decoded(path: &str) -> Option<String> {
+    let query = format!("={}", path.replace('+', "%2B"));
+    let mut pairs = form_urlencoded::parse(query.as_bytes());
+    pairs.next().map(|(_, path)| path.into_owned())
 }
 
 /// A refusal of the storage's own; what may go away by itself stays what it is.

@@ -9,6 +9,10 @@ use super::lines;
 const JOB: &str = "projects/1/locations/us-central1/batchPredictionJobs/77";
 
 async fn start() -> (TestApp, Upstream, String) {
+    start_as("vertexai", "m").await
+}
+
+async fn start_as(provider: &str, model: &str) -> (TestApp, Upstream, String) {
     let upstream = Upstream::start().await;
     let base = upstream.base();
     let price =
@@ -18,9 +22,9 @@ async fn start() -> (TestApp, Upstream, String) {
         "batch_bucket": "gs://bucket/some/path/", "batch_bucket_endpoint": base.trim_end_matches("/v1"),
     });
     let app = TestApp::builder()
-        .set("providers", json!({"vertexai": entry}))
-        .set("pricing", json!({"vertexai:m": price}))
-        .set("batch_native", json!(["vertexai"]))
+        .set("providers", json!({provider: entry}))
+        .set("pricing", json!({format!("{provider}:{model}"): price}))
+        .set("batch_native", json!([provider]))
         .start()
         .await;
     let key = app.key("alice", json!({})).await;
@@ -155,6 +159,58 @@ async fn lines_are_told_again_by_their_labels() {
     let paid = rows.iter().filter(|row| row["cost"] == 5.0);
     assert_eq!(paid.count(), 2);
     assert_eq!(app.user("alice").await["spend"], 10.0);
+}
+
+#[tokio::test]
+async fn claudes_answers_have_the_names_of_their_lines() {
+    let (app, upstream, key) = start_as("vertexaianthropic", "claude-x@2026").await;
+    made(&upstream);
+    upstream.enqueue(Script::json(200, &job("SUCCEEDED")));
+    let name = "some/path/x/answers/prediction-claude-2026/predictions.jsonl";
+    upstream.enqueue(Script::json(200, &json!({"items": [{"name": name}]})));
+    let message = json!({
+        "id": "msg", "type": "message", "role": "assistant", "model": "claude-x", "stop_reason": "end_turn",
+        "content": [{"type": "text", "text": "hello"}], "usage": {"input_tokens": 4, "output_tokens": 1},
+    });
+    let refused = "{\"error\": {\"code\": 400, \"message\": \"too long\"}}";
+    upstream.enqueue(lines(&[
+        json!({"custom_id": "line-1", "request": {"messages": []}, "response": message, "status": ""}),
+        json!({"custom_id": "line-0", "request": {"messages": []}, "response": null, "status": refused}),
+    ]));
+    let mut requests = requests(2);
+    requests[0]["body"]["max_tokens"] = json!(8);
+    requests[1]["body"]["max_tokens"] = json!(9);
+    let body = json!({
+        "model": "vertexaianthropic:claude-x@2026", "endpoint": "/v1/messages", "requests": requests,
+    });
+    let batch = create(&app, &key, body).await;
+    assert_eq!(batch["native"], true);
+    let batch = ended(&app, &key, &batch).await;
+    let path = format!("/v1/batches/{}/results", batch["id"].as_str().unwrap());
+    let results = app.client.get(&path, &key).await.expect(200);
+    assert_eq!(
+        results["results"][1]["result"]["content"][0]["text"],
+        "hello"
+    );
+    let refused = results["results"][0]["error"].to_string();
+    assert!(refused.contains("too long"), "{refused}");
+    let sent = upstream.captured();
+    let handed: Vec<Value> = String::from_utf8_lossy(&sent[0].body)
+        .lines()
+        .map(|line| serde_json::from_str(line).unwrap())
+        .collect();
+    assert_eq!(handed[1]["custom_id"], "line-1");
+    let request = &handed[1]["request"];
+    assert_eq!(
+        (&request["anthropic_version"], &request["max_tokens"]),
+        (&json!("vertex-2023-10-16"), &json!(9))
+    );
+    assert_eq!(request["labels"], json!(null));
+    assert_eq!(
+        sent[1].json()["model"],
+        "publishers/anthropic/models/claude-x@2026"
+    );
+    assert_eq!(app.user("alice").await["spend"], 5.0);
 }
 
 #[tokio::test]
