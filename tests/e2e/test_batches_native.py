@@ -17,7 +17,9 @@ def upstream():
 
 
 # What the engines do otherwise is the same for every provider.
-SETTINGS = [("openai", "postgres")] + [(provider, "sqlite") for provider in ("openai", "mistral", "anthropic", "gemini")]
+PROVIDERS = (
+    "openai", "azureopenai", "together", "mistral", "anthropic", "gemini", "vertexai", "vertexaianthropic", "bedrock")
+SETTINGS = [("openai", "postgres")] + [(provider, "sqlite") for provider in PROVIDERS]
 
 
 @pytest.fixture(params=SETTINGS, ids="-".join)
@@ -38,11 +40,21 @@ def database(setting, tmp_path):
 
 @pytest.fixture
 def node(database, upstream, provider, tmp_path):
-    base = upstream.address + {"anthropic": "", "gemini": "/v1beta"}.get(provider, "/v1")
+    upstream.kind = provider
+    base = upstream.address + {"anthropic": "", "azureopenai": "", "bedrock": "", "gemini": "/v1beta"}.get(provider, "/v1")
+    bucket = {"batch_bucket_endpoint": upstream.address}
+    google = {"api_key": "ya29.token", "project": "p", "location": "us-central1", "batch_bucket": "gs://bucket", **bucket}
+    entry = {"api_base": base} | {
+        "vertexai": google,
+        "vertexaianthropic": google,
+        "bedrock": {"region": "us-east-1", "aws_access_key_id": "AKIAEXAMPLE", "aws_secret_access_key": "s",
+                    "batch_bucket": "s3://bucket/path", "batch_role_arn": "arn:aws:iam::123456789012:role/batches",
+                    "batch_min_lines": 1, **bucket},
+    }.get(provider, {"api_key": "k"})
     # A dollar a token.
     price = {f"{provider}:m": {"input_price_per_million": 1_000_000, "output_price_per_million": 1_000_000}}
     node = Gateway(
-        tmp_path / "node", database.url, providers={provider: {"api_key": "k", "api_base": base}}, pricing=price,
+        tmp_path / "node", database.url, providers={provider: entry}, pricing=price,
         model_discovery=False,
     )
     with running(node):

@@ -106,7 +106,10 @@ fn example(key: &str) -> Option<&'static str> {
              #  anthropic:\n#    api_key: ${ANTHROPIC_API_KEY}\n\
              #  lab:                          # any server that speaks the OpenAI API\n\
              #    provider_type: openai-compatible\n#    api_base: http://lab.internal:8000/v1\n\
-             #    client_args:\n#      timeout: 60\n#      custom_headers: {X-Team: research}\n"
+             #    client_args:\n#      timeout: 60\n#      custom_headers: {X-Team: research}\n\
+             #  bedrock:\n#    region: us-east-1\n\
+             #    batch_bucket: s3://my-bucket/otari       # Bedrock's own batches; see docs/batches.md\n\
+             #    batch_role_arn: arn:aws:iam::123456789012:role/bedrock-batches\n"
         }
         "aliases" => "# aliases:\n#   house: openai:gpt-5\n",
         "pricing" => {

@@ -83,24 +83,36 @@ pub struct PartedUpload {
 
 impl Bucket {
     pub fn new(options: BucketOptions) -> Result<Self, BucketError> {
-        let endpoint = match &options.endpoint {
-            Some(endpoint) => endpoint.trim_end_matches('/').to_owned(),
-            None => format!("https://s3.{}.amazonaws.com", options.region),
-        };
-        let base = format!("{endpoint}/{}", options.bucket);
-        let address: Option<Uri> = base.parse().ok();
-        if address.is_none_or(|address| address.host().is_none() || address.scheme().is_none()) {
-            return Err(BucketError::Address(endpoint));
-        }
         let settings = InstanceOptions {
             environment: options.environment,
             clock: options.clock,
             ..InstanceOptions::default()
         };
+        let place = (options.bucket.as_str(), options.endpoint.as_deref());
+        Self::of_account(place, &options.region, &settings, options.connect_timeout)
+    }
+
+    /// A bucket, at an address unless it is AWS's own, with the credentials of `settings`.
+    pub(crate) fn of_account(
+        (bucket, endpoint): (&str, Option<&str>),
+        region: &str,
+        settings: &InstanceOptions,
+        connect_timeout: Duration,
+    ) -> Result<Self, BucketError> {
+        let endpoint = match endpoint {
+            Some(endpoint) => endpoint.trim_end_matches('/').to_owned(),
+            None if region.starts_with("cn-") => format!("https://s3.{region}.amazonaws.com.cn"),
+            None => format!("https://s3.{region}.amazonaws.com"),
+        };
+        let base = format!("{endpoint}/{bucket}");
+        let address: Option<Uri> = base.parse().ok();
+        if address.is_none_or(|address| address.host().is_none() || address.scheme().is_none()) {
+            return Err(BucketError::Address(endpoint));
+        }
         Ok(Self {
             base,
-            aws: Aws::for_storage(&options.region, &settings),
-            transport: Transport::new(options.connect_timeout),
+            aws: Aws::for_storage(region, settings),
+            transport: Transport::new(connect_timeout),
         })
     }
 

@@ -6,6 +6,7 @@ use http::{HeaderMap, HeaderName, HeaderValue, Uri, header};
 use otari_types::Secret;
 
 use crate::address::{Addresses, GOOGLE_PROJECT};
+use crate::batch_bucket::BatchBucket;
 use crate::credential::{Asked, Credential, Resolved, is_google_token, resolve};
 use crate::key_ring::{Key, KeyRing};
 use crate::operation::Operation;
@@ -51,6 +52,8 @@ pub struct Instance {
     pub timeouts: Timeouts,
     pub max_retries: u32,
     pub implicit: bool,
+    /// For batches of its own, where the provider runs them over a bucket of the customer's.
+    pub batch_bucket: Option<BatchBucket>,
     addresses: Addresses,
     keys: KeyRing,
     context: Option<i64>,
@@ -71,6 +74,11 @@ pub enum InstanceError {
     },
     #[error("`api_base` is not an http(s) address")]
     BadBase,
+    #[error("`{option}` {problem}")]
+    WrongSetting {
+        option: &'static str,
+        problem: &'static str,
+    },
     #[error("`{0}` cannot be part of an address")]
     BadSetting(&'static str),
     /// The caller's name for a model; not something to configure.
@@ -126,6 +134,8 @@ impl Instance {
                 options,
             ),
         )?;
+        let batch_bucket =
+            BatchBucket::read(provider, &addresses.place, options, timeouts.connect)?;
         let custom = custom(&custom_headers)?;
         let constant = constant(provider, options)?;
         let with_key = |key: Option<Secret>| -> Result<Key, InstanceError> {
@@ -161,6 +171,7 @@ impl Instance {
             timeouts,
             max_retries,
             implicit,
+            batch_bucket,
             addresses,
             keys,
             context: options

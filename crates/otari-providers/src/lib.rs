@@ -4,6 +4,7 @@
 //! compared nowhere else.
 
 mod address;
+mod batch_bucket;
 pub mod bucket;
 pub mod catalog;
 mod credential;
@@ -17,6 +18,7 @@ pub mod provider;
 pub mod quirk;
 pub mod transport;
 
+pub use batch_bucket::{BatchBucket, Folder, GoogleBatches, S3Batches};
 pub use bucket::{Bucket, BucketError, BucketOptions, PartedUpload};
 pub use error::{UpstreamError, UpstreamErrorKind};
 pub use instance::{Instance, InstanceError, InstanceSettings, Timeouts};

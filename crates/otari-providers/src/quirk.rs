@@ -37,13 +37,15 @@ pub enum Quirk {
     Speaks(Operation, OwnFormat),
 }
 
-/// A vendor's own format of pictures and sound.
+/// A vendor's own format of pictures, sound or batches.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum OwnFormat {
     DashScope,
     Fireworks,
     MiniMax,
     Mistral,
+    /// OpenAI's batches with other names, and without metadata.
+    Together,
     Xai,
 }
 

@@ -69,6 +69,14 @@ impl Storage {
         self.state.lock().objects.clone()
     }
 
+    /// An object that somebody else left.
+    pub fn put(&self, key: &str, bytes: impl Into<Bytes>) {
+        self.state
+            .lock()
+            .objects
+            .insert(key.to_owned(), bytes.into());
+    }
+
     /// An object that the gateway does not know of.
     pub fn remove(&self, key: &str) {
         self.state.lock().objects.remove(key);

@@ -38,7 +38,7 @@ pub struct ProviderInstance {
     /// Models offered when the provider cannot list its own.
     pub models: Vec<String>,
     pub client_args: ClientArgs,
-    /// What only some providers read: `project`, `location`, `credentials`, …
+    /// What only some providers read: `project`, `location`, `credentials`, `batch_bucket`, …
     pub extra: Map,
 }
 
@@ -65,6 +65,10 @@ const SHOWN_EXTRA: &[&str] = &[
     "region",
     "api_version",
     "organization",
+    "batch_bucket",
+    "batch_bucket_endpoint",
+    "batch_role_arn",
+    "batch_min_lines",
 ];
 
 impl ProviderInstance {

@@ -36,7 +36,7 @@ impl Gateway {
             Input::File(id) => {
                 self.check_input(&row.user_id, &id).await?;
                 row.native = native_at
-                    .map(|name| self.native_or_refuse(name, asked.endpoint))
+                    .map(|name| self.native_or_refuse(name, asked.endpoint, None))
                     .transpose()?;
                 row.input_file_id = Some(id.into_owned());
                 Vec::new()
@@ -48,10 +48,12 @@ impl Gateway {
                 let only = plan.rest.is_empty().then_some(instance.name.as_str());
                 row.native = match native_at {
                     Some(name) if only == Some(name) => {
-                        Some(self.native_or_refuse(name, asked.endpoint)?)
+                        Some(self.native_or_refuse(name, asked.endpoint, Some(lines.len()))?)
                     }
                     Some(name) => return Err(native::foreign(name, &model)),
-                    None => only.and_then(|name| self.native_by_choice(name, asked.endpoint, 1)),
+                    None => only.and_then(|name| {
+                        self.native_by_choice(name, asked.endpoint, 1, lines.len())
+                    }),
                 };
                 row.provider = Some(instance.name.clone());
                 row.model = Some(model.into_owned());

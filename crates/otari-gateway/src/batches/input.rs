@@ -14,6 +14,7 @@ use crate::error::GatewayError;
 
 use super::endpoint::Endpoint;
 use super::engine::Engine;
+use super::native::Lines;
 use super::request::CUSTOM_ID_MAX;
 
 /// Lines put into the store together, and their bytes.
@@ -83,29 +84,28 @@ impl Engine {
         let instances = self.instances(batch, &reading.models).await?;
         let provider = instances.first().cloned().flatten();
         let only = provider.clone().filter(|_| instances.len() == 1);
-        let native = match (&batch.native, only) {
-            (Some(name), only) if only.as_ref() != Some(name) => {
-                let message = format!("Some lines are for other models than those of '{name}'");
-                let mistake = json!([{"code": "mismatched_provider", "message": message, "param": null, "line": null}]);
+        let lines = Lines {
+            instance: only,
+            models: Some(reading.models.len()).filter(|models| *models < MODELS_MAX),
+            count: reading.stored,
+        };
+        let native = match self.gateway.native_of(batch, lines) {
+            Ok(native) => native,
+            Err((code, message)) => {
+                let mistake =
+                    json!([{"code": code, "message": message, "param": null, "line": null}]);
                 batch_lines::clear(store, &batch.id).await?;
-                rows::end(
+                let mistake = mistake.to_string();
+                let end = rows::end(
                     store,
                     &batch.id,
                     &self.node,
                     BatchStatus::Failed,
-                    Some(&mistake.to_string()),
-                )
-                .await?;
+                    Some(&mistake),
+                );
+                end.await?;
                 return Ok(None);
             }
-            (Some(name), _) => Some(name.clone()),
-            (None, Some(only)) if reading.models.len() < MODELS_MAX => {
-                Endpoint::parse(&batch.endpoint).and_then(|endpoint| {
-                    let models = reading.models.len();
-                    self.gateway.native_by_choice(&only, endpoint, models)
-                })
-            }
-            (None, _) => None,
         };
         let begun = rows::begin(
             store,

@@ -5,18 +5,22 @@
 
 mod answer;
 mod ask;
+mod bedrock;
+mod bucket;
 mod gemini;
 mod handover;
 mod line;
+mod openai;
 mod parcel;
 mod search;
 mod service;
+mod vertex;
+mod watch;
 
 use std::collections::HashMap;
 use std::sync::Arc;
-use std::time::Duration;
 
-use otari_providers::{Instance, UpstreamErrorKind};
+use otari_providers::Instance;
 use otari_store::batch_lines::{self, BatchLine, LineResult};
 use otari_store::batches::{self as rows, BatchRow};
 use otari_translate::Surface;
@@ -30,12 +34,27 @@ use super::engine::Engine;
 use super::error_json;
 
 use answer::Answer;
-use service::{Service, State};
+use service::Service;
 
 /// Lines looked up, or noted, together.
 const TOGETHER: i64 = 100;
-/// Between two looks at the provider.
-const EVERY: Duration = Duration::from_secs(15);
+
+/// What the lines of a file are for.
+pub(super) struct Lines {
+    /// That of all of them; `None` where they are for several.
+    pub(super) instance: Option<String>,
+    /// How many models; `None` for more than are counted.
+    pub(super) models: Option<usize>,
+    pub(super) count: usize,
+}
+
+/// Whether providers' batches can hold calls of it.
+fn speaks(endpoint: Endpoint) -> bool {
+    matches!(
+        endpoint,
+        Endpoint::Generate(Surface::Chat | Surface::Messages, _)
+    )
+}
 
 pub(super) fn foreign(name: &str, model: &str) -> GatewayError {
     GatewayError::InvalidRequest(format!(
@@ -44,21 +63,61 @@ pub(super) fn foreign(name: &str, model: &str) -> GatewayError {
 }
 
 impl Gateway {
-    /// The instance, if its own batches can hold calls of this endpoint.
+    /// The instance, if its own batches can hold so many calls of this endpoint. `lines`: as many as are known of.
     pub(super) fn native_or_refuse(
         &self,
         name: &str,
         endpoint: Endpoint,
+        lines: Option<usize>,
     ) -> Result<String, GatewayError> {
-        if self.service(name, endpoint).is_some() {
-            return Ok(name.to_owned());
+        match self.refusal(name, endpoint, lines) {
+            None => Ok(name.to_owned()),
+            Some(told) => Err(GatewayError::InvalidRequest(told)),
         }
-        let text = format!(
-            "'{name}' has no batches of its own that could hold calls of {}; leave `provider` out and the gateway runs \
-             the batch",
-            endpoint.path()
-        );
-        Err(GatewayError::InvalidRequest(text))
+    }
+
+    fn refusal(&self, name: &str, endpoint: Endpoint, lines: Option<usize>) -> Option<String> {
+        const INSTEAD: &str = "leave `provider` out and the gateway runs the batch";
+        let Some((instance, _)) = self.service(name, endpoint) else {
+            let bucket = match self.targets.instances.load().get(name) {
+                Some(instance) if speaks(endpoint) && Service::lacks_bucket(instance) => {
+                    " (it needs the `batch_bucket` of its entry in `providers`)"
+                }
+                _ => "",
+            };
+            let path = endpoint.path();
+            return Some(format!(
+                "'{name}' has no batches of its own that could hold calls of {path}{bucket}; {INSTEAD}"
+            ));
+        };
+        let min = Service::min_lines(&instance);
+        let too_few = lines.is_some_and(|lines| lines < min);
+        too_few.then(|| format!("'{name}' takes batches of {min} lines and more; {INSTEAD}"))
+    }
+
+    /// Whose own batches the lines of a file go to, or the code and the text of the mistake.
+    pub(super) fn native_of(
+        &self,
+        batch: &BatchRow,
+        lines: Lines,
+    ) -> Result<Option<String>, (&'static str, String)> {
+        let Some(endpoint) = Endpoint::parse(&batch.endpoint) else {
+            return Ok(batch.native.clone());
+        };
+        match (&batch.native, lines.instance) {
+            (Some(name), instance) if instance.as_ref() != Some(name) => {
+                let message = format!("Some lines are for other models than those of '{name}'");
+                Err(("mismatched_provider", message))
+            }
+            (Some(name), _) => match self.refusal(name, endpoint, Some(lines.count)) {
+                None => Ok(Some(name.clone())),
+                Some(told) => Err(("provider_refused", told)),
+            },
+            (None, Some(instance)) => Ok(lines.models.and_then(|models| {
+                self.native_by_choice(&instance, endpoint, models, lines.count)
+            })),
+            (None, None) => Ok(None),
+        }
     }
 
     /// The same, where the configuration names the instance. `models`: how many the lines are for.
@@ -67,24 +126,23 @@ impl Gateway {
         name: &str,
         endpoint: Endpoint,
         models: usize,
+        lines: usize,
     ) -> Option<String> {
         let options = &self.batches.as_ref()?.options;
         let wanted = options.native.iter().any(|native| native == name);
-        let (_, service) = self.service(name, endpoint).filter(|_| wanted)?;
-        (models <= 1 || !service.is_of_one_model()).then(|| name.to_owned())
+        let (instance, service) = self.service(name, endpoint).filter(|_| wanted)?;
+        let fits =
+            (models <= 1 || !service.is_of_one_model()) && lines >= Service::min_lines(&instance);
+        fits.then(|| name.to_owned())
     }
 
     fn service(&self, name: &str, endpoint: Endpoint) -> Option<(Arc<Instance>, Service)> {
-        let speaks = matches!(
-            endpoint,
-            Endpoint::Generate(Surface::Chat | Surface::Messages, _)
-        );
         let instance = self
             .targets
             .instances
             .load()
             .get(name)
-            .filter(|_| speaks)?
+            .filter(|_| speaks(endpoint))?
             .clone();
         let service = Service::of(&instance)?;
         Some((instance, service))
@@ -132,79 +190,6 @@ impl Engine {
 }
 
 impl Native {
-    async fn run(mut self) -> Result<bool, GatewayError> {
-        match self.handed_over().await {
-            Ok(true) => {}
-            Ok(false) => return Ok(false),
-            Err(GatewayError::Upstream(failure)) if !passes(failure.error.kind) => {
-                let told = failure.error.client_message();
-                let told = told.unwrap_or_else(|| "The provider refused the batch".to_owned());
-                return self.give_up("provider_refused", &told).await;
-            }
-            Err(error) => return Err(error),
-        }
-        let Some(id) = self.batch.native_id.clone() else {
-            return self
-                .give_up(
-                    "batch_cancelled",
-                    "The batch was cancelled before it was begun",
-                )
-                .await;
-        };
-        self.hold_again().await?;
-        let mut cancelled = false;
-        loop {
-            if self.batch.cancelling_at.is_some() && !cancelled {
-                cancelled = self
-                    .service
-                    .cancel(self.gateway(), &self.instance, &id)
-                    .await
-                    .is_ok();
-            }
-            match self.service.look(self.gateway(), &self.instance, &id).await {
-                Ok(State::Running) => {}
-                Ok(State::Ended(sources)) => {
-                    let answers =
-                        self.service
-                            .answers(self.gateway(), &self.instance, &id, &sources);
-                    let answers = answers.await?;
-                    return self.collect(answers).await;
-                }
-                Ok(State::Failed(told)) => return self.give_up("provider_failed", &told).await,
-                Err(error) => {
-                    let (batch, told) = (&self.batch.id, error.client_message());
-                    tracing::warn!(batch, told, "the provider cannot be asked about a batch");
-                }
-            }
-            if !self.wait_for_news().await? {
-                return Ok(false);
-            }
-        }
-    }
-
-    /// Until it is time to look again, or somebody cancels a batch on this node. `false`: another process goes on with it.
-    async fn wait_for_news(&mut self) -> Result<bool, GatewayError> {
-        let engine = Arc::clone(&self.engine);
-        tokio::select! {
-            // Safe to drop: it writes only once its time is over.
-            waited = self.wait(EVERY) => return waited,
-            () = engine.batches.cancelled.notified() => {}
-        }
-        self.keep().await
-    }
-
-    /// `false`: another process goes on with it.
-    async fn wait(&mut self, time: Duration) -> Result<bool, GatewayError> {
-        tokio::select! {
-            () = tokio::time::sleep(time) => self.keep().await,
-            () = self.engine.stop.cancelled() => {
-                let Engine { node, .. } = &*self.engine;
-                rows::release(&self.gateway().store, &self.batch.id, node).await?;
-                Ok(false)
-            }
-        }
-    }
-
     /// What stands in the provider's batch for a line.
     fn custom_id(&self, line: i64) -> String {
         self.service.custom_id(&self.batch.id, line)
@@ -290,18 +275,4 @@ impl Native {
             answer,
         }
     }
-}
-
-/// Whether it may go away by itself.
-fn passes(kind: UpstreamErrorKind) -> bool {
-    use UpstreamErrorKind as Kind;
-    matches!(
-        kind,
-        Kind::Timeout
-            | Kind::Unreachable
-            | Kind::RateLimited
-            | Kind::Overloaded
-            | Kind::Provider
-            | Kind::Malformed
-    )
 }

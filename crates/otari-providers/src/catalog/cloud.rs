@@ -225,7 +225,7 @@ pub(super) const VERTEXAIANTHROPIC: Provider = Provider {
     key_required: false,
     dialect: Dialect::VertexAnthropic,
     auth: AuthScheme::GoogleOauth,
-    capabilities: Capabilities::of(&[Chat, Streaming, Messages, Vision, Pdf, Reasoning]),
+    capabilities: Capabilities::of(&[Chat, Streaming, Messages, Batch, Vision, Pdf, Reasoning]),
     paths: Paths {
         chat: "/projects/{project}/locations/{location}/publishers/anthropic/models/{model}:rawPredict",
         chat_stream: Some(
@@ -233,6 +233,7 @@ pub(super) const VERTEXAIANTHROPIC: Provider = Provider {
         ),
         messages: "/projects/{project}/locations/{location}/publishers/anthropic/models/{model}:rawPredict",
         count_tokens: "/projects/{project}/locations/{location}/publishers/anthropic/models/count-tokens:rawPredict",
+        batches: "/projects/{project}/locations/{location}/batchPredictionJobs",
         ..Paths::OPENAI
     },
     ..OPENAI_COMPATIBLE

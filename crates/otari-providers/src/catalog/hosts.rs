@@ -116,6 +116,7 @@ pub(super) const TOGETHER: Provider = Provider {
         Reasoning,
     ]),
     quirks: &[
+        Speaks(Operation::Batches, OwnFormat::Together),
         MaxTokensField("max_tokens"),
         NoStreamOptions,
         DropParams(&["parallel_tool_calls", "user"]),

@@ -259,6 +259,14 @@ pub async fn ask_native(store: &Store, id: &str, node: &NodeId) -> Result<bool, 
     Ok(store.execute(query).await? > 0)
 }
 
+/// The gateway runs it after all. `false` when it is another node's.
+pub async fn keep_here(store: &Store, id: &str, node: &NodeId) -> Result<bool, StoreError> {
+    let text = "UPDATE batches SET native = NULL, native_asked_at = NULL \
+                WHERE id = $1 AND node_id = $2 AND native_id IS NULL AND ended_at IS NULL";
+    let query = Query::new(TABLE, text).bind(id).bind(node);
+    Ok(store.execute(query).await? > 0)
+}
+
 /// Whether a batch is known to be the one that an instance calls `native_id`.
 pub async fn is_native(store: &Store, native: &str, native_id: &str) -> Result<bool, StoreError> {
     let text = "SELECT id FROM batches WHERE native = $1 AND native_id = $2 LIMIT 1";

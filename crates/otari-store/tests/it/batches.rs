@@ -4,7 +4,7 @@ use otari_store::batch_lines::{
 };
 use otari_store::batches::{
     BatchFilter, BatchRow, BatchStatus, ask_native, begin, cancel, claim, delete_ended, end,
-    finalize, get, insert, is_native, list, place, release, renew, set_native_id,
+    finalize, get, insert, is_native, keep_here, list, place, release, renew, set_native_id,
 };
 use otari_store::testing::{Database, databases};
 use otari_types::{Clock, NodeId, Timestamp, UserId};
@@ -236,6 +236,30 @@ async fn a_batch_goes_its_way_and_no_other() {
         assert_eq!(delete_ended(&db, soon(&db)).await.unwrap(), 1);
         assert_eq!(answers(&db, "read", -1, None, 10).await.unwrap(), []);
         assert_eq!(pending(&db, "read", -1, 100).await.unwrap(), []);
+        db.finish().await;
+    }
+}
+
+#[tokio::test]
+async fn what_no_provider_has_can_be_kept_here() {
+    for db in databases().await {
+        let made = batch(&db, "kept", 1).await;
+        let native = BatchRow {
+            id: "native".to_owned(),
+            native: Some("echo".to_owned()),
+            ..made
+        };
+        insert(&db, &native, &[]).await.unwrap();
+        claim(&db, &one(), soon(&db), &[], 5).await.unwrap();
+        ask_native(&db, "native", &one()).await.unwrap();
+        assert!(!keep_here(&db, "native", &two()).await.unwrap());
+        assert!(keep_here(&db, "native", &one()).await.unwrap());
+        let kept = get(&db, "native").await.unwrap().unwrap();
+        assert_eq!((kept.native, kept.native_asked_at), (None, None));
+        assert_eq!(kept.provider.as_deref(), Some("echo"));
+        // What a provider took stays with it.
+        set_native_id(&db, "native", &one(), "up").await.unwrap();
+        assert!(!keep_here(&db, "native", &one()).await.unwrap());
         db.finish().await;
     }
 }

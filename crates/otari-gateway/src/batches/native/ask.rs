@@ -2,11 +2,14 @@
 
 use bytes::Bytes;
 use http::{HeaderMap, HeaderValue, Method, Uri, header};
-use otari_providers::{Instance, Operation, Outbound, UpstreamError, UpstreamErrorKind};
+use otari_providers::{
+    Instance, Operation, Outbound, UpstreamBody, UpstreamError, UpstreamErrorKind,
+};
 use serde_json::Value;
 
 use crate::Gateway;
 
+use super::openai::ways;
 use super::service::Service;
 
 /// Answers that only say where a batch stands.
@@ -31,7 +34,11 @@ impl Ask<'_> {
 
     /// A part of the list of all batches.
     pub(super) fn list(&self, query: &str) -> Result<Uri, UpstreamError> {
-        asking(&self.batches("")?, query)
+        let all = match self.service {
+            Service::Bedrock => self.batches("s")?,
+            _ => self.batches("")?,
+        };
+        asking(&all, query)
     }
 
     fn files(&self, below: &str) -> Result<Uri, UpstreamError> {
@@ -91,7 +98,7 @@ impl Ask<'_> {
         body.extend_from_slice(format!("\r\n--{BOUNDARY}--\r\n").as_bytes());
         let kind = format!("{RELATED}; boundary={BOUNDARY}");
         let uri = self.files("")?;
-        let answer = self.send(Method::POST, uri, &kind, body.into(), STATUS_BYTES_MAX);
+        let answer = self.send(Method::POST, uri, &kind, body.into());
         serde_json::from_slice(&answer.await?).map_err(|_| malformed("no file"))
     }
 
@@ -100,20 +107,18 @@ impl Ask<'_> {
             format!("--{BOUNDARY}\r\nContent-Disposition: form-data; {disposition}\r\n\r\n")
         };
         let mut body = part("name=\"purpose\"").into_bytes();
-        body.extend_from_slice(b"batch\r\n");
+        let ways = ways(self.service);
+        body.extend_from_slice(format!("{}\r\n", ways.purpose).as_bytes());
+        if self.service == Service::Together {
+            body.extend(part("name=\"file_name\"").into_bytes());
+            body.extend_from_slice(b"batch.jsonl\r\n");
+        }
         body.extend(part("name=\"file\"; filename=\"batch.jsonl\"").into_bytes());
         body.extend_from_slice(lines);
         body.extend_from_slice(format!("\r\n--{BOUNDARY}--\r\n").as_bytes());
         let kind = format!("multipart/form-data; boundary={BOUNDARY}");
-        let answer = self
-            .send(
-                Method::POST,
-                self.files("")?,
-                &kind,
-                body.into(),
-                STATUS_BYTES_MAX,
-            )
-            .await?;
+        let uri = self.files(ways.upload)?;
+        let answer = self.send(Method::POST, uri, &kind, body.into()).await?;
         let file: Value = serde_json::from_slice(&answer).map_err(|_| malformed("no file"))?;
         text(&file, "id").ok_or_else(|| malformed("no id of the file"))
     }
@@ -124,7 +129,7 @@ impl Ask<'_> {
         uri: Uri,
         body: Bytes,
     ) -> Result<Value, UpstreamError> {
-        let answer = self.bytes(method, uri, body, STATUS_BYTES_MAX).await?;
+        let answer = self.send(method, uri, "application/json", body).await?;
         serde_json::from_slice(&answer).map_err(|_| malformed("no JSON"))
     }
 
@@ -135,17 +140,29 @@ impl Ask<'_> {
         body: Bytes,
         max: usize,
     ) -> Result<Bytes, UpstreamError> {
-        self.send(method, uri, "application/json", body, max).await
+        let answered = self.open(method, uri, "application/json", body).await?;
+        answered.collect(max).await
     }
 
-    async fn send(
+    /// For answers that only say where something stands.
+    pub(super) async fn send(
         &self,
         method: Method,
         uri: Uri,
         content_type: &str,
         body: Bytes,
-        max: usize,
     ) -> Result<Bytes, UpstreamError> {
+        let answered = self.open(method, uri, content_type, body).await?;
+        answered.collect(STATUS_BYTES_MAX).await
+    }
+
+    pub(super) async fn open(
+        &self,
+        method: Method,
+        uri: Uri,
+        content_type: &str,
+        body: Bytes,
+    ) -> Result<UpstreamBody, UpstreamError> {
         let mut headers = HeaderMap::new();
         if let (false, Ok(value)) = (body.is_empty(), HeaderValue::from_str(content_type)) {
             headers.insert(header::CONTENT_TYPE, value);
@@ -168,7 +185,7 @@ impl Ask<'_> {
             .transport
             .send_as_first(self.instance, outbound)
             .await?;
-        answered.body.collect(max).await
+        Ok(answered.body)
     }
 }
 

@@ -9,7 +9,9 @@ use otari_types::Timestamp;
 use crate::error::GatewayError;
 
 use super::search::{Found, Wanted};
-use super::{EVERY, Native, parcel};
+use super::service::Service;
+use super::watch::EVERY;
+use super::{Native, parcel};
 
 /// A request that was under way in a crash has ended at the provider by then.
 const SETTLED_SECS: i64 = 10;
@@ -91,8 +93,13 @@ impl Native {
                 .give_up("provider_refused", "No line could be handed over")
                 .await;
         }
-        let told = |error| GatewayError::upstream(&self.instance.name, error);
         let (gateway, instance) = (self.gateway(), &self.instance);
+        if parcel.len() < Service::min_lines(instance) {
+            // Some were refused here; the rest is as well run by the gateway, which goes on with it at once.
+            rows::keep_here(&gateway.store, &self.batch.id, &self.engine.node).await?;
+            return Ok(false);
+        }
+        let told = |error| GatewayError::upstream(&instance.name, error);
         let packed = self.service.pack(gateway, instance, parcel, &self.batch.id);
         let packed = packed.await.map_err(told)?;
         if !rows::ask_native(&gateway.store, &self.batch.id, &self.engine.node).await? {

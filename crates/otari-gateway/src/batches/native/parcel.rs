@@ -43,6 +43,10 @@ impl Parcel {
         self.lines.is_empty()
     }
 
+    pub(super) fn len(&self) -> usize {
+        self.lines.len()
+    }
+
     /// The provider's name of it; the first line's where lines differ.
     pub(super) fn model(&self) -> &str {
         &self.model
@@ -57,13 +61,29 @@ impl Parcel {
             }
             let head = format!("{{\"{id}\":\"{custom_id}\",{members}\"{name}\":");
             out.extend_from_slice(head.as_bytes());
-            // A body is JSON already; it only has to stay on its line.
-            out.extend(body.iter().map(|byte| match byte {
-                b'\n' | b'\r' => b' ',
-                byte => *byte,
-            }));
+            out.extend(on_a_line(body));
             out.push(b'}');
         }
         out
     }
+
+    /// For lines that carry what tells them inside of their body: `before`, the custom id, `after`, the members of the
+    /// body, `}}`, each on a line.
+    pub(super) fn within(&self, before: &str, after: &str) -> Vec<u8> {
+        let mut out = Vec::new();
+        for (custom_id, body) in &self.lines {
+            out.extend_from_slice(format!("{before}{custom_id}{after}").as_bytes());
+            out.extend(on_a_line(body.trim_ascii()).skip(1));
+            out.extend_from_slice(b"}\n");
+        }
+        out
+    }
+}
+
+/// A body is JSON already; it only has to stay on its line.
+fn on_a_line(body: &[u8]) -> impl Iterator<Item = u8> {
+    body.iter().map(|byte| match byte {
+        b'\n' | b'\r' => b' ',
+        byte => *byte,
+    })
 }

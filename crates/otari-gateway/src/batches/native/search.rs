@@ -1,19 +1,20 @@
 //! Whether a provider has a batch whose handing over was begun, and whose end nobody saw: a crash, or an answer that got
 //! lost.
 //!
-//! Where batches have metadata, or a name to be shown with, ours is found by that. Anthropic's have none: there each batch of that time and size that
-//! is not known as another's may be it, and its answers tell, because the names of its lines do.
+//! Where batches have metadata, or a name to be shown with, ours is found by that. Together's have none, but name the
+//! file of their lines, and the lines name the batch. Anthropic's have neither: there each batch of that time and size
+//! that is not known as another's may be it, and its answers tell, because the names of its lines do.
 
 use bytes::Bytes;
 use http::{Method, Uri};
-use otari_providers::UpstreamError;
+use otari_providers::{UpstreamError, UpstreamErrorKind};
 use otari_store::batches as rows;
 use otari_types::Timestamp;
 use serde_json::Value;
 
 use super::ask::{Ask, malformed, text};
-use super::gemini;
 use super::service::{BATCH_ID, Service, lines_of};
+use super::{bedrock, gemini, vertex};
 use crate::error::GatewayError;
 use crate::relay::ANSWER_BYTES_MAX;
 
@@ -59,8 +60,10 @@ fn is_past(batches: &[Value], wanted: &Wanted<'_>) -> bool {
 
 /// Seconds at OpenAI, a text elsewhere.
 fn made_at(batch: &Value) -> Option<Timestamp> {
+    let names = ["created_at", "createTime", "submitTime"];
+    let named = names.iter().find_map(|name| batch.get(name));
     let gemini = || batch.pointer("/metadata/createTime");
-    match batch.get("created_at").or_else(gemini)? {
+    match named.or_else(gemini)? {
         Value::String(text) => Timestamp::parse(text),
         seconds => seconds.as_i64().map(Timestamp::from_secs),
     }
@@ -69,7 +72,7 @@ fn made_at(batch: &Value) -> Option<Timestamp> {
 impl Ask<'_> {
     pub(super) async fn find(&self, wanted: &Wanted<'_>) -> Result<Found, GatewayError> {
         let mut perhaps = false;
-        let mut next = Some(self.first_page());
+        let mut next = Some(self.first_page(wanted));
         for _ in 0..PAGES_MAX {
             let Some(query) = next else {
                 return Ok(if perhaps { Found::Perhaps } else { Found::No });
@@ -77,7 +80,8 @@ impl Ask<'_> {
             let told = |error| GatewayError::upstream(&self.instance.name, error);
             let uri = self.list(&query).map_err(told)?;
             let page = self.page(uri).await.map_err(told)?;
-            let batches = page.get(self.listed_as()).and_then(Value::as_array);
+            // Together's list is the whole answer.
+            let batches = page.get(self.listed_as()).unwrap_or(&page).as_array();
             let batches = batches.map(Vec::as_slice).unwrap_or_default();
             for batch in batches {
                 let Some(id) = self.service.id_of(batch) else {
@@ -99,11 +103,13 @@ impl Ask<'_> {
         Err(GatewayError::upstream(&self.instance.name, error))
     }
 
-    fn first_page(&self) -> String {
+    fn first_page(&self, wanted: &Wanted<'_>) -> String {
         match self.service {
+            Service::Bedrock => format!("nameContains={}", bedrock::name(wanted.batch)),
+            Service::Vertex | Service::VertexClaude => vertex::shown_as(wanted.batch),
             Service::Mistral => format!("page_size={PAGE}&page=0"),
             Service::Gemini => format!("pageSize={PAGE_OF_LARGE}"),
-            Service::OpenAi | Service::Anthropic => format!("limit={PAGE}"),
+            _ => format!("limit={PAGE}"),
         }
     }
 
@@ -115,7 +121,9 @@ impl Ask<'_> {
     fn listed_as(&self) -> &'static str {
         match self.service {
             Service::Gemini => "operations",
-            Service::OpenAi | Service::Mistral | Service::Anthropic => "data",
+            Service::Bedrock => "invocationJobSummaries",
+            Service::Vertex | Service::VertexClaude => "batchPredictionJobs",
+            _ => "data",
         }
     }
 
@@ -129,14 +137,13 @@ impl Ask<'_> {
                 let number: usize = number.parse().ok()?;
                 (!batches.is_empty()).then(|| format!("{head}={}", number + 1))
             }
-            Service::Gemini => {
-                let token = text(page, "nextPageToken")?;
-                let token: String = form_urlencoded::byte_serialize(token.as_bytes()).collect();
-                Some(format!("pageSize={PAGE_OF_LARGE}&pageToken={token}"))
+            Service::Gemini | Service::Vertex | Service::VertexClaude => {
+                go_on(query, "pageToken", page, "nextPageToken")
             }
+            Service::Bedrock => go_on(query, "nextToken", page, "nextToken"),
             _ if has_more != Some(true) => None,
-            Service::OpenAi => Some(format!("limit={PAGE}&after={}", last()?)),
             Service::Anthropic => Some(format!("limit={PAGE}&after_id={}", last()?)),
+            _ => Some(format!("limit={PAGE}&after={}", last()?)),
         }
     }
 
@@ -147,12 +154,25 @@ impl Ask<'_> {
         id: &str,
         wanted: &Wanted<'_>,
     ) -> Result<Option<bool>, GatewayError> {
-        if self.service == Service::Gemini {
-            return Ok(Some(gemini::shown_as(batch) == Some(wanted.batch)));
-        }
-        if self.service != Service::Anthropic {
-            let ours = batch.pointer(&format!("/metadata/{BATCH_ID}"));
-            return Ok(Some(ours.and_then(Value::as_str) == Some(wanted.batch)));
+        let shown_as = match self.service {
+            Service::Anthropic => None,
+            Service::Together => return self.has_lines_of(batch, wanted).await.map(Some),
+            Service::Gemini => Some((gemini::shown_as(batch), wanted.batch.to_owned())),
+            Service::Bedrock => {
+                let name = batch.get("jobName").and_then(Value::as_str);
+                Some((name, bedrock::name(wanted.batch)))
+            }
+            Service::Vertex | Service::VertexClaude => {
+                let name = batch.get("displayName").and_then(Value::as_str);
+                Some((name, wanted.batch.to_owned()))
+            }
+            Service::OpenAi | Service::Azure | Service::Mistral => {
+                let ours = batch.pointer(&format!("/metadata/{BATCH_ID}"));
+                Some((ours.and_then(Value::as_str), wanted.batch.to_owned()))
+            }
+        };
+        if let Some((shown, name)) = shown_as {
+            return Ok(Some(shown == Some(name.as_str())));
         }
         let counts = batch.get("request_counts").and_then(Value::as_object);
         let lines: Option<i64> =
@@ -166,21 +186,46 @@ impl Ask<'_> {
         if text(batch, "processing_status").as_deref() != Some("ended") {
             return Ok(None);
         }
-        let lines = lines_of(wanted.batch);
-        let first = self.first_line(id).await;
-        let first = first.map_err(|error| GatewayError::upstream(&self.instance.name, error))?;
-        Ok(Some(first.is_some_and(|first| first.starts_with(&lines))))
+        let told = |error| GatewayError::upstream(&self.instance.name, error);
+        let results = self.batches(&format!("/{id}/results")).map_err(told)?;
+        let is_ours = self.begins_as(results, wanted).await;
+        is_ours.map(Some).map_err(told)
     }
 
-    /// The name of any line of a batch of Anthropic's that has ended.
-    async fn first_line(&self, id: &str) -> Result<Option<String>, UpstreamError> {
-        let uri = self.batches(&format!("/{id}/results"))?;
+    /// Of a batch that names the file of its lines. One whose file is gone is older than what is looked for.
+    async fn has_lines_of(&self, batch: &Value, wanted: &Wanted<'_>) -> Result<bool, GatewayError> {
+        let told = |error| GatewayError::upstream(&self.instance.name, error);
+        if wanted.is_after(batch) {
+            return Ok(false);
+        }
+        let Some(file) = text(batch, "input_file_id") else {
+            return Ok(false);
+        };
+        let lines = self.content(&file).map_err(told)?;
+        match self.begins_as(lines, wanted).await {
+            Err(error) if error.kind == UpstreamErrorKind::NotFound => Ok(false),
+            is_ours => is_ours.map_err(told),
+        }
+    }
+
+    /// Whether the first line of a file is one of the batch's; of a batch of Anthropic's that has ended, any is.
+    async fn begins_as(&self, file: Uri, wanted: &Wanted<'_>) -> Result<bool, UpstreamError> {
         let results = self
-            .bytes(Method::GET, uri, Bytes::new(), ANSWER_BYTES_MAX)
+            .bytes(Method::GET, file, Bytes::new(), ANSWER_BYTES_MAX)
             .await?;
         let mut lines = results.split(|byte| *byte == b'\n');
         let first = lines.find(|line| !line.trim_ascii().is_empty());
         let first: Option<Value> = first.and_then(|line| serde_json::from_slice(line).ok());
-        Ok(first.and_then(|line| text(&line, "custom_id")))
+        let name = first.and_then(|line| text(&line, "custom_id"));
+        Ok(name.is_some_and(|name| name.starts_with(&lines_of(wanted.batch))))
     }
+}
+
+/// The same query with the token of the next page.
+fn go_on(query: &str, name: &str, page: &Value, token: &str) -> Option<String> {
+    let token = text(page, token)?;
+    let token: String = form_urlencoded::byte_serialize(token.as_bytes()).collect();
+    let pairs = query.split('&').filter(|pair| !pair.starts_with(name));
+    let pairs: Vec<&str> = pairs.collect();
+    Some(format!("{}&{name}={token}", pairs.join("&")))
 }

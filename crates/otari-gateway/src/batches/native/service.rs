@@ -1,22 +1,22 @@
-//! The batch services of providers: OpenAI's and those that copied it, Mistral's, Anthropic's, Gemini's.
+//! The batch services of providers: OpenAI's and those that copied it, Anthropic's, Google's two, Amazon's.
 //!
-//! <https://platform.openai.com/docs/api-reference/batch>, <https://docs.mistral.ai/api/#tag/batch>,
-//! <https://docs.anthropic.com/en/api/creating-message-batches>, <https://ai.google.dev/api/batch-api>
+//! <https://docs.anthropic.com/en/api/creating-message-batches>; the others' are told of where they are spoken.
 
 use std::collections::HashMap;
 
 use bytes::Bytes;
 use http::{Method, Uri};
-use otari_providers::{Capability, Dialect, Instance, Operation, UpstreamError};
-use serde_json::{Value, json};
+use otari_providers::quirk::{OwnFormat, own_format};
+use otari_providers::{BatchBucket, Capability, Dialect, Instance, Operation, UpstreamError};
+use serde_json::Value;
 
 use crate::Gateway;
 use crate::relay::ANSWER_BYTES_MAX;
 
 use super::answer::{Answer, read};
 use super::ask::{Ask, malformed, text};
-use super::gemini;
 use super::parcel::Parcel;
+use super::{bedrock, gemini, openai, vertex};
 
 /// By this name a provider's batch tells ours, where it has metadata.
 pub(super) const BATCH_ID: &str = "otari_batch_id";
@@ -24,15 +24,21 @@ pub(super) const BATCH_ID: &str = "otari_batch_id";
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Service {
     OpenAi,
+    Azure,
+    Together,
     Mistral,
     Anthropic,
     Gemini,
+    Bedrock,
+    Vertex,
+    /// Anthropic's models there.
+    VertexClaude,
 }
 
 /// Where a provider's batch stands.
 pub(super) enum State {
     Running,
-    /// Ids of the files with the answers; for Anthropic none.
+    /// Ids of the files with the answers, or where in a bucket they are; for Anthropic none.
     Ended(Vec<String>),
     Failed(String),
 }
@@ -49,33 +55,72 @@ impl Service {
         let can = |capability| provider.can(capability);
         match provider.dialect {
             _ if !can(Capability::Batch) => None,
-            Dialect::OpenAiChat if can(Capability::Files) => Some(Self::OpenAi),
+            Dialect::OpenAiChat if can(Capability::Files) => {
+                let own = own_format(provider.quirks, Operation::Batches);
+                Some(match own {
+                    Some(OwnFormat::Together) => Self::Together,
+                    _ => Self::OpenAi,
+                })
+            }
+            Dialect::AzureOpenAi => Some(Self::Azure),
             Dialect::Mistral => Some(Self::Mistral),
             Dialect::AnthropicMessages => Some(Self::Anthropic),
             Dialect::Gemini => Some(Self::Gemini),
-            _ => None,
+            _ => match &instance.batch_bucket {
+                Some(BatchBucket::S3(_)) => Some(Self::Bedrock),
+                Some(BatchBucket::Google(_)) if provider.dialect == Dialect::VertexAnthropic => {
+                    Some(Self::VertexClaude)
+                }
+                Some(BatchBucket::Google(_)) => Some(Self::Vertex),
+                None => None,
+            },
+        }
+    }
+
+    /// Whether it would have batches of its own if it named a bucket for them.
+    pub(super) fn lacks_bucket(instance: &Instance) -> bool {
+        let provider = instance.provider;
+        instance.batch_bucket.is_none()
+            && provider.can(Capability::Batch)
+            && matches!(
+                provider.dialect,
+                Dialect::BedrockConverse | Dialect::Vertex | Dialect::VertexAnthropic
+            )
+    }
+
+    /// Fewer lines than this are not taken.
+    pub(super) fn min_lines(instance: &Instance) -> usize {
+        match &instance.batch_bucket {
+            Some(BatchBucket::S3(place)) => place.min_lines,
+            _ => 1,
         }
     }
 
     /// Whether all lines of a batch are for the one model that the batch names.
     pub(super) fn is_of_one_model(self) -> bool {
-        matches!(self, Self::Mistral | Self::Gemini)
+        // Azure's and Together's lines name one each, and all of a file the same.
+        !matches!(self, Self::OpenAi | Self::Anthropic)
     }
 
     /// Whether its batches hold bodies of this operation.
     pub(super) fn takes(self, operation: Operation) -> bool {
         match self {
-            Self::OpenAi | Self::Mistral | Self::Gemini => operation == Operation::Chat,
-            Self::Anthropic => matches!(operation, Operation::Chat | Operation::Messages),
+            Self::Anthropic | Self::VertexClaude => {
+                matches!(operation, Operation::Chat | Operation::Messages)
+            }
+            _ => operation == Operation::Chat,
         }
     }
 
-    /// What stands in the provider's batch for a line. Anthropic's batches have no metadata, so that there the lines say
-    /// whose they are.
+    /// What stands in the provider's batch for a line. Anthropic's and Together's batches have no metadata, so that there
+    /// the lines say whose they are.
     pub(super) fn custom_id(self, batch: &str, line: i64) -> String {
         match self {
-            Self::Anthropic => format!("{}{line}", lines_of(batch)),
-            Self::OpenAi | Self::Mistral | Self::Gemini => format!("line-{line}"),
+            Self::Anthropic | Self::Together => format!("{}{line}", lines_of(batch)),
+            // Letters and digits alone.
+            Self::Bedrock => format!("line{line}"),
+            Self::Vertex => vertex::custom_id(line),
+            _ => format!("line-{line}"),
         }
     }
 
@@ -88,38 +133,22 @@ impl Service {
         batch: &str,
     ) -> Result<Packed, UpstreamError> {
         let ask = self.ask(gateway, instance);
-        let endpoint = "/v1/chat/completions";
-        let body = match self {
-            Self::Gemini => return gemini::pack(&ask, &parcel, batch).await,
+        match self {
+            Self::Gemini => gemini::pack(&ask, &parcel, batch).await,
+            Self::Bedrock => bedrock::pack(&ask, &parcel, batch).await,
+            Self::Vertex | Self::VertexClaude => vertex::pack(&ask, &parcel, batch).await,
             Self::Anthropic => {
                 let mut body = b"{\"requests\":[".to_vec();
                 body.extend(parcel.written("custom_id", "", "params", ","));
                 body.extend_from_slice(b"]}");
-                body.into()
+                let at = ask.batches("")?;
+                let body = body.into();
+                Ok(Packed { at, body })
             }
-            Self::OpenAi => {
-                let members = format!("\"method\":\"POST\",\"url\":\"{endpoint}\",");
-                let file = ask
-                    .upload(&parcel.written("custom_id", &members, "body", "\n"))
-                    .await?;
-                let request = json!({
-                    "input_file_id": file, "endpoint": endpoint, "completion_window": "24h",
-                    "metadata": {BATCH_ID: batch},
-                });
-                request.to_string().into()
+            Self::OpenAi | Self::Azure | Self::Together | Self::Mistral => {
+                openai::pack(&ask, &parcel, batch).await
             }
-            Self::Mistral => {
-                let lines = parcel.written("custom_id", "", "body", "\n");
-                let file = ask.upload(&lines).await?;
-                let request = json!({
-                    "input_files": [file], "endpoint": endpoint, "model": parcel.model(),
-                    "metadata": {BATCH_ID: batch},
-                });
-                request.to_string().into()
-            }
-        };
-        let at = ask.batches("")?;
-        Ok(Packed { at, body })
+        }
     }
 
     /// Has the lines run; the provider's id of the batch.
@@ -139,7 +168,9 @@ impl Service {
     pub(super) fn id_of(self, batch: &Value) -> Option<String> {
         match self {
             Self::Gemini => gemini::id(batch),
-            Self::OpenAi | Self::Mistral | Self::Anthropic => text(batch, "id"),
+            Self::Bedrock => bedrock::id(batch),
+            Self::Vertex | Self::VertexClaude => vertex::id(batch),
+            _ => openai::id(batch),
         }
     }
 
@@ -161,35 +192,15 @@ impl Service {
         let batch = ask
             .json(Method::GET, ask.batches(&format!("/{id}"))?, Bytes::new())
             .await?;
-        let status = match self {
-            Self::Anthropic => text(&batch, "processing_status"),
-            Self::OpenAi | Self::Mistral => text(&batch, "status"),
-            Self::Gemini => return Ok(gemini::state(&batch)),
-        };
-        let files = |names: [&str; 2]| {
-            names
-                .into_iter()
-                .filter_map(|name| text(&batch, name))
-                .collect()
-        };
-        Ok(match status.unwrap_or_default().as_str() {
-            "ended" => State::Ended(Vec::new()),
-            "completed" | "expired" | "cancelled" => {
-                State::Ended(files(["output_file_id", "error_file_id"]))
+        Ok(match self {
+            Self::Gemini => gemini::state(&batch),
+            Self::Bedrock => bedrock::state(&batch),
+            Self::Vertex | Self::VertexClaude => vertex::state(&batch),
+            Self::Anthropic if text(&batch, "processing_status").as_deref() == Some("ended") => {
+                State::Ended(Vec::new())
             }
-            "SUCCESS" | "TIMEOUT_EXCEEDED" | "CANCELLED" => {
-                State::Ended(files(["output_file", "error_file"]))
-            }
-            "failed" | "FAILED" => {
-                let told = batch
-                    .pointer("/errors/data/0/message")
-                    .or_else(|| batch.pointer("/errors/0/message"));
-                let told = told
-                    .and_then(Value::as_str)
-                    .and_then(otari_providers::error::client_safe);
-                State::Failed(told.unwrap_or_else(|| "The provider's batch failed".to_owned()))
-            }
-            _ => State::Running,
+            Self::Anthropic => State::Running,
+            Self::OpenAi | Self::Azure | Self::Together | Self::Mistral => openai::state(&batch),
         })
     }
 
@@ -201,12 +212,14 @@ impl Service {
     ) -> Result<(), UpstreamError> {
         let ask = self.ask(gateway, instance);
         let uri = match self {
-            Self::Gemini => ask.batches(&format!("/{id}:cancel"))?,
-            Self::OpenAi | Self::Mistral | Self::Anthropic => {
-                ask.batches(&format!("/{id}/cancel"))?
+            Self::Gemini | Self::Vertex | Self::VertexClaude => {
+                ask.batches(&format!("/{id}:cancel"))?
             }
+            Self::Bedrock => ask.batches(&format!("/{id}/stop"))?,
+            _ => ask.batches(&format!("/{id}/cancel"))?,
         };
-        ask.json(Method::POST, uri, Bytes::new()).await.map(drop)
+        let asked = ask.send(Method::POST, uri, "application/json", Bytes::new());
+        asked.await.map(drop)
     }
 
     /// All answers, by custom id.
@@ -219,6 +232,13 @@ impl Service {
     ) -> Result<HashMap<String, Answer>, crate::GatewayError> {
         let ask = self.ask(gateway, instance);
         let told = |error| crate::GatewayError::upstream(&instance.name, error);
+        match self {
+            Self::Bedrock => return bedrock::answers(&ask, files).await.map_err(told),
+            Self::Vertex | Self::VertexClaude => {
+                return vertex::answers(&ask, files).await.map_err(told);
+            }
+            _ => {}
+        }
         let mut addresses = Vec::new();
         if self == Self::Anthropic {
             addresses.push(ask.batches(&format!("/{id}/results")).map_err(told)?);
@@ -238,7 +258,7 @@ impl Service {
             {
                 let line = match self {
                     Self::Gemini => gemini::answer(line),
-                    Self::OpenAi | Self::Mistral | Self::Anthropic => read(line),
+                    _ => read(line),
                 };
                 if let Some((id, answer)) = line {
                     answers.insert(id, answer);

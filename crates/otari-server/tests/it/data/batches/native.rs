@@ -1,8 +1,12 @@
 //! Batches that go to a provider's own.
 
+mod bedrock;
 mod gemini;
+mod gone;
+mod together;
+mod vertex;
 
-use otari_testkit::{MASTER_KEY, Script, Step, TestApp, Upstream};
+use otari_testkit::{MASTER_KEY, Script, Step, TestApp, TestAppBuilder, Upstream};
 use serde_json::{Value, json};
 
 use super::{codes, create, ended, requests};
@@ -11,13 +15,23 @@ const PRICE: f64 = 1_000_000.0;
 
 async fn start(provider: &str, native: bool) -> (TestApp, Upstream, String) {
     let upstream = Upstream::start().await;
+    let mut builder = builder(provider, &upstream);
+    if native {
+        builder = builder.set("batch_native", json!([provider]));
+    }
+    let app = builder.start().await;
+    let key = app.key("alice", json!({})).await;
+    (app, upstream, key)
+}
+
+fn builder(provider: &str, upstream: &Upstream) -> TestAppBuilder {
     let base = upstream.base();
     // Theirs have a version of their own.
-    let versioned = ["anthropic", "gemini"].contains(&provider);
+    let versioned = ["anthropic", "azureopenai", "gemini"].contains(&provider);
     let base = base.trim_end_matches(if versioned { "/v1" } else { "" });
     let model = format!("{provider}:m");
     let price = json!({"input_price_per_million": PRICE, "output_price_per_million": PRICE});
-    let mut builder = TestApp::builder()
+    TestApp::builder()
         .set(
             "providers",
             json!({provider: {"api_key": "k", "api_base": base}}),
@@ -30,13 +44,7 @@ async fn start(provider: &str, native: bool) -> (TestApp, Upstream, String) {
         .set(
             "guardrail_profiles",
             json!({"no-secrets": {"provider": "regex", "deny": ["hunter2"]}}),
-        );
-    if native {
-        builder = builder.set("batch_native", json!([provider]));
-    }
-    let app = builder.start().await;
-    let key = app.key("alice", json!({})).await;
-    (app, upstream, key)
+        )
 }
 
 fn chat(text: &str) -> Value {
