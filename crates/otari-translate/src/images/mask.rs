@@ -159,7 +159,7 @@ pub(super) mod tests {
         let black_and_white = row(ColorType::Rgb, &[0, 0, 0, 255, 255, 255]);
         let whole = row(ColorType::Rgba, &[0, 0, 0, 0]);
         let short = whole.get(..whole.len() - 20).unwrap();
-        let wide = row(ColorType::Rgba, &[0; 4 * 4097]);
+        let wide = row(ColorType::Rgba, &vec![0; 4 * 4097]);
         for (mask, says) in [
             (opaque.as_slice(), "transparent"),
             (black_and_white.as_slice(), "transparent"),

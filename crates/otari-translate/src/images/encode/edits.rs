@@ -223,33 +223,84 @@ fn xai_is_asked_in_json() {
     );
 }
 
-#[test]
-fn what_a_model_cannot_change_is_refused_by_name() {
-    let service = ImageWire::StabilityService;
+/// Each says what is wrong with the request.
+fn refused(cases: Vec<(ImageWire, Request, &str, &str)>) {
+    for (wire, request, model, says) in cases {
+        let refused = bodies(wire, &request, model).unwrap_err();
+        assert!(refused.contains(says), "{wire:?}: {refused}");
+    }
+}
+
+/// A request with two pictures and a mask.
+fn two() -> Request {
     let mut two = masked(json!({}));
     two.pictures.push(picture("BB=="));
-    let mut nothing_to_change = masked(json!({}));
-    nothing_to_change.mask = Some(row(ColorType::Rgb, &[0; 3]));
+    two
+}
+
+fn none() -> Request {
     let mut none = change(json!({}));
     none.pictures.clear();
-    for (wire, request, model, says) in [
+    none
+}
+
+#[test]
+fn what_a_model_cannot_change_is_refused_by_name() {
+    let mut nothing_to_change = masked(json!({}));
+    nothing_to_change.mask = Some(row(ColorType::Rgb, &[0; 3]));
+    let sized = masked(json!({"size": "1024x1024"}));
+    let seeded = change(json!({"seed": "1"}));
+    refused(vec![
         (ImageWire::Gemini, masked(json!({})), "m", "mask"),
         (ImageWire::DashScope, masked(json!({})), "m", "mask"),
         (ImageWire::Xai, masked(json!({})), "m", "mask"),
-        (ImageWire::Xai, change(json!({"seed": "1"})), "m", "seed"),
+        (ImageWire::Xai, seeded, "m", "seed"),
         (ImageWire::Canvas, change(json!({})), "m", "maskPrompt"),
-        (ImageWire::Canvas, two.clone(), "m", "exactly 1"),
+        (ImageWire::Canvas, two(), "m", "exactly 1"),
         (ImageWire::Canvas, nothing_to_change, "m", "transparent"),
         (ImageWire::ImagenEdit, change(json!({})), "m", "maskMode"),
-        (ImageWire::ImagenEdit, two.clone(), "m", "exactly 1"),
+        (ImageWire::ImagenEdit, two(), "m", "exactly 1"),
+        (ImageWire::ImagenEdit, sized, "m", "size"),
         (
-            ImageWire::ImagenEdit,
-            masked(json!({"size": "1024x1024"})),
-            "m",
-            "size",
+            ImageWire::DashScopeTask,
+            change(json!({})),
+            "wan2.2-t2i-flash",
+            "image",
         ),
+        (
+            ImageWire::DashScopeTask,
+            none(),
+            "wan2.5-i2i-preview",
+            "images/edits",
+        ),
+        (
+            ImageWire::DashScopeTask,
+            masked(json!({})),
+            "wan2.5-i2i-preview",
+            "mask",
+        ),
+        (
+            ImageWire::DashScopeTask,
+            two(),
+            "wanx2.1-imageedit",
+            "exactly 1",
+        ),
+    ]);
+}
+
+#[test]
+fn what_stabilitys_models_want_is_named() {
+    let service = ImageWire::StabilityService;
+    let sized = change(json!({"size": "1024x1024"}));
+    let seeded = change(json!({"seed": "1"}));
+    let stability = ImageWire::Stability;
+    let (large, core) = (
+        "stability.sd3-5-large-v1:0",
+        "stability.stable-image-core-v1:1",
+    );
+    refused(vec![
         (service(Service::Inpaint), change(json!({})), "m", "mask"),
-        (service(Service::Inpaint), none.clone(), "m", "images/edits"),
+        (service(Service::Inpaint), none(), "m", "images/edits"),
         (
             service(Service::SearchRecolor),
             change(json!({})),
@@ -268,62 +319,15 @@ fn what_a_model_cannot_change_is_refused_by_name() {
             "m",
             "mask",
         ),
-        (
-            service(Service::UpscaleFast),
-            change(json!({"seed": "1"})),
-            "m",
-            "seed",
-        ),
-        (
-            service(Service::Sketch),
-            change(json!({"size": "1024x1024"})),
-            "m",
-            "size",
-        ),
+        (service(Service::UpscaleFast), seeded, "m", "seed"),
+        (service(Service::Sketch), sized, "m", "size"),
         (
             service(Service::StyleTransfer),
             change(json!({})),
             "m",
             "exactly 2",
         ),
-        (
-            ImageWire::Stability,
-            change(json!({})),
-            "stability.sd3-5-large-v1:0",
-            "strength",
-        ),
-        (
-            ImageWire::Stability,
-            change(json!({"strength": "1"})),
-            "stability.stable-image-core-v1:1",
-            "image",
-        ),
-        (
-            ImageWire::DashScopeTask,
-            change(json!({})),
-            "wan2.2-t2i-flash",
-            "image",
-        ),
-        (
-            ImageWire::DashScopeTask,
-            none,
-            "wan2.5-i2i-preview",
-            "images/edits",
-        ),
-        (
-            ImageWire::DashScopeTask,
-            masked(json!({})),
-            "wan2.5-i2i-preview",
-            "mask",
-        ),
-        (
-            ImageWire::DashScopeTask,
-            two,
-            "wanx2.1-imageedit",
-            "exactly 1",
-        ),
-    ] {
-        let refused = bodies(wire, &request, model).unwrap_err();
-        assert!(refused.contains(says), "{wire:?}: {refused}");
-    }
+        (stability, change(json!({})), large, "strength"),
+        (stability, change(json!({"strength": "1"})), core, "image"),
+    ]);
 }

@@ -36,7 +36,7 @@ async fn a_chat_model_says_when_it_was_said() {
     ])));
     let asked = async |format| {
         let fields = [("response_format", format)];
-        whole_text(ask(&app, &key, "gemini:ear", &fields).await)
+        whole_text(&ask(&app, &key, "gemini:ear", &fields).await)
     };
     let answer = asked("srt").await;
     assert_eq!(
@@ -69,7 +69,7 @@ async fn a_chat_model_says_when_it_was_said() {
     assert_eq!(app.user("alice").await["spend"], 0.024);
 }
 
-fn whole_text(answer: Response) -> String {
+fn whole_text(answer: &Response) -> String {
     assert_eq!(answer.status, 200, "{}", answer.text());
     assert_eq!(
         answer.header("content-type"),

@@ -8,17 +8,14 @@ use serde_json::{Value, json};
 const MODEL: &str = "dashscope:wan2.2-t2i-flash";
 
 async fn start() -> (TestApp, Upstream, String) {
-    start_with(json!({})).await
+    start_with(&json!({})).await
 }
 
-/// `more`: of the provider's settings.
-async fn start_with(more: Value) -> (TestApp, Upstream, String) {
+async fn start_with(client_args: &Value) -> (TestApp, Upstream, String) {
     let upstream = Upstream::start().await;
-    let mut provider =
-        json!({"api_key": "first", "api_keys": ["second"], "api_base": upstream.base()});
-    for (name, value) in more.as_object().unwrap() {
-        provider[name] = value.clone();
-    }
+    let provider = json!({
+        "api_key": "first", "api_keys": ["second"], "api_base": upstream.base(), "client_args": client_args,
+    });
     let price = json!({"input_price_per_million": 0.04, "output_price_per_million": 0.0});
     let app = TestApp::builder()
         .set("providers", json!({"dashscope": provider}))
@@ -223,7 +220,7 @@ async fn who_leaves_has_the_task_called_off() {
 
 #[tokio::test]
 async fn a_task_has_the_time_of_one_call() {
-    let (app, upstream, key) = start_with(json!({"client_args": {"total_timeout_ms": 700}})).await;
+    let (app, upstream, key) = start_with(&json!({"total_timeout_ms": 700})).await;
     upstream.enqueue(task("PENDING"));
     upstream.always(task("RUNNING"));
     let body = json!({"model": MODEL, "prompt": "a cat"});
