@@ -25,7 +25,7 @@ use otari_providers::{
 };
 use otari_sandbox::{Sandbox, SandboxError};
 use otari_store::{SealError, Sealer, Store};
-use otari_types::{Clock, Secret};
+use otari_types::{Clock, Secret, SystemClock};
 
 use crate::documents::{documents, vision_strategy};
 use crate::sandbox::{limits, local_settings};
@@ -304,20 +304,9 @@ pub(crate) fn instances(
 ) -> Result<HashMap<String, Arc<Instance>>, ComposeError> {
     let environment = environment(config);
     let mut instances = HashMap::new();
-    for entry in &config.providers.providers.0 {
-        let name = entry.name.clone();
-        // Checked when the configuration was read; a provider that is later removed must not stop the others.
-        let Some(provider) = catalog::find(entry.provider()) else {
-            continue;
-        };
-        let settings = configured(config, entry, provider);
-        let options = options(entry, &environment, clock);
-        let instance = Instance::with_options(provider, settings, &options);
-        let instance = instance.map_err(|error| ComposeError::Provider {
-            name: name.clone(),
-            error,
-        })?;
-        instances.insert(name, Arc::new(instance));
+    for instance in configured_instances(config, &environment, clock) {
+        let instance = instance?;
+        instances.insert(instance.name.clone(), Arc::new(instance));
     }
     for provider in catalog::all() {
         if instances.contains_key(provider.id) || !usable_unconfigured(provider, &environment) {
@@ -344,6 +333,38 @@ pub(crate) fn instances(
         }
     }
     Ok(instances)
+}
+
+/// What the configuration names, in its order.
+fn configured_instances(
+    config: &Config,
+    environment: &otari_providers::Environment,
+    clock: &Arc<dyn Clock>,
+) -> impl Iterator<Item = Result<Instance, ComposeError>> {
+    config
+        .providers
+        .providers
+        .0
+        .iter()
+        .filter_map(move |entry| {
+            // Checked when the configuration was read; a provider that is later removed must not stop the others.
+            let provider = catalog::find(entry.provider())?;
+            let settings = configured(config, entry, provider);
+            let options = options(entry, environment, clock);
+            let instance = Instance::with_options(provider, settings, &options);
+            Some(instance.map_err(|error| ComposeError::Provider {
+                name: entry.name.clone(),
+                error,
+            }))
+        })
+}
+
+/// Every configured instance that cannot be used, each of which ends a start.
+pub(crate) fn unusable_instances(config: &Config) -> Vec<ComposeError> {
+    let clock: Arc<dyn Clock> = Arc::new(SystemClock);
+    let environment = environment(config);
+    let instances = configured_instances(config, &environment, &clock);
+    instances.filter_map(Result::err).collect()
 }
 
 fn usable_unconfigured(provider: &Provider, environment: &otari_providers::Environment) -> bool {

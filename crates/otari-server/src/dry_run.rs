@@ -6,7 +6,12 @@ use otari_config::Config;
 use otari_gateway::{Explanation, Simulated, explain_configured};
 use otari_types::{Clock, SystemClock};
 
-use crate::compose::{ComposeError, instances};
+use crate::compose::{ComposeError, instances, unusable_instances};
+
+/// Parts that cannot work as configured, each of which would end a start.
+pub fn configured_problems(config: &Config) -> Vec<ComposeError> {
+    unusable_instances(config)
+}
 
 /// What the configured policies would do, by name; only the one called `name` where one is given. Stored policies and
 /// the state of providers are not known here.

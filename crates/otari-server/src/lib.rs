@@ -20,7 +20,7 @@ mod state;
 
 pub use compose::{ComposeError, guardrails};
 pub use documents::document_worker;
-pub use dry_run::explain_policies;
+pub use dry_run::{configured_problems, explain_policies};
 pub use router::router;
 pub use sandbox::{local_settings, sandbox_settings, settings_for};
 pub use start::{FirstRun, StartError, Started, open_store, start};

@@ -16,8 +16,11 @@ pub(crate) fn run(args: &CheckConfig) -> anyhow::Result<ExitCode> {
             if args.show {
                 print(&serde_json::to_string_pretty(&loaded.config.redacted())?)?;
             }
-            print("the configuration is good")?;
-            Ok(ExitCode::SUCCESS)
+            let problems = otari_server::configured_problems(&loaded.config);
+            for problem in &problems {
+                print(&format!("problem: {problem}"))?;
+            }
+            concluded(problems.len())
         }
         Err(report) => {
             for warning in &report.warnings {
@@ -26,12 +29,20 @@ pub(crate) fn run(args: &CheckConfig) -> anyhow::Result<ExitCode> {
             for problem in &report.problems {
                 print(&told("problem", problem))?;
             }
-            let count = report.problems.len();
-            print(&format!(
-                "{count} {}",
-                if count == 1 { "problem" } else { "problems" }
-            ))?;
-            Ok(ExitCode::FAILURE)
+            concluded(report.problems.len())
         }
     }
+}
+
+fn concluded(problems: usize) -> anyhow::Result<ExitCode> {
+    match problems {
+        0 => print("the configuration is good")?,
+        1 => print("1 problem")?,
+        count => print(&format!("{count} problems"))?,
+    }
+    Ok(if problems == 0 {
+        ExitCode::SUCCESS
+    } else {
+        ExitCode::FAILURE
+    })
 }

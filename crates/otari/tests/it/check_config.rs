@@ -29,6 +29,23 @@ fn every_problem_is_told_with_its_hint() {
 }
 
 #[test]
+fn what_would_end_a_start_is_told_before_it() {
+    let folder = tempfile::tempdir().unwrap();
+    let yaml = "providers:\n  openai: {}\n  own: {provider_type: openai-compatible}\n";
+    fs::write(folder.path().join("config.yml"), yaml).unwrap();
+    let (code, told, _) = outcome(&mut otari(
+        folder.path(),
+        &["check-config", "-c", "config.yml"],
+    ));
+    assert_eq!(code, 1, "{told}");
+    insta::assert_snapshot!(told, @r"
+    problem: providers.openai: needs `api_key`, or one of the environment variables OPENAI_API_KEY
+    problem: providers.own: needs `api_base`: openai_compatible has no address of its own
+    2 problems
+    ");
+}
+
+#[test]
 fn a_good_configuration_is_shown_without_its_secrets() {
     let folder = tempfile::tempdir().unwrap();
     fs::write(
