@@ -172,7 +172,7 @@ async fn an_answer_before_the_end_is_shown_after_it() {
 
 #[tokio::test]
 async fn a_provider_that_stops_reading_is_given_up() {
-    let limits = json!({"client_args": {"first_byte_timeout_ms": 150}});
+    let limits = json!({"client_args": {"first_byte_timeout_ms": 500}});
     let lab = Lab::start_with(json!("k"), limits).await;
     let form = field("model", "one:m") + &file("file", &"x".repeat(24 * MIB)) + END;
     let mut sending = lab.begin(SOUND, Some(form.len())).await;
@@ -184,7 +184,7 @@ async fn a_provider_that_stops_reading_is_given_up() {
 
 #[tokio::test]
 async fn a_client_that_is_slow_does_not_use_up_the_providers_time() {
-    let limits = json!({"client_args": {"first_byte_timeout_ms": 150}});
+    let limits = json!({"client_args": {"first_byte_timeout_ms": 700}});
     let lab = Lab::start_with(json!("k"), limits).await;
     let begin = field("model", "one:m") + &file("file", "FIRST");
     let mut slow = lab.begin(SOUND, None).await;
@@ -195,9 +195,7 @@ async fn a_client_that_is_slow_does_not_use_up_the_providers_time() {
     let mut unheard = lab.begin(SOUND, None).await;
     unheard.send(begin + END).await;
     unheard.end().await;
-    let silent = lab.one.accept().await;
     unheard.expect(504).await;
-    drop(silent);
     slow.send(END).await;
     slow.end().await;
     arriving.whole().await.unwrap();
