@@ -25,6 +25,9 @@ const MODEL: &str = "model";
 /// Fields that something is decided by: read as such also where they have a file's name.
 const READ: &[&str] = &[MODEL, "stream", "response_format", "n", "prompt"];
 
+/// Of a field that is no file; far above any prompt.
+const FIELD_BYTES_MAX: usize = 1024 * 1024;
+
 /// A form as far as it is known.
 #[derive(Debug)]
 pub(crate) struct Form {
@@ -182,20 +185,25 @@ impl Form {
         }
     }
 
-    fn take(&mut self, found: Found) {
+    /// `true`: a field is known now that was not before.
+    fn take(&mut self, found: Found) -> Result<bool, GatewayError> {
         match found {
             Found::Part {
                 name,
                 is_file,
                 lead,
             } => self.begin(name, is_file, lead),
-            Found::Value(bytes) => self.add(bytes),
+            Found::Value(bytes) => {
+                self.add(bytes)?;
+                return Ok(false);
+            }
             Found::End(bytes) => {
                 self.end_part();
                 self.is_complete = true;
                 self.push(Kind::Frame, bytes);
             }
         }
+        Ok(true)
     }
 
     fn begin(&mut self, name: String, is_file: bool, lead: Bytes) {
@@ -219,17 +227,26 @@ impl Form {
         });
     }
 
-    fn add(&mut self, bytes: Bytes) {
+    fn add(&mut self, bytes: Bytes) -> Result<(), GatewayError> {
         let number = self.parts.len().saturating_sub(1);
         let Some(part) = self.parts.last_mut() else {
-            return;
+            return Ok(());
         };
         part.length += bytes.len();
         match &mut part.value {
+            Value::Arriving(_) if part.length > FIELD_BYTES_MAX => {
+                let message = format!("Input is longer than {FIELD_BYTES_MAX} bytes");
+                return Err(GatewayError::field(
+                    &[&part.name],
+                    "string_too_long",
+                    message,
+                ));
+            }
             Value::Arriving(value) => value.extend_from_slice(&bytes),
             Value::Whole(_) => {}
             Value::Pieces => self.pieces.push(Kind::Value(number), bytes),
         }
+        Ok(())
     }
 
     /// A field's value goes out when it is whole.

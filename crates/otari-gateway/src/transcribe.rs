@@ -64,23 +64,26 @@ impl FormTask for Transcribing {
         form.required_text("model", &mut problems);
         form.text("user", &mut problems);
         Wanted::read(form, &mut problems);
-        let length = form.file_length("file");
-        if length.is_none() && form.is_complete() {
+        if form.is_complete() && form.file_length("file").is_none() {
             problems.push(problem(&["file"], "missing", "Field required"));
         }
         if !problems.is_empty() {
             return Err(GatewayError::InvalidBody(problems));
-        }
-        if length.is_some_and(|length| length > FILE_BYTES_MAX) {
-            return Err(GatewayError::FileTooLarge {
-                max: FILE_BYTES_MAX,
-            });
         }
         Ok(Demand {
             choices: 1,
             unit: Unit::Calls,
             ..Demand::default()
         })
+    }
+
+    fn check_files(&self, form: &Form) -> Result<(), GatewayError> {
+        match form.file_length("file") {
+            Some(length) if length > FILE_BYTES_MAX => Err(GatewayError::FileTooLarge {
+                max: FILE_BYTES_MAX,
+            }),
+            _ => Ok(()),
+        }
     }
 
     fn passes(&self, at: &At<'_>) -> Result<bool, GatewayError> {

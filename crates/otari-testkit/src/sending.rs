@@ -92,7 +92,15 @@ impl Sending {
         )
     }
 
-    /// The same, with JSON of this status.
+    /// Asks for something else on the same connection; its status.
+    pub async fn get(&mut self, path: &str) -> u16 {
+        let request = format!("GET {path} HTTP/1.1\r\nhost: x\r\n\r\n");
+        let written = self.stream.write_all(request.as_bytes()).await;
+        written.expect("the gateway listens");
+        self.answer().await.0
+    }
+
+    /// The answer, JSON of this status.
     pub async fn expect(&mut self, status: u16) -> Value {
         let (got, _, body) = self.answer().await;
         assert_eq!(got, status, "{body}");

@@ -25,7 +25,7 @@ fn client_body(chunks: &[&[u8]], declared: bool) -> ClientBody {
     let chunks: Vec<Bytes> = chunks.iter().copied().map(Bytes::copy_from_slice).collect();
     let chunks = stream::iter(chunks).map(Ok::<_, Infallible>);
     let chunks = chunks.map(|chunk| chunk.map_err(Into::into));
-    ClientBody::new(chunks, declared.then_some(length), 1_000_000)
+    ClientBody::new(chunks, declared.then_some(length), 10_000_000)
 }
 
 async fn read_all(content_type: &'static str, chunks: &[&[u8]]) -> Result<(), GatewayError> {
@@ -188,6 +188,20 @@ async fn many_parts_are_the_most_a_form_has() {
     };
     read_all(TYPE, &[form(128).as_bytes()]).await.unwrap();
     assert!(read_all(TYPE, &[form(129).as_bytes()]).await.is_err());
+}
+
+#[tokio::test]
+async fn a_field_has_a_greatest_length() {
+    let form = |length: usize| {
+        let value = "x".repeat(length);
+        format!("--b\r\nContent-Disposition: form-data; name=\"a\"\r\n\r\n{value}\r\n--b--\r\n")
+    };
+    read_all(TYPE, &[form(1 << 20).as_bytes()]).await.unwrap();
+    let long = form((1 << 20) + 1);
+    for cut in [0, 1, 100, long.len() / 2, long.len() - 20] {
+        let (a, b) = long.as_bytes().split_at(cut);
+        assert!(read_all(TYPE, &[a, b]).await.is_err(), "{cut}");
+    }
 }
 
 #[tokio::test]

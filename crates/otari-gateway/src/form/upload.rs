@@ -70,18 +70,19 @@ impl<'a> UploadForm<'a> {
         self.is_over
     }
 
-    /// Reads what comes next, waiting for it no longer than to `deadline`.
-    pub(crate) async fn read(&mut self, deadline: Option<Instant>) -> Result<(), GatewayError> {
+    /// Reads what comes next, waiting for it no longer than to `deadline`. `true`: more fields are known.
+    pub(crate) async fn read(&mut self, deadline: Option<Instant>) -> Result<bool, GatewayError> {
         let Some(bytes) = self.body.next(deadline).await? else {
             self.is_over = true;
-            return self.scanner.finish();
+            return self.scanner.finish().map(|()| false);
         };
         let mut found = Vec::new();
-        let scanned = self.scanner.push(bytes, &mut found);
+        self.scanner.push(bytes, &mut found)?;
+        let mut is_news = false;
         for found in found {
-            self.form.take(found);
+            is_news |= self.form.take(found)?;
         }
-        scanned
+        Ok(is_news)
     }
 
     /// All of a form that was read to its end, its files too.

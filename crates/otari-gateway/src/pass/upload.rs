@@ -31,8 +31,13 @@ use crate::reserve::Demand;
 pub(crate) trait FormTask: Sync {
     fn operation(&self) -> Operation;
 
-    /// Judges what is known of the form, and what is missing once it is complete. Says what the call may cost.
+    /// Judges the fields that are known, and once the form is complete what is missing. Says what the call may cost.
     fn check(&self, form: &Form) -> Result<Demand, GatewayError>;
+
+    /// Judges how long its files are so far.
+    fn check_files(&self, _: &Form) -> Result<(), GatewayError> {
+        Ok(())
+    }
 
     /// Whether the provider gets the form itself.
     fn passes(&self, at: &At<'_>) -> Result<bool, GatewayError>;
@@ -89,6 +94,7 @@ impl Gateway {
         upload: &mut UploadForm<'_>,
     ) -> Result<Demand, GatewayError> {
         let mut demand = task.check(upload.form())?;
+        task.check_files(upload.form())?;
         let names_user = upload.form().value("user").is_some();
         let needs_user = !names_user && is_billed_by_name(self, inbound).await;
         loop {
@@ -97,8 +103,10 @@ impl Gateway {
             if form.is_complete() || form.value("model").is_some() && has_user {
                 return Ok(demand);
             }
-            upload.read(None).await?;
-            demand = task.check(upload.form())?;
+            if upload.read(None).await? {
+                demand = task.check(upload.form())?;
+            }
+            task.check_files(upload.form())?;
         }
     }
 }
@@ -241,8 +249,12 @@ impl<T: FormTask> FormAttempts<'_, '_, T> {
         room: &mut Room<'_>,
         deadline: Option<Instant>,
     ) -> Result<(), GatewayError> {
-        self.upload.read(deadline).await?;
+        let is_news = self.upload.read(deadline).await?;
         let form = self.upload.form();
+        self.task.check_files(form)?;
+        if !is_news {
+            return Ok(());
+        }
         let demand = self.task.check(form)?;
         if self.is_judged || !form.is_complete() {
             return Ok(());

@@ -130,17 +130,21 @@ async fn a_refusal_does_not_wait_for_the_rest() {
         let _refused = arriving.answer(sent, &refusal).await;
         sending.expect(seen).await;
         assert_eq!(lab.newest().await, (json!("error"), json!(sent)));
-        // Who sends all before reading gets through with it, on the same connection.
+        // Who sends all before reading gets through with it, and the connection is good for more.
         sending.send(&rest).await;
+        assert_eq!(sending.get("/health/liveness").await, 200);
     }
     for (key, model, status) in [
         ("sk-nobody", "one:m", 401),
         (lab.key.as_str(), "claude:x", 400),
     ] {
+        let begin = begin.replace("one:m", model);
+        let length = begin.len() + rest.len();
         let mut sending = lab.begin_as(key, SOUND, Some(length)).await;
-        sending.send(begin.replace("one:m", model)).await;
+        sending.send(begin).await;
         sending.expect(status).await;
         sending.send(&rest).await;
+        assert_eq!(sending.get("/health/liveness").await, 200);
     }
 }
 
@@ -168,7 +172,7 @@ async fn an_answer_before_the_end_is_shown_after_it() {
 
 #[tokio::test]
 async fn a_provider_that_stops_reading_is_given_up() {
-    let limits = json!({"client_args": {"first_byte_timeout_ms": 150}});
+    let limits = json!({"client_args": {"first_byte_timeout_ms": 500}});
     let lab = Lab::start_with(json!("k"), limits).await;
     let form = field("model", "one:m") + &file("file", &"x".repeat(24 * MIB)) + END;
     let mut sending = lab.begin(SOUND, Some(form.len())).await;
@@ -176,4 +180,25 @@ async fn a_provider_that_stops_reading_is_given_up() {
     sending.expect(504).await;
     drop(arriving);
     assert_eq!(lab.books("alice").await, (0.0, 0.0));
+}
+
+#[tokio::test]
+async fn a_client_that_is_slow_does_not_use_up_the_providers_time() {
+    let limits = json!({"client_args": {"first_byte_timeout_ms": 700}});
+    let lab = Lab::start_with(json!("k"), limits).await;
+    let begin = field("model", "one:m") + &file("file", "FIRST");
+    let mut slow = lab.begin(SOUND, None).await;
+    slow.send(&begin).await;
+    let mut arriving = lab.one.accept().await;
+    arriving.until("FIRST").await;
+    // Meanwhile another call waits as long as the provider has, and is given up.
+    let mut unheard = lab.begin(SOUND, None).await;
+    unheard.send(begin + END).await;
+    unheard.end().await;
+    unheard.expect(504).await;
+    slow.send(END).await;
+    slow.end().await;
+    arriving.whole().await.unwrap();
+    arriving.answer(200, &text()).await;
+    assert_eq!(slow.expect(200).await, text());
 }
