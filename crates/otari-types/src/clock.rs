@@ -93,6 +93,10 @@ impl<'de> Deserialize<'de> for Timestamp {
 pub(crate) mod micros {
     use super::{Deserialize, Deserializer, Serialize, Serializer, Timestamp};
 
+    #[expect(
+        clippy::trivially_copy_pass_by_ref,
+        reason = "serde passes a reference"
+    )]
     pub(crate) fn serialize<S: Serializer>(
         moment: &Timestamp,
         serializer: S,

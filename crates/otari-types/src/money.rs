@@ -218,6 +218,10 @@ decimal!(Rate, RATE_DIGITS);
 pub(crate) mod nanos {
     use super::{Deserialize, Deserializer, NanoUsd, Serialize, Serializer};
 
+    #[expect(
+        clippy::trivially_copy_pass_by_ref,
+        reason = "serde passes a reference"
+    )]
     pub(crate) fn serialize<S: Serializer>(
         usd: &NanoUsd,
         serializer: S,

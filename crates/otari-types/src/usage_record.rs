@@ -112,6 +112,7 @@ mod optional_nanos {
 
     use crate::NanoUsd;
 
+    #[expect(clippy::ref_option, reason = "serde passes a reference")]
     pub(super) fn serialize<S: Serializer>(
         usd: &Option<NanoUsd>,
         serializer: S,

@@ -80,11 +80,11 @@ pub(super) fn task<'a>(
 }
 
 /// What the form asks for. What this ear has no place for is refused by name.
-fn read<'a>(
+fn read(
     ear: Ear,
-    form: &'a Form,
+    form: &Form,
     operation: Operation,
-) -> Result<(Request<'a>, Written), GatewayError> {
+) -> Result<(Request<'_>, Written), GatewayError> {
     let mut request = Request {
         sound: form.file("file").unwrap_or_default(),
         translate: operation == Operation::Translations,

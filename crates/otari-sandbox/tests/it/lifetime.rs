@@ -136,8 +136,7 @@ async fn the_workspaces_of_a_process_that_is_gone_are_removed() {
     wasm(small()).prepare().await.expect("prepared");
     std::os::unix::fs::symlink(cache, folder.path().join("cache")).expect("linked");
     settings.data_dir = folder.path().to_owned();
-    let sandbox = otari_sandbox::Sandbox::new(settings, Arc::new(otari_types::SystemClock))
-        .expect("a sandbox");
+    let sandbox = Sandbox::new(settings, Arc::new(SystemClock)).expect("a sandbox");
     let session = Session::open(&sandbox).await;
     assert_eq!(session.printed("1").await, "1\n");
     assert!(!abandoned.exists());
