@@ -1,8 +1,8 @@
 //! Batches of Vertex AI: jobs over lines in a Cloud Storage bucket of the customer's.
 //!
-//! Answers come in no certain order. Claude's have the name of their line, Gemini's have none. They repeat the request that they are for, and a request may have
-//! labels: those say which line it is. A key of a label is dropped once it had more than a thousand values, so that a
-//! line's number stands in two labels of at most a thousand values each.
+//! Answers come in no certain order. Claude's have the name of their line, Gemini's have none. They repeat the request
+//! that they are for, and a request may have labels: those say which line it is. A key of a label is dropped once it had
+//! more than a thousand values, so that a line's number stands in two labels of at most a thousand values each.
 //!
 //! <https://docs.cloud.google.com/vertex-ai/generative-ai/docs/multimodal/batch-prediction-from-cloud-storage>,
 //! <https://cloud.google.com/vertex-ai/generative-ai/docs/multimodal/add-labels-to-api-calls>,
