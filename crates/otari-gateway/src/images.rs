@@ -146,7 +146,7 @@ impl FormTask for Pictures<'_> {
         Ok(true)
     }
 
-    fn encode(&self, at: &At<'_>, form: &Form) -> Result<Task<'_>, GatewayError> {
+    async fn encode(&self, at: &At<'_>, form: &Form) -> Result<Task<'_>, GatewayError> {
         let Some(wire) = self.wire(at)? else {
             return Ok(Task::one(form.message(at.model), self.reading(form)));
         };
@@ -156,7 +156,7 @@ impl FormTask for Pictures<'_> {
             Kind::Vary
         };
         let request = native::request_of_form(form, kind, count(form, &mut Vec::new()))?;
-        native::encode(at, wire, &request, self.drawn)
+        native::encode_images(at, wire, request, self.drawn).await
     }
 
     fn reading(&self, form: &Form) -> Reading<'_> {

@@ -94,7 +94,7 @@ impl FormTask for Transcribing {
         Ok(true)
     }
 
-    fn encode(&self, at: &At<'_>, form: &Form) -> Result<Task<'_>, GatewayError> {
+    async fn encode(&self, at: &At<'_>, form: &Form) -> Result<Task<'_>, GatewayError> {
         let Some(ear) = native::ear(at, self.operation, self.what())? else {
             return Ok(Task::one(form.message(at.model), self.reading(form)));
         };

@@ -1,5 +1,7 @@
 //! Images of providers with formats of their own.
 
+use std::panic::resume_unwind;
+
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 use http::{HeaderName, HeaderValue};
@@ -115,12 +117,37 @@ pub(super) fn encode<'a>(
     request: &Request,
     read: &'a DecodeAll<'a>,
 ) -> Result<Task<'a>, GatewayError> {
+    let bodies = images::encode(wire, request, at.model).map_err(refusal)?;
+    Ok(task(at, wire, bodies, read))
+}
+
+/// The same for a request with images in it. A mask is painted anew and images are written as text, which takes tenths
+/// of a second where they are large: on a thread of its own.
+pub(super) async fn encode_images<'a>(
+    at: &At<'_>,
+    wire: ImageWire,
+    request: Request,
+    read: &'a DecodeAll<'a>,
+) -> Result<Task<'a>, GatewayError> {
+    let model = at.model.to_owned();
+    let encoding = tokio::task::spawn_blocking(move || images::encode(wire, &request, &model));
+    let bodies = encoding
+        .await
+        .unwrap_or_else(|error| resume_unwind(error.into_panic()));
+    Ok(task(at, wire, bodies.map_err(refusal)?, read))
+}
+
+fn task<'a>(
+    at: &At<'_>,
+    wire: ImageWire,
+    bodies: Vec<Vec<u8>>,
+    read: &'a DecodeAll<'a>,
+) -> Task<'a> {
     let operation = match wire {
         ImageWire::Gemini => Operation::Chat,
         ImageWire::Xai => Operation::ImageEdits,
         _ => Operation::Images,
     };
-    let bodies = images::encode(wire, request, at.model).map_err(refusal)?;
     let messages = bodies.into_iter().map(|body| {
         let mut message = native(operation, body);
         if wire == ImageWire::DashScopeTask {
@@ -131,14 +158,14 @@ pub(super) fn encode<'a>(
         }
         message
     });
-    Ok(Task {
+    Task {
         messages: messages.collect(),
         reading: match wire {
             ImageWire::DashScopeTask => Reading::Followed(images::begin(at.model), read),
             _ => Reading::All(read),
         },
         demand: None,
-    })
+    }
 }
 
 pub(super) fn decode(at: &At<'_>, inbound: &Inbound, raws: &[Raw]) -> Result<Whole, UpstreamError> {

@@ -43,7 +43,11 @@ pub(crate) trait FormTask: Sync {
     fn passes(&self, at: &At<'_>) -> Result<bool, GatewayError>;
 
     /// What another provider gets; its files were gathered.
-    fn encode(&self, at: &At<'_>, form: &Form) -> Result<Task<'_>, GatewayError>;
+    fn encode(
+        &self,
+        at: &At<'_>,
+        form: &Form,
+    ) -> impl Future<Output = Result<Task<'_>, GatewayError>> + Send;
 
     /// How the answer to the form itself is read.
     fn reading(&self, form: &Form) -> Reading<'_>;
@@ -144,7 +148,7 @@ impl<T: FormTask> Attempts for FormAttempts<'_, '_, T> {
         let task = if passes {
             Task::one(form.message(at.model), self.task.reading(form))
         } else {
-            self.task.encode(at, form)?
+            self.task.encode(at, form).await?
         };
         let origin = &self.inbound.origin;
         room.carry_out(task, self.task.operation(), origin, at)
