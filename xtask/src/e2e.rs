@@ -10,7 +10,7 @@ use crate::process::{self, cargo, follow, python_venv, target_dir};
 use crate::test::Counts;
 
 const FOLDER: &str = "tests/e2e";
-const WORKERS: &str = "3";
+const WORKERS: &str = "4";
 
 pub(crate) fn run(postgres: &Postgres) -> anyhow::Result<Counts> {
     let requirements = Path::new(FOLDER).join("requirements.txt");

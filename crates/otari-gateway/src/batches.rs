@@ -11,6 +11,8 @@ mod output;
 mod request;
 mod run;
 
+use std::time::Duration;
+
 use bytes::Bytes;
 use otari_config::Hours;
 use otari_store::batch_lines::{self, LineAnswer};
@@ -35,6 +37,8 @@ pub struct BatchOptions {
     pub hours: Option<Hours>,
     /// Instances whose own batches are used where they can hold a batch.
     pub native: Vec<String>,
+    /// Between two looks at a batch that its provider runs.
+    pub poll: Duration,
     /// Attempts at a line whose provider is busy or failing.
     pub line_attempts: u32,
     /// Lines of one batch, at most.

@@ -197,6 +197,7 @@ fn batches(config: &Config) -> Option<BatchOptions> {
         concurrency: whole(section.batch_concurrency),
         hours: section.batch_hours,
         native: section.batch_native.clone(),
+        poll: Duration::from_secs(section.batch_poll_seconds.into()),
         line_attempts: section.batch_line_attempts,
         max_lines: whole(section.batch_max_lines),
         retention_days: section.batch_retention_days,

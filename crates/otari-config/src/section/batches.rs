@@ -18,6 +18,8 @@ section! {
         batch_hours: Option<Hours> = None;
         /// Instances whose own batches take batches of their models: they may be cheaper there, and slower.
         batch_native: Vec<String> = Vec::new();
+        /// Seconds between two looks at a batch that its provider runs.
+        batch_poll_seconds: u32 = 15 => AtLeast(1.0);
         /// Attempts at a line whose provider is busy or failing.
         batch_line_attempts: u32 = 5 => AtLeast(1.0);
         /// Lines of one batch, at most.

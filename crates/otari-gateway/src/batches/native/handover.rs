@@ -10,7 +10,6 @@ use crate::error::GatewayError;
 
 use super::search::{Found, Wanted};
 use super::service::Service;
-use super::watch::EVERY;
 use super::{Native, parcel};
 
 /// A request that was under way in a crash has ended at the provider by then.
@@ -58,7 +57,7 @@ impl Native {
                 Found::No => return Ok(true),
                 Found::Perhaps => {}
             }
-            if !self.wait(EVERY).await? {
+            if !self.wait(self.engine.options.poll).await? {
                 return Ok(false);
             }
         }

@@ -15,8 +15,6 @@ use super::answer::Answer;
 use super::service::State;
 use crate::batches::engine::Engine;
 
-/// Between two looks at the provider.
-pub(super) const EVERY: Duration = Duration::from_secs(15);
 /// A batch is gone when the provider said so as often as this, and for so long. What was just made is not known
 /// everywhere at once, and a single answer may come from a place that does not know it.
 const MISSES: u32 = 3;
@@ -141,7 +139,7 @@ impl Native {
         let engine = Arc::clone(&self.engine);
         tokio::select! {
             // Safe to drop: it writes only once its time is over.
-            waited = self.wait(EVERY) => return waited,
+            waited = self.wait(engine.options.poll) => return waited,
             () = engine.batches.cancelled.notified() => {}
         }
         self.keep().await
