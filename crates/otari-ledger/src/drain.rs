@@ -14,8 +14,8 @@ use crate::ledger::LedgerError;
 /// Records in one transaction.
 const BATCH_MAX: usize = 512;
 /// How long a small batch waits to become a fuller one: a row in a batch of 500 costs half of one in a batch of 100.
-/// Nobody waits for it: answers left already, and whoever reads asks for a flush.
-const LINGER: Duration = Duration::from_millis(100);
+/// Nobody waits for it, but a large batch keeps a core busy for so long that calls do wait for that.
+const LINGER: Duration = Duration::from_millis(20);
 const RETRY_FIRST: Duration = Duration::from_millis(50);
 const RETRY_MAX: Duration = Duration::from_secs(2);
 
